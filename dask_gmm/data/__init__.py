@@ -1,0 +1,1 @@
+"""The places: arrays, stores and their leaves; knows no mixture and no Dask."""

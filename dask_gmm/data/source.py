@@ -1,0 +1,108 @@
+"""What a data set is to the rest of the package: rows in leaves, read one leaf at a time."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """One leaf, decoded.
+
+    Parameters
+    ----------
+    index : int
+        Number of the leaf in its source.
+    start, stop : int
+        Rows of the source that it holds: ``start <= row < stop``.
+    rows : ndarray of shape (stop - start, n_features), float64 or float32
+        The rows themselves; empty (no columns) for a source without rows.
+    digests : ndarray of uint32
+        CRC-32C of the stored bytes of each chunk read for it, in the order of the chunk grid;
+        empty where nothing is stored in chunks.
+    """
+
+    index: int
+    start: int
+    stop: int
+    rows: npt.NDArray[np.floating]
+    digests: npt.NDArray[np.uint32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layout:
+    """The leaves of a source: leaf ``i`` holds rows ``edges[i]`` to ``edges[i + 1]``.
+
+    A leaf is a run of whole chunks and a function of the array's own layout alone, never of
+    workers or settings, since the tree of sums, and with it the last bit, hangs on it.
+    """
+
+    edges: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.edges) - 1
+
+    def bounds(self, index: int) -> tuple[int, int]:
+        """First row of a leaf, and the first row after it."""
+        return int(self.edges[index]), int(self.edges[index + 1])
+
+    @property
+    def rows(self) -> int:
+        """Number of rows in all leaves."""
+        return int(self.edges[-1])
+
+    @property
+    def largest(self) -> int:
+        """Number of rows of the largest leaf."""
+        return int(np.diff(self.edges).max(initial=0))
+
+
+class Reader(Protocol):
+    """An open source, held by one task."""
+
+    def read(self, index: int) -> Block:
+        """Read and decode one leaf; strictly: what is not there, or damaged, is an error."""
+        ...
+
+
+class Source(Protocol):
+    """Rows in leaves. Frozen, picklable unless it lives in this process's memory."""
+
+    @property
+    def name(self) -> str:
+        """How messages call it."""
+        ...
+
+    @property
+    def n_features(self) -> int:
+        """Number of columns of a block; 0 for a source without rows."""
+        ...
+
+    @property
+    def dtype(self) -> np.dtype[np.floating]:
+        """Type of the rows of a block: float64 or float32."""
+        ...
+
+    @property
+    def layout(self) -> Layout:
+        """The leaves."""
+        ...
+
+    @property
+    def shareable(self) -> bool:
+        """Whether another process can open it."""
+        ...
+
+    def open(self) -> Reader:
+        """Open it where the rows are to be read."""
+        ...
+
+    def where(self, row: int) -> str:
+        """Name the place of a row in a message, such as "chunk 3 (rows 300 to 400 of x.zarr)"."""
+        ...
+
+    def task_bytes(self) -> int:
+        """Projected bytes that reading holds at most, per thread, the leaf read ahead included."""
+        ...

@@ -1,0 +1,77 @@
+"""Everything that this package raises, as one tree.
+
+* DaskGMMError
+    - InputError (also ValueError): an argument is wrong
+        + SettingsError: a settings file is wrong
+    - DataError (also ValueError): the rows are wrong or damaged
+    - OutputExistsError (also FileExistsError): something is already there
+    - OutputError (also OSError): a result could not be written
+    - MemoryLimitError (also MemoryError): the projected memory does not fit
+    - ClusterError (also RuntimeError): the workers are gone; trying again may help
+    - ExtraMissingError (also ImportError): an optional dependency is not installed
+    - NotFittedError (also ValueError, AttributeError): a model was asked before it was fitted
+
+A message has four parts: what was wanted, what was found, where, and what to do.
+"""
+
+from typing import ClassVar
+
+
+class DaskGMMError(Exception):
+    """The root: catch it to catch every error of this package."""
+
+    exit_code: ClassVar[int] = 70
+
+
+class InputError(DaskGMMError, ValueError):
+    """An argument is outside its domain."""
+
+    exit_code = 2
+
+
+class SettingsError(InputError):
+    """A settings file has an unknown key or a value outside its domain."""
+
+    exit_code = 78
+
+
+class DataError(DaskGMMError, ValueError):
+    """The rows are missing, damaged, changed or not finite."""
+
+    exit_code = 65
+
+
+class OutputExistsError(DaskGMMError, FileExistsError):
+    """The output is already there and overwriting was not asked for."""
+
+    exit_code = 73
+
+
+class OutputError(DaskGMMError, OSError):
+    """A result could not be written."""
+
+    exit_code = 74
+
+
+class MemoryLimitError(DaskGMMError, MemoryError):
+    """The projected memory is more than there is."""
+
+    exit_code = 78
+
+
+class ClusterError(DaskGMMError, RuntimeError):
+    """The cluster was lost or made no progress; the same call may succeed later."""
+
+    exit_code = 75
+
+
+class ExtraMissingError(DaskGMMError, ImportError):
+    """An optional dependency is not installed."""
+
+    exit_code = 78
+
+
+class NotFittedError(DaskGMMError, ValueError, AttributeError):
+    """A result was asked of a model that has not been fitted."""
+
+    exit_code = 2

@@ -1,0 +1,1 @@
+"""The decisions: frozen candidates that ask and are told; knows no Dask and no store."""

@@ -1,0 +1,1 @@
+"""What is written row by row: folds that own whole chunks."""

@@ -1,0 +1,1 @@
+"""One trip over the rows: questions out, sums back; knows no mixture."""

@@ -1,0 +1,118 @@
+"""A question put to rows, and several of them answered in one reading."""
+
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from typing import Any, Protocol, Self, TypeVar, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from dask_gmm.data.source import Block
+
+T = TypeVar("T")
+
+TILE_BYTES = 10 * 2**20
+SMALLEST_TILE, LARGEST_TILE = 256, 16_384
+
+
+class Answer(Protocol):
+    """A value that adds: the answer about two sets of rows is the sum of the answers."""
+
+    def __add__(self, other: Self) -> Self: ...
+
+
+class Workspace:
+    """Arrays that a task uses again for every tile, so that none is allocated twice."""
+
+    def __init__(self) -> None:
+        self._arrays: dict[Hashable, npt.NDArray[Any]] = {}
+
+    def array(
+        self, key: Hashable, shape: tuple[int, ...], dtype: npt.DTypeLike
+    ) -> npt.NDArray[Any]:
+        """Give the array kept under this key, shape and type, with whatever it holds."""
+        full = (key, shape, np.dtype(dtype))
+        if full not in self._arrays:
+            self._arrays[full] = np.empty(shape, dtype)
+        return self._arrays[full]
+
+
+class Tile:
+    """A few rows of a block: small enough that what is derived from them stays in the cache."""
+
+    __slots__ = ("_memo", "rows", "start", "workspace")
+
+    def __init__(self, rows: npt.NDArray[np.floating], start: int, workspace: Workspace) -> None:
+        self.rows = rows
+        self.start = start
+        self.workspace = workspace
+        self._memo: dict[Hashable, Any] = {}
+
+    def once(self, key: Hashable, build: Callable[[], T]) -> T:
+        """Give what ``build`` makes of this tile, made once however many folds ask."""
+        if key not in self._memo:
+            self._memo[key] = build()
+        return cast(T, self._memo[key])
+
+
+class Meter(Protocol):
+    """A fold at work on one block; the only mutable thing of a pass, seen by one thread."""
+
+    def add(self, tile: Tile) -> None:
+        """Take in the next tile of the block."""
+        ...
+
+    def answer(self) -> Answer:
+        """Give the answer for the whole block, once."""
+        ...
+
+
+class Fold(Protocol):
+    """A question put to rows: frozen, picklable, answered block by block."""
+
+    def begin(self, block: Block) -> Meter:
+        """Start on one block."""
+        ...
+
+    def tile_bytes(self, n_features: int) -> int:
+        """Projected bytes that it holds per thread beside the rows of the block."""
+        ...
+
+
+def tile_rows(n_features: int) -> int:
+    """Rows in a tile: a power of two, and a function of the number of columns alone.
+
+    The matrix of quadratic features of a tile then takes about ten megabytes. A candidate gets
+    the same tiles alone and in a cohort, and with them the same bytes.
+    """
+    n_quadratic = n_features * (n_features + 1) // 2 + n_features + 1
+    rows = TILE_BYTES // (8 * n_quadratic)
+    return min(LARGEST_TILE, max(SMALLEST_TILE, 1 << (rows.bit_length() - 1 if rows else 0)))
+
+
+def tiles(block: Block, workspace: Workspace) -> Iterator[Tile]:
+    """Cut a block into tiles, in order; a block without columns has none."""
+    n_features = block.rows.shape[1]
+    if n_features:
+        step = tile_rows(n_features)
+        for at in range(0, len(block.rows), step):
+            yield Tile(block.rows[at : at + step], block.start + at, workspace)
+
+
+class Answers(tuple[Any, ...]):
+    """The answers of several folds about the same rows; they add one by one."""
+
+    __slots__ = ()
+
+    def __add__(self, other: object) -> "Answers":
+        if not isinstance(other, Answers):
+            return NotImplemented
+        return Answers(a + b for a, b in zip(self, other, strict=True))
+
+
+def measure(folds: Sequence[Fold], block: Block, workspace: Workspace) -> Answers:
+    """Answer all folds about one block, tile by tile, so that they share what they derive."""
+    meters = [fold.begin(block) for fold in folds]
+    for tile in tiles(block, workspace):
+        for meter in meters:
+            meter.add(tile)
+    return Answers(meter.answer() for meter in meters)

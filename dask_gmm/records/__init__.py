@@ -1,0 +1,1 @@
+"""What is kept: model files and run folders; no pickle."""

@@ -1,0 +1,176 @@
+"""What can be asked of a workflow: frozen, complete, and checked when made."""
+
+import math
+from collections.abc import Collection
+from dataclasses import dataclass
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, get_args
+
+from dask_gmm.errors import InputError
+
+Covariance: TypeAlias = Literal["full", "tied", "diag", "spherical"]
+FloatType: TypeAlias = Literal["float64", "float32"]
+MissingChunks: TypeAlias = Literal["error", "fill"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GenerateRequest:
+    """A data set to draw from a random Gaussian mixture and to write as a zarr group.
+
+    Parameters
+    ----------
+    out : Path
+        The group to write: ``x``, ``component``, and the truth beside them.
+    rows : int
+        Number of rows, at least 1.
+    features : int
+        Number of columns, at least 1.
+    components : int
+        Number of components of the mixture, at least 1.
+    seed : int, default 0
+        Same seed, same rows; at least 0.
+    dtype : {"float64", "float32"}, default "float64"
+        Type in which the rows are stored.
+    chunk_rows : int, optional
+        Rows per chunk; by default a chunk takes about 32 MB. The rows do not depend on it.
+    overlap : float, default 0.01
+        Share of the rows that the true mixture would assign to a component from which they were
+        not drawn, above 0 and at most 0.5; outliers are not counted.
+    imbalance : float, default 1
+        Largest weight over smallest weight, at least 1.
+    condition : float, default 10
+        Condition number of every covariance, at least 1.
+    outliers : float, default 0
+        Share of the rows drawn far from all components, from 0 to 0.5.
+    overwrite : bool, default False
+        Whether to replace a group that is already there.
+
+    Raises
+    ------
+    InputError
+        If a value is outside its domain.
+    """
+
+    out: Path
+    rows: int
+    features: int
+    components: int
+    seed: int = 0
+    dtype: FloatType = "float64"
+    chunk_rows: int | None = None
+    overlap: float = 0.01
+    imbalance: float = 1.0
+    condition: float = 10.0
+    outliers: float = 0.0
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        _whole("rows", self.rows, 1)
+        _whole("features", self.features, 1)
+        _whole("components", self.components, 1)
+        _whole("seed", self.seed, 0)
+        _one_of("dtype", self.dtype, get_args(FloatType))
+        if self.chunk_rows is not None:
+            _whole("chunk_rows", self.chunk_rows, 1)
+        _number("overlap", self.overlap, 0.0, 0.5, above=True)
+        _number("imbalance", self.imbalance, 1.0)
+        _number("condition", self.condition, 1.0)
+        _number("outliers", self.outliers, 0.0, 0.5)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FitRequest:
+    """A mixture to fit to rows, and the run folder in which it is kept.
+
+    Parameters
+    ----------
+    data : str, Path, ndarray, zarr.Array or dask array
+        The rows; a path is that of a zarr array, or of a group that holds one.
+    components : int
+        Number of components, at least 1.
+    out : Path
+        The run folder to write; the model lies in its ``model.zarr``.
+    covariance : {"full", "tied", "diag", "spherical"}, default "full"
+        Family of the covariances.
+    seed : int, default 0
+        Same seed, same model; at least 0.
+    max_iter : int, default 100
+        Largest number of EM iterations of each start, at least 1.
+    tol : float, default 1e-3
+        A start has converged when an iteration gains less than this, in nats per row; 0 runs all
+        iterations.
+    n_init : int, default 1
+        Number of starts, at least 1; the likeliest model is kept.
+    reg_covar : float, default 1e-6
+        Added to the variance of every feature after each iteration, in squared units of the data.
+    precision : {"float64", "float32"}, default "float64"
+        Type in which a pass computes, whatever the type in which the rows are stored.
+    array : str, optional
+        Name of the array inside a group; by default ``x``, else the only array with two axes.
+    columns : tuple of int, optional
+        Columns to use, in this order; by default all.
+    rows : slice, optional
+        Rows to use, in steps of 1; by default all.
+    missing_chunks : {"error", "fill"}, default "error"
+        Whether a chunk that is not stored is an error, or reads as the fill value of its array.
+    overwrite : bool, default False
+        Whether to replace a run folder that is already there.
+
+    Raises
+    ------
+    InputError
+        If a value is outside its domain.
+    """
+
+    data: Any
+    components: int
+    out: Path
+    covariance: Covariance = "full"
+    seed: int = 0
+    max_iter: int = 100
+    tol: float = 1e-3
+    n_init: int = 1
+    reg_covar: float = 1e-6
+    precision: FloatType = "float64"
+    array: str | None = None
+    columns: tuple[int, ...] | None = None
+    rows: slice | None = None
+    missing_chunks: MissingChunks = "error"
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        _whole("components", self.components, 1)
+        _one_of("covariance", self.covariance, get_args(Covariance))
+        _whole("seed", self.seed, 0)
+        _whole("max_iter", self.max_iter, 1)
+        _number("tol", self.tol, 0.0)
+        _whole("n_init", self.n_init, 1)
+        _number("reg_covar", self.reg_covar, 0.0)
+        _one_of("precision", self.precision, get_args(FloatType))
+        _one_of("missing_chunks", self.missing_chunks, get_args(MissingChunks))
+
+
+def _whole(name: str, value: object, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+        _refuse(name, value, f"a whole number of at least {least}")
+
+
+def _number(
+    name: str, value: object, least: float, most: float = math.inf, *, above: bool = False
+) -> None:
+    number = float(value) if isinstance(value, Real) else math.nan
+    inside = least < number if above else least <= number
+    if not (inside and number <= most and math.isfinite(number)):
+        low = f"{'above' if above else 'of at least'} {least:g}"
+        high = "" if most == math.inf else f" and at most {most:g}"
+        _refuse(name, value, f"a finite number {low}{high}")
+
+
+def _one_of(name: str, value: object, choices: Collection[str]) -> None:
+    if value not in choices:
+        _refuse(name, value, f"one of {', '.join(sorted(choices))}")
+
+
+def _refuse(name: str, value: object, wanted: str) -> None:
+    raise InputError(f"Wanted {wanted}, found {value!r}, in {name!r}. Change {name!r} to be that.")

@@ -1,0 +1,298 @@
+"""The four families of covariances; the only file that knows there are four.
+
+Everywhere else a family is asked. Means and second moments are about one stated center, so that
+no offset of the data can cancel them.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import ClassVar, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from dask_gmm.errors import InputError
+from dask_gmm.mixture.definite import cholesky_precision, floored_matrix, floored_variances
+from dask_gmm.mixture.features import Array, Features, Linear, Quadratic, Squared
+
+
+class Moments(NamedTuple):
+    """Sums over rows about one center: mass (K,), first (K, D), second where it was summed."""
+
+    mass: Array
+    first: Array
+    second: Array | None
+
+
+class CovarianceFamily(ABC):
+    """What a family must say of itself. K components, D columns."""
+
+    name: ClassVar[str]
+    needs_scatter: ClassVar[bool] = False
+
+    @abstractmethod
+    def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
+        """Shape of the array of covariances."""
+
+    @abstractmethod
+    def n_free(self, n_components: int, n_features: int) -> int:
+        """Number of free parameters of the covariances."""
+
+    @abstractmethod
+    def features(self, n_features: int) -> Features:
+        """The features in which the log joint densities are linear."""
+
+    @abstractmethod
+    def expand(self, covariances: Array, n_components: int, n_features: int) -> Array:
+        """The same covariances as full matrices (K, D, D)."""
+
+    @abstractmethod
+    def precision_factors(self, covariances: Array, n_components: int, n_features: int) -> Array:
+        """W (K, D, D), triangular, with ``W W'`` the inverse of each covariance.
+
+        Raises
+        ------
+        numpy.linalg.LinAlgError
+            If a covariance is not positive definite.
+        """
+
+    @abstractmethod
+    def precisions(self, covariances: Array) -> Array:
+        """Inverses, in the shape of the covariances."""
+
+    @abstractmethod
+    def linear_form(self, factors: Array, means: Array, constants: Array) -> Array:
+        """Coefficients (K, P) of the log joint densities in the family's features."""
+
+    @abstractmethod
+    def moments(self, sums: Array, n_features: int) -> Moments:
+        """Moments from the sums (P, K) of the family's features."""
+
+    @abstractmethod
+    def estimate(self, moments: Moments, means: Array, scatter: Array) -> Array:
+        """Maximum-likelihood covariances; ``scatter`` (D, D) is that of all rows."""
+
+    @abstractmethod
+    def add_to_diagonal(self, covariances: Array, amount: Array) -> Array:
+        """Covariances with an amount (D,) added to each diagonal."""
+
+    @abstractmethod
+    def floored(
+        self, covariances: Array, variance: Array, share: float
+    ) -> tuple[Array, tuple[int, ...]]:
+        """Covariances no thinner than a share of the data's variance (D,), and which were."""
+
+    def keep(self, covariances: Array, last: Array, which: npt.NDArray[np.bool_]) -> Array:
+        """Covariances, those of the components ``which`` (K,) as they were in ``last``."""
+        return np.where(which.reshape(-1, *[1] * (covariances.ndim - 1)), last, covariances)
+
+
+class _Matrices(CovarianceFamily):
+    """What the two families of matrices share."""
+
+    def add_to_diagonal(self, covariances: Array, amount: Array) -> Array:
+        result = covariances.copy()
+        diagonal = np.arange(len(amount))
+        result[..., diagonal, diagonal] += amount
+        return result
+
+    def precisions(self, covariances: Array) -> Array:
+        n_features = covariances.shape[-1]
+        matrices = covariances.reshape(-1, n_features, n_features)
+        factors = np.stack([cholesky_precision(matrix) for matrix in matrices])
+        return (factors @ factors.transpose(0, 2, 1)).reshape(covariances.shape)
+
+    def floored(
+        self, covariances: Array, variance: Array, share: float
+    ) -> tuple[Array, tuple[int, ...]]:
+        matrices = covariances.reshape(-1, len(variance), len(variance)).copy()
+        mended = {k: floored_matrix(matrix, variance, share) for k, matrix in enumerate(matrices)}
+        thin = tuple(k for k, matrix in mended.items() if matrix is not None)
+        for k in thin:
+            matrices[k] = mended[k]
+        return matrices.reshape(covariances.shape), thin
+
+
+class Full(_Matrices):
+    """Each component has its own matrix, (K, D, D)."""
+
+    name = "full"
+
+    def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
+        return (n_components, n_features, n_features)
+
+    def n_free(self, n_components: int, n_features: int) -> int:
+        return n_components * n_features * (n_features + 1) // 2
+
+    def features(self, n_features: int) -> Quadratic:
+        return Quadratic(n_features)
+
+    def expand(self, covariances: Array, n_components: int, n_features: int) -> Array:
+        return covariances
+
+    def precision_factors(self, covariances: Array, n_components: int, n_features: int) -> Array:
+        return np.stack([cholesky_precision(covariance) for covariance in covariances])
+
+    def linear_form(self, factors: Array, means: Array, constants: Array) -> Array:
+        precisions = factors @ factors.transpose(0, 2, 1)
+        scaled = np.einsum("kij,ki->kj", factors, means)
+        linear = np.einsum("kij,kj->ki", factors, scaled)
+        offset = constants - 0.5 * np.square(scaled).sum(axis=1)
+        return self.features(means.shape[1]).pack(-0.5 * precisions, linear, offset)
+
+    def moments(self, sums: Array, n_features: int) -> Moments:
+        second, first, mass = self.features(n_features).unpack(sums)
+        return Moments(mass, first, second)
+
+    def estimate(self, moments: Moments, means: Array, scatter: Array) -> Array:
+        assert moments.second is not None
+        mass = moments.mass[:, None, None]
+        return np.asarray(moments.second / mass - np.einsum("ki,kj->kij", means, means))
+
+
+class Tied(_Matrices):
+    """All components share one matrix, (D, D).
+
+    Its quadratic term is common to all components and cancels from the responsibilities: a pass
+    needs linear features only, and the total scatter of the data once.
+    """
+
+    name = "tied"
+    needs_scatter = True
+
+    def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
+        return (n_features, n_features)
+
+    def n_free(self, n_components: int, n_features: int) -> int:
+        return n_features * (n_features + 1) // 2
+
+    def features(self, n_features: int) -> Linear:
+        return Linear(n_features)
+
+    def expand(self, covariances: Array, n_components: int, n_features: int) -> Array:
+        return np.repeat(covariances[None], n_components, axis=0)
+
+    def keep(self, covariances: Array, last: Array, which: npt.NDArray[np.bool_]) -> Array:
+        return covariances
+
+    def precision_factors(self, covariances: Array, n_components: int, n_features: int) -> Array:
+        return np.repeat(cholesky_precision(covariances)[None], n_components, axis=0)
+
+    def linear_form(self, factors: Array, means: Array, constants: Array) -> Array:
+        scaled = np.einsum("kij,ki->kj", factors, means)
+        linear = np.einsum("kij,kj->ki", factors, scaled)
+        offset = constants - 0.5 * np.square(scaled).sum(axis=1)
+        return self.features(means.shape[1]).pack(linear, offset)
+
+    def moments(self, sums: Array, n_features: int) -> Moments:
+        first, mass = self.features(n_features).unpack(sums)
+        return Moments(mass, first, None)
+
+    def estimate(self, moments: Moments, means: Array, scatter: Array) -> Array:
+        between = (means * moments.mass[:, None]).T @ means
+        return np.asarray((scatter - between) / moments.mass.sum())
+
+
+class _Variances(CovarianceFamily):
+    """What the two families of variances share: they work on variances of columns (K, D)."""
+
+    def features(self, n_features: int) -> Squared:
+        return Squared(n_features)
+
+    def precision_factors(self, covariances: Array, n_components: int, n_features: int) -> Array:
+        if not (covariances > 0).all():
+            raise np.linalg.LinAlgError("a variance is not positive")
+        return self.expand(1 / np.sqrt(covariances), n_components, n_features)
+
+    def precisions(self, covariances: Array) -> Array:
+        return 1 / covariances
+
+    def linear_form(self, factors: Array, means: Array, constants: Array) -> Array:
+        inverse = np.einsum("kdd->kd", factors) ** 2
+        offset = constants - 0.5 * (inverse * means**2).sum(axis=1)
+        return self.features(means.shape[1]).pack(-0.5 * inverse, inverse * means, offset)
+
+    def moments(self, sums: Array, n_features: int) -> Moments:
+        second, first, mass = self.features(n_features).unpack(sums)
+        return Moments(mass, first, second)
+
+
+class Diagonal(_Variances):
+    """Each component has its own variances, (K, D)."""
+
+    name = "diag"
+
+    def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
+        return (n_components, n_features)
+
+    def n_free(self, n_components: int, n_features: int) -> int:
+        return n_components * n_features
+
+    def expand(self, covariances: Array, n_components: int, n_features: int) -> Array:
+        return np.asarray(np.einsum("kd,de->kde", covariances, np.eye(n_features)))
+
+    def estimate(self, moments: Moments, means: Array, scatter: Array) -> Array:
+        return _variances(moments, means)
+
+    def add_to_diagonal(self, covariances: Array, amount: Array) -> Array:
+        return covariances + amount
+
+    def floored(
+        self, covariances: Array, variance: Array, share: float
+    ) -> tuple[Array, tuple[int, ...]]:
+        return floored_variances(covariances, variance, share)
+
+
+class Spherical(_Variances):
+    """Each component has one variance, (K,)."""
+
+    name = "spherical"
+
+    def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
+        return (n_components,)
+
+    def n_free(self, n_components: int, n_features: int) -> int:
+        return n_components
+
+    def expand(self, covariances: Array, n_components: int, n_features: int) -> Array:
+        return np.asarray(np.einsum("k,de->kde", covariances, np.eye(n_features)))
+
+    def estimate(self, moments: Moments, means: Array, scatter: Array) -> Array:
+        return np.asarray(_variances(moments, means).mean(axis=1))
+
+    def add_to_diagonal(self, covariances: Array, amount: Array) -> Array:
+        return np.asarray(covariances + amount.mean())
+
+    def floored(
+        self, covariances: Array, variance: Array, share: float
+    ) -> tuple[Array, tuple[int, ...]]:
+        mean = variance.mean(keepdims=True)
+        floored, thin = floored_variances(covariances[:, None], mean, share)
+        return floored[:, 0], thin
+
+
+def _variances(moments: Moments, means: Array) -> Array:
+    assert moments.second is not None
+    return moments.second / moments.mass[:, None] - means**2
+
+
+FAMILIES: Final[Mapping[str, CovarianceFamily]] = MappingProxyType(
+    {family.name: family for family in (Full(), Tied(), Diagonal(), Spherical())}
+)
+
+
+def family_of(name: str) -> CovarianceFamily:
+    """Give the family of this name.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    if name not in FAMILIES:
+        raise InputError(
+            f"covariance family: wanted one of {', '.join(FAMILIES)}; found {name!r}; "
+            "choose one of these"
+        )
+    return FAMILIES[name]

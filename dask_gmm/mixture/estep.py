@@ -1,0 +1,143 @@
+"""The E-step on one tile: log joint densities, responsibilities, and the sums of both.
+
+A tile is feature-major: z (D, B), features (P, B), logits and responsibilities (K, B).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from dask_gmm.mixture.features import Array, Features, Floats, Strip, feature_scales
+from dask_gmm.mixture.frame import Frame
+from dask_gmm.mixture.model import Mixture
+
+LOG_2PI: Final = float(np.log(2 * np.pi))
+ERROR_LIMITS: Final = {"float64": 1e-9, "float32": 1e-3}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class JointDensity:
+    """The log joint density ``log(weight_k N(x; mean_k, covariance_k))``, ready for tiles.
+
+    Two forms of the same numbers are kept. The linear form is one matrix product for all
+    components, but cancels when a component is very tight or far from the center; its rounding
+    error is bounded by ``eps`` times the product of absolute values. A component whose bound in a
+    tile exceeds the limit takes the affine form ``constant - |z' W - b|**2 / 2`` in that tile,
+    whose error is about the square root: a pure function of parameters and tile.
+
+    Parameters
+    ----------
+    frame : Frame
+    features : Features
+    form : ndarray of shape (n_components, n_features_of_family)
+        The linear form, in the frame's coordinates and the pass's precision.
+    factors : ndarray of shape (n_components, D, D)
+        W.
+    offsets : ndarray of shape (n_components, D)
+        b.
+    constants : ndarray of shape (n_components,)
+    suspects : ndarray of int
+        Components whose bound at the frame's reach is above the limit; only they are checked.
+    common_factor : ndarray of shape (D, D) or None
+        Where the linear form lacks the quadratic term common to all components, its W.
+    """
+
+    frame: Frame
+    features: Features
+    form: Floats
+    factors: Floats
+    offsets: Floats
+    constants: Floats
+    suspects: npt.NDArray[np.intp]
+    common_factor: Floats | None
+
+    @classmethod
+    def of(cls, centered: Mixture, frame: Frame, precision: str = "float64") -> "JointDensity":
+        """Prepare a mixture whose means are about ``frame.shift``."""
+        family, dtype = centered.family, np.dtype(precision)
+        features = family.features(centered.n_features)
+        factors = centered.precision_factors()
+        constants = _log_constants(centered.weights, factors)
+        form = family.linear_form(factors, centered.means, constants)
+        form = form / feature_scales(features, frame.scale)
+        factors = factors / frame.scale[:, None]
+        offsets = np.einsum("kij,ki->kj", factors, centered.means * frame.scale)
+        bound = _bound(form, features, frame.reach, dtype)
+        return cls(
+            frame,
+            features,
+            form.astype(dtype),
+            factors.astype(dtype),
+            offsets.astype(dtype),
+            constants.astype(dtype),
+            np.flatnonzero(bound > ERROR_LIMITS[precision]),
+            factors[0].astype(dtype) if family.needs_scatter else None,
+        )
+
+    @property
+    def dtype(self) -> np.dtype[np.floating]:
+        """Precision of the products."""
+        return self.form.dtype
+
+    def strips(self, rows: int) -> tuple[Strip, ...]:
+        """The strips in which the features of a tile of so many rows are built."""
+        return self.features.strips(rows, self.dtype.itemsize)
+
+    def log_joint(self, z: Floats, built: Iterator[tuple[Strip, Floats]], out: Floats) -> None:
+        """Write the log joint densities (K, B) of a tile, given its features strip by strip."""
+        for number, (strip, features) in enumerate(built):
+            coefficients = self.form[:, strip.features]
+            if number:
+                out += coefficients @ features
+            else:
+                np.matmul(coefficients, features, out=out)
+        if len(self.suspects):
+            self._correct(z, out)
+
+    def _correct(self, z: Floats, logits: Floats) -> None:
+        reach = np.abs(z).max(axis=1).astype(np.float64)
+        form = self.form[self.suspects].astype(np.float64)
+        bound = _bound(form, self.features, reach, self.dtype)
+        doubtful = self.suspects[bound > ERROR_LIMITS[str(self.dtype)]]
+        common = _half_square(self.common_factor, z, 0) if self.common_factor is not None else 0
+        for k in doubtful:
+            distance = _half_square(self.factors[k], z, self.offsets[k][:, None])
+            logits[k] = self.constants[k] - distance + common
+
+
+def _log_constants(weights: Array, factors: Array) -> Array:
+    """Logarithm (K,) of weight times the density of a component at its mean, in nats."""
+    n_features = factors.shape[-1]
+    log_determinants = 2 * np.log(np.einsum("kdd->kd", factors)).sum(axis=1)
+    tiny = np.finfo(np.float64).tiny
+    result = np.log(np.maximum(weights, tiny)) + 0.5 * (log_determinants - n_features * LOG_2PI)
+    return np.asarray(result)
+
+
+def _half_square(factor: Floats, z: Floats, offset: Floats | int) -> Floats:
+    affine = factor.T @ z - offset
+    return np.asarray(0.5 * np.einsum("db,db->b", affine, affine))
+
+
+def _bound(form: Array, features: Features, reach: Array, dtype: np.dtype[np.floating]) -> Array:
+    sizes = features.all_of(reach[:, None])[:, 0]
+    return np.asarray(np.finfo(dtype).eps * (np.abs(form) @ sizes))
+
+
+def normalize(logits: Floats, work: Floats) -> float:
+    """Turn logits (K, B) into responsibilities in place; give the sum of log densities.
+
+    ``work`` has shape (2, B).
+    """
+    peak, total = work
+    np.max(logits, axis=0, out=peak)
+    np.subtract(logits, peak, out=logits)
+    np.exp(logits, out=logits)
+    np.sum(logits, axis=0, out=total)
+    log_likelihood = peak.sum(dtype=np.float64) + np.log(total, out=peak).sum(dtype=np.float64)
+    np.reciprocal(total, out=total)
+    np.multiply(logits, total, out=logits)
+    return float(log_likelihood)

@@ -1,0 +1,53 @@
+"""The coordinates in which a pass computes: shifted to the mean, scaled by powers of two."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dask_gmm.mixture.features import Array, Floats
+from dask_gmm.mixture.summary import DataSummary
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One per data set: ``z = (x - shift) * scale``.
+
+    Parameters
+    ----------
+    shift : ndarray of shape (n_features,)
+        The mean of the rows, subtracted in float64 before any cast.
+    scale : ndarray of shape (n_features,)
+        The power of two near one over the standard deviation, 1 for a constant column;
+        multiplying by it is exact.
+    reach : ndarray of shape (n_features,)
+        The largest ``|z|`` of all rows, for the bound on rounding errors.
+    """
+
+    shift: Array
+    scale: Array
+    reach: Array
+
+    @classmethod
+    def of(cls, summary: DataSummary) -> "Frame":
+        """Choose the frame from the summary of all rows."""
+        deviation = np.sqrt(summary.variance)
+        exponent = np.round(np.log2(np.where(deviation > 0, deviation, 1.0)))
+        scale = np.ldexp(1.0, -exponent.astype(np.int64))
+        shift = summary.mean
+        reach = np.maximum(summary.maximum - shift, shift - summary.minimum) * scale
+        return cls(shift, scale, reach)
+
+    def same_as(self, other: "Frame") -> bool:
+        """Whether sums computed in both may be added."""
+        return self is other or (
+            np.array_equal(self.shift, other.shift) and np.array_equal(self.scale, other.scale)
+        )
+
+    def standardize(self, rows: Floats, out: Floats, work: Array) -> Floats:
+        """Write rows (B, D) as feature-major ``z`` (D, B) into ``out``, in its own precision.
+
+        ``work`` is a float64 array of the same shape; it may be ``out`` itself.
+        """
+        np.subtract(rows.T, self.shift[:, None], out=work)
+        np.multiply(work, self.scale[:, None], out=out, casting="same_kind")
+        return out

@@ -1,0 +1,170 @@
+"""A Gaussian mixture: weights, means and covariances of one family."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from dask_gmm.errors import InputError
+from dask_gmm.mixture.covariance import CovarianceFamily, family_of
+from dask_gmm.mixture.features import Array
+
+WEIGHT_SUM_TOLERANCE: Final = 1e-6
+SYMMETRY_TOLERANCE: Final = 1e-8
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mixture:
+    """The parameters of a mixture of K Gaussians in D columns; arrays are read-only.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (K,)
+    means : ndarray of shape (K, D)
+    covariances : ndarray
+        (K, D, D) for ``full``, (D, D) for ``tied``, (K, D) for ``diag``, (K,) for ``spherical``.
+    covariance_type : str
+        Name of the family.
+    """
+
+    weights: Array
+    means: Array
+    covariances: Array
+    covariance_type: str
+
+    @classmethod
+    def of(
+        cls,
+        weights: npt.ArrayLike,
+        means: npt.ArrayLike,
+        covariances: npt.ArrayLike,
+        covariance_type: str = "full",
+    ) -> "Mixture":
+        """Make one from arrays that are known to be right, as read-only copies."""
+        return cls(as_float64(weights), as_float64(means), as_float64(covariances), covariance_type)
+
+    @property
+    def family(self) -> CovarianceFamily:
+        """The family of the covariances."""
+        return family_of(self.covariance_type)
+
+    @property
+    def n_components(self) -> int:
+        """K."""
+        return int(self.means.shape[0])
+
+    @property
+    def n_features(self) -> int:
+        """D."""
+        return int(self.means.shape[1])
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of free parameters: covariances, means, and weights that sum to one."""
+        covariances = self.family.n_free(self.n_components, self.n_features)
+        return covariances + self.n_components * self.n_features + self.n_components - 1
+
+    @property
+    def precisions(self) -> Array:
+        """Inverses of the covariances, in their shape."""
+        return self.family.precisions(self.covariances)
+
+    def full_covariances(self) -> Array:
+        """The covariances as matrices (K, D, D), whatever the family."""
+        return self.family.expand(self.covariances, self.n_components, self.n_features)
+
+    def precision_factors(self) -> Array:
+        """W (K, D, D), triangular, with ``W W'`` the inverse of each covariance."""
+        return self.family.precision_factors(self.covariances, self.n_components, self.n_features)
+
+    def moved(self, by: Array) -> "Mixture":
+        """The mixture with every mean moved by (D,)."""
+        return Mixture.of(self.weights, self.means + by, self.covariances, self.covariance_type)
+
+
+def as_float64(values: npt.ArrayLike) -> Array:
+    """Give a read-only float64 copy."""
+    result = np.array(values, dtype=np.float64)
+    result.flags.writeable = False
+    return result
+
+
+def checked_mixture(
+    weights: npt.ArrayLike,
+    means: npt.ArrayLike,
+    covariances: npt.ArrayLike,
+    covariance_type: str = "full",
+) -> Mixture:
+    """Make a mixture from parameters that a user gave.
+
+    Raises
+    ------
+    InputError
+        If shapes disagree, weights are negative or do not sum to 1, or a covariance is not
+        symmetric positive definite.
+    """
+    family_of(covariance_type)
+    mixture = Mixture.of(weights, means, covariances, covariance_type)
+    _check_shapes(mixture)
+    _check_weights(mixture.weights)
+    _check_covariances(mixture)
+    return mixture
+
+
+def _check_shapes(mixture: Mixture) -> None:
+    if mixture.means.ndim != 2 or not mixture.means.size:
+        raise InputError(
+            f"means: wanted shape (components, features), both at least 1; found "
+            f"{mixture.means.shape}; give one row per component"
+        )
+    if mixture.weights.shape != (mixture.n_components,):
+        raise InputError(
+            f"weights: wanted shape ({mixture.n_components},), one per row of means; found "
+            f"{mixture.weights.shape}; give one weight per component"
+        )
+    wanted = mixture.family.shape(mixture.n_components, mixture.n_features)
+    if mixture.covariances.shape != wanted:
+        raise InputError(
+            f"covariances: wanted shape {wanted} for covariance type "
+            f"{mixture.covariance_type!r} with means of shape {mixture.means.shape}; found "
+            f"{mixture.covariances.shape}; make the shapes agree"
+        )
+    for name in ("weights", "means", "covariances"):
+        values = getattr(mixture, name)
+        if not np.isfinite(values).all():
+            where = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
+            raise InputError(
+                f"{name}: wanted finite numbers; found {values[where]} at index {where}; correct it"
+            )
+
+
+def _check_weights(weights: Array) -> None:
+    if (weights < 0).any():
+        k = int(np.argmax(weights < 0))
+        raise InputError(
+            f"weights: wanted none below 0; found {weights[k]} at index {k}; correct it"
+        )
+    if abs(weights.sum() - 1) > WEIGHT_SUM_TOLERANCE:
+        raise InputError(
+            f"weights: wanted a sum of 1; found {weights.sum():.9g}; "
+            "divide the weights by their sum"
+        )
+
+
+def _check_covariances(mixture: Mixture) -> None:
+    matrices = mixture.full_covariances()
+    for k, matrix in enumerate(matrices):
+        size = np.sqrt(np.abs(np.outer(np.diagonal(matrix), np.diagonal(matrix))))
+        if (np.abs(matrix - matrix.T) > SYMMETRY_TOLERANCE * size).any():
+            raise InputError(
+                f"covariances: wanted symmetric matrices; the one of component {k} differs from "
+                f"its transpose by {np.abs(matrix - matrix.T).max():.3g}; average it with its "
+                "transpose"
+            )
+        lowest = float(np.linalg.eigvalsh(matrix)[0])
+        if not lowest > 0:
+            raise InputError(
+                f"covariances: wanted positive definite matrices; the one of component {k} has "
+                f"the eigenvalue {lowest:.3g}; add a small amount to its diagonal"
+            )

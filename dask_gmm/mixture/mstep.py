@@ -1,0 +1,82 @@
+"""The M-step: from sums to the parameters that they make most likely, and repairs."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from dask_gmm.mixture.covariance import Moments
+from dask_gmm.mixture.features import feature_scales
+from dask_gmm.mixture.model import Mixture
+from dask_gmm.mixture.statistics import SufficientStatistics
+from dask_gmm.mixture.summary import DataSummary
+
+SMALLEST_MASS: Final = 10 * float(np.finfo(np.float64).eps)
+VARIANCE_FLOORS: Final = {"float64": 1e-13, "float32": 1e-6}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MStep:
+    """The next parameters, about the frame's shift, and what had to be repaired."""
+
+    mixture: Mixture
+    repairs: tuple[str, ...]
+
+
+def m_step(
+    statistics: SufficientStatistics,
+    last: Mixture,
+    summary: DataSummary,
+    reg_covar: float,
+    precision: str = "float64",
+) -> MStep:
+    """Give the parameters that maximize the expected log-likelihood.
+
+    Parameters
+    ----------
+    statistics : SufficientStatistics
+        Sums at ``last``.
+    last : Mixture
+        The parameters before, with means about the frame's shift; a component without mass keeps
+        its mean and covariance.
+    summary : DataSummary
+        Of all rows; a covariance thinner than rounding leaves of the data's variance is floored.
+    reg_covar : float
+        Added to the diagonal of each covariance, in squared units of the data.
+    precision : {"float64", "float32"}
+        That of the products behind the sums: it sets what rounding leaves.
+
+    Notes
+    -----
+    Dempster, Laird and Rubin (1977), section 4.3; the ridge is that of scikit-learn.
+    """
+    family, n_features = last.family, last.n_features
+    scales = feature_scales(family.features(n_features), statistics.frame.scale)
+    mass, first, second = family.moments(statistics.sums / scales[:, None], n_features)
+    empty = mass <= SMALLEST_MASS
+    safe = np.maximum(mass, SMALLEST_MASS)
+    means = np.where(empty[:, None], last.means, first / safe[:, None])
+    covariances = family.estimate(Moments(safe, first, second), means, summary.scatter)
+    covariances = family.add_to_diagonal(covariances, np.full(n_features, reg_covar))
+    covariances = family.keep(covariances, last.covariances, empty)
+    floor = VARIANCE_FLOORS[precision]
+    covariances, thin = family.floored(covariances, summary.variance, floor)
+    mixture = Mixture.of(mass / mass.sum(), means, covariances, last.covariance_type)
+    return MStep(mixture, _repairs(empty, thin))
+
+
+def _repairs(empty: npt.NDArray[np.bool_], thin: tuple[int, ...]) -> tuple[str, ...]:
+    kept = (f"component {k} has no rows: mean and covariance kept" for k in np.flatnonzero(empty))
+    floored = (f"covariance {k} collapsed: floored relative to the data's variance" for k in thin)
+    return (*kept, *floored)
+
+
+def log_likelihood(
+    statistics: SufficientStatistics, mixture: Mixture, summary: DataSummary
+) -> float:
+    """Give the mean log-likelihood per row at ``mixture``, in nats, from the sums made there."""
+    total = statistics.log_likelihood
+    if mixture.family.needs_scatter:
+        total -= 0.5 * float(np.einsum("ij,ij->", mixture.precisions, summary.scatter))
+    return total / statistics.rows

@@ -1,0 +1,97 @@
+"""The summary of all rows: count, mean, scatter, range, and what is not finite."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from dask_gmm.mixture.features import Array, Floats
+
+NOWHERE: Final = (-1, -1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DataSummary:
+    """Moments of a set of rows, about their own mean so that no offset can cancel them.
+
+    Two summaries add by the pairwise update of Chan, Golub and LeVeque (1983), equations 1.5a
+    and 1.5b.
+
+    Parameters
+    ----------
+    rows : int
+        Number of finite rows.
+    mean : ndarray of shape (n_features,)
+    scatter : ndarray of shape (n_features, n_features)
+        Sum of ``(x - mean) (x - mean)'``.
+    minimum, maximum : ndarray of shape (n_features,)
+    bad_rows : int
+        Number of rows with a value that is not finite; they are left out of everything else.
+    first_bad : (int, int)
+        Row and column of the first such value, (-1, -1) if there is none.
+    """
+
+    rows: int
+    mean: Array
+    scatter: Array
+    minimum: Array
+    maximum: Array
+    bad_rows: int
+    first_bad: tuple[int, int]
+
+    @property
+    def variance(self) -> Array:
+        """Variance of each column (n_features,), exactly 0 where the column is constant."""
+        return np.where(self.constant, 0.0, np.diagonal(self.scatter) / max(self.rows, 1))
+
+    @property
+    def constant(self) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+        """Whether each column has the same value in all rows."""
+        return np.asarray(self.minimum == self.maximum)
+
+    def __add__(self, other: "DataSummary") -> "DataSummary":
+        bad_rows = self.bad_rows + other.bad_rows
+        first_bad = self.first_bad if self.bad_rows else other.first_bad
+        if not self.rows or not other.rows:
+            kept = self if self.rows else other
+            return DataSummary(kept.rows, kept.mean, kept.scatter, kept.minimum, kept.maximum,
+                               bad_rows, first_bad)  # fmt: skip
+        rows = self.rows + other.rows
+        apart = other.mean - self.mean
+        between = np.outer(apart, apart) * (self.rows * (other.rows / rows))
+        return DataSummary(
+            rows,
+            self.mean + apart * (other.rows / rows),
+            self.scatter + other.scatter + between,
+            np.minimum(self.minimum, other.minimum),
+            np.maximum(self.maximum, other.maximum),
+            bad_rows,
+            first_bad,
+        )
+
+
+def summarize(rows: Floats, start: int = 0) -> DataSummary:
+    """Summarize rows (B, D), of which the first is row number ``start`` of the data."""
+    x = np.ascontiguousarray(rows.T, dtype=np.float64)
+    finite = np.isfinite(x)
+    if finite.all():
+        return _finite_summary(x, 0, NOWHERE)
+    bad = ~finite.all(axis=0)
+    row = int(np.argmax(bad))
+    column = int(np.argmin(finite[:, row]))
+    return _finite_summary(x[:, ~bad], int(bad.sum()), (start + row, column))
+
+
+def _finite_summary(x: Array, bad_rows: int, first_bad: tuple[int, int]) -> DataSummary:
+    n_features, rows = x.shape
+    if not rows:
+        nothing = np.zeros(n_features)
+        scatter = np.zeros((n_features, n_features))
+        return DataSummary(0, nothing, scatter, nothing, nothing, bad_rows, first_bad)
+    minimum, maximum = x.min(axis=1), x.max(axis=1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = np.clip(x.mean(axis=1), minimum, maximum)
+        centered = x - mean[:, None]
+        left = centered.sum(axis=1)
+        scatter = centered @ centered.T - np.outer(left, left) / rows
+    return DataSummary(rows, mean, scatter, minimum, maximum, bad_rows, first_bad)

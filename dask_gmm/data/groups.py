@@ -1,0 +1,204 @@
+"""The zarr groups that are written here: their metadata, and small arrays whole."""
+
+import errno
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import zarr
+from zarr.abc.buffer import Buffer
+from zarr.codecs import Crc32cCodec
+from zarr.storage import MemoryStore
+
+from dask_gmm.data.plain import CHECKSUM_BYTES, write_plain, write_whole
+from dask_gmm.errors import DaskGMMError, InputError, OutputError
+
+CURES = {
+    errno.ENOSPC: "Make room on that disk and run the same command again",
+    errno.EDQUOT: "Make room within the quota and run the same command again",
+    errno.EROFS: "That disk is read-only: choose another place",
+    errno.EACCES: "Ask for permission to write there, or choose another place",
+    errno.EPERM: "Ask for permission to write there, or choose another place",
+}
+
+
+@contextmanager
+def output_errors(path: Path) -> Iterator[None]:
+    """Turn what the system says of a write into an `OutputError` that says what to do."""
+    try:
+        yield
+    except DaskGMMError:
+        raise
+    except OSError as error:
+        cure = CURES.get(error.errno or 0, "Mend that, and run the same command again")
+        where = error.filename or path
+        raise OutputError(
+            f"The output must be written to {path}, but the system says "
+            f'"{error.strerror or error}" of {where}. {cure}.'
+        ) from error
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ArraySpec:
+    """One array to write, cut into chunks along its first axis alone.
+
+    Parameters
+    ----------
+    name : str
+        Its name in the group.
+    shape : tuple of int
+        Such as ``(n_rows, n_features)`` or ``(n_rows,)``.
+    dtype : str
+        A float or integer type, such as ``float32`` or ``int64``.
+    chunk_rows : int
+        Rows of a chunk.
+    dimension_names : tuple of str
+        Names of the axes, as xarray reads them; those of ``(n_rows, n_features)`` unless given.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    chunk_rows: int
+    dimension_names: tuple[str, ...] = ("sample", "feature")
+
+    def __post_init__(self) -> None:
+        if np.dtype(self.dtype).kind not in "fiu":
+            raise InputError(
+                f"Arrays are written as floats or integers, but array {self.name} is to be "
+                f"{self.dtype}. Choose float32, float64, int32 or int64."
+            )
+        if min(*self.shape, self.chunk_rows) < 1:
+            raise InputError(
+                f"An array has at least one row, one column and one row in a chunk, but array "
+                f"{self.name} is to be {self.shape} in chunks of {self.chunk_rows} rows. "
+                f"Ask for more."
+            )
+
+    @property
+    def stored_dtype(self) -> np.dtype[Any]:
+        """Type of the stored elements, little-endian."""
+        return np.dtype(self.dtype).newbyteorder("<")
+
+    @property
+    def chunk_shape(self) -> tuple[int, ...]:
+        """Shape of a chunk; the last one is padded to it."""
+        return (self.chunk_rows, *self.shape[1:])
+
+    @property
+    def chunk_bytes(self) -> int:
+        """Bytes of a stored chunk, its checksum included."""
+        return int(np.prod(self.chunk_shape)) * self.stored_dtype.itemsize + CHECKSUM_BYTES
+
+    @property
+    def n_chunks(self) -> int:
+        """Number of chunks."""
+        return -(-self.shape[0] // self.chunk_rows)
+
+    @property
+    def grid_shape(self) -> tuple[int, ...]:
+        """Number of chunks along each axis."""
+        return (self.n_chunks, *(1 for _ in self.shape[1:]))
+
+    @property
+    def fill_value(self) -> float | int:
+        """What pads the last chunk, and what zarr gives for a lost one: never a plausible row."""
+        unlikely = {"f": float("nan"), "i": -1, "u": np.iinfo(np.uint8).max}
+        return unlikely[self.stored_dtype.kind]
+
+    def path(self, group: Path, chunk: int) -> Path:
+        """File of a chunk."""
+        return group.joinpath(self.name, "c", str(chunk), *("0" for _ in self.shape[1:]))
+
+    def chunk_of(self, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Rows as a whole chunk: of its type, contiguous, padded where the array ends."""
+        if len(rows) == self.chunk_rows:
+            return np.ascontiguousarray(rows, dtype=self.stored_dtype)
+        chunk = np.full(self.chunk_shape, self.fill_value, dtype=self.stored_dtype)
+        chunk[: len(rows)] = rows
+        return chunk
+
+
+def documents(attributes: Mapping[str, Any], arrays: tuple[ArraySpec, ...]) -> dict[str, bytes]:
+    """Metadata documents of a group and its arrays, by key: what zarr itself would write.
+
+    The chunks are plain and checksummed (``bytes``, then ``crc32c``), uncompressed.
+    """
+    stored: dict[str, Buffer] = {}
+    group = zarr.create_group(MemoryStore(stored), attributes=dict(attributes), zarr_format=3)
+    for spec in arrays:
+        group.create_array(
+            spec.name,
+            shape=spec.shape,
+            dtype=spec.stored_dtype,
+            chunks=spec.chunk_shape,
+            filters=None,
+            compressors=Crc32cCodec(),
+            fill_value=spec.fill_value,
+            dimension_names=spec.dimension_names[: len(spec.shape)],
+        )
+    return {key: value.to_bytes() for key, value in stored.items()}
+
+
+def differences(wanted: Mapping[str, bytes], group: Path) -> list[str]:
+    """Names of what differs between wanted metadata and what lies in a folder, sorted.
+
+    What does not lie there does not differ.
+    """
+    names: set[str] = set()
+    for key, document in wanted.items():
+        path = group / key
+        if path.exists():
+            names |= _differing(document, path.read_bytes(), key.removesuffix("zarr.json"))
+    return sorted(names)
+
+
+def _differing(wanted: bytes, found: bytes, prefix: str) -> set[str]:
+    try:
+        ours, theirs = _flat(json.loads(wanted)), _flat(json.loads(found))
+    except ValueError:
+        return {f"{prefix}zarr.json (damaged)"}
+    return {prefix + name for name in ours.keys() | theirs if ours.get(name) != theirs.get(name)}
+
+
+def _flat(document: dict[str, Any]) -> dict[str, Any]:
+    attributes: dict[str, Any] = document.get("attributes", {})
+    return {name: value for name, value in document.items() if name != "attributes"} | attributes
+
+
+def put_documents(group: Path, wanted: Mapping[str, bytes]) -> None:
+    """Write metadata documents, each whole or not at all."""
+    for key, document in wanted.items():
+        write_whole(group / key, [np.frombuffer(document, dtype=np.uint8)])
+
+
+def put_array(
+    group: Path, name: str, values: npt.NDArray[Any], dimension_names: tuple[str, ...]
+) -> None:
+    """Write a small array of a group as one chunk, beside those of a sink.
+
+    Parameters
+    ----------
+    group : Path
+        Folder of the group, which exists.
+    name : str
+        Name of the array; it may have a slash where its groups exist.
+    values : ndarray of floats or integers
+        At least one element.
+    dimension_names : tuple of str
+        One for each axis.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    spec = ArraySpec(name, values.shape, str(values.dtype), len(values), dimension_names)
+    with output_errors(group):
+        put_documents(group, {f"{name}/zarr.json": documents({}, (spec,))[f"{name}/zarr.json"]})
+        write_plain(spec.path(group, 0), spec.chunk_of(values))

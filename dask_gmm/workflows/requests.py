@@ -173,4 +173,4 @@ def _one_of(name: str, value: object, choices: Collection[str]) -> None:
 
 
 def _refuse(name: str, value: object, wanted: str) -> None:
-    raise InputError(f"Wanted {wanted}, found {value!r}, in {name!r}. Change {name!r} to be that.")
+    raise InputError(f"Wanted {wanted}, found {value!r} as {name}. Give another value for {name}.")

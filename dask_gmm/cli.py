@@ -1,0 +1,47 @@
+"""The command line, as ``dask-gmm`` and, since Dask looks for such groups, as ``dask gmm``.
+
+Dask loads this file at each of its own commands, so it imports click and nothing else; the
+commands lie next door and are imported when one of them is used.
+"""
+
+import click
+
+COMMANDS = ("demo", "fit", "generate", "inspect", "run", "schema")
+
+
+class _Doors(click.Group):
+    """The group: knows its commands by name, and turns this package's errors into exit codes."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        from dask_gmm import commands
+
+        command: click.Command = getattr(commands, cmd_name)
+        return command
+
+    def invoke(self, ctx: click.Context) -> object:
+        from dask_gmm.errors import DaskGMMError
+
+        try:
+            return super().invoke(ctx)
+        except DaskGMMError as error:
+            click.echo(f"Error: {error}", err=True)
+            ctx.exit(error.exit_code)
+
+
+@click.group(name="gmm", cls=_Doors, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="dask-gmm")
+def cli() -> None:
+    """Gaussian mixtures on data that do not fit in memory, with answers that do not change.
+
+    Results go to stdout; progress, warnings and errors go to stderr.
+    """
+
+
+def main() -> None:
+    """Run the command line in this process, and end it."""
+    cli(prog_name="dask-gmm")

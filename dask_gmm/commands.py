@@ -1,0 +1,130 @@
+"""The commands: each makes a request of its options, opens a runner, calls its twin and prints.
+
+The twins are the functions in ``dask_gmm.workflows``; they are imported when they are called, so
+that ``--help`` does not wait for Dask.
+"""
+
+import json
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dask_gmm.options import json_option, options_of, settings_from
+from dask_gmm.settings import FitSettings, GenerateSettings, RunnerSettings
+from dask_gmm.settings import schema as settings_schema
+
+if TYPE_CHECKING:
+    from dask_gmm.passes.progress import Progress
+    from dask_gmm.passes.runner import Runner
+    from dask_gmm.workflows.run import Result
+
+PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@click.option("--rows", type=int, default=1_000_000, show_default=True, help="Number of rows.")
+@click.option(
+    "--out", type=PATH, default=Path("runs/demo"), show_default=True, help="The folder to write."
+)
+def demo(rows: int, out: Path) -> None:
+    """Draw a data set, fit it, and print the truth beside the estimate."""
+    from dask_gmm.workflows.demo import demo as twin
+
+    with _at_work(RunnerSettings()) as (runner, progress):
+        result = twin(rows, out, runner, progress)
+    _show(result, as_json=False)
+
+
+@click.command()
+@options_of(GenerateSettings, argument="out")
+@options_of(RunnerSettings)
+@json_option
+def generate(workers: int | None, scheduler: str | None, as_json: bool, **values: Any) -> None:
+    """Draw rows from a random Gaussian mixture, and write them to OUT with the truth beside."""
+    from dask_gmm.workflows.generate import generate as twin
+
+    request = settings_from(GenerateSettings, values).request()
+    with _at_work(_runner(workers, scheduler)) as (runner, progress):
+        result = twin(request, runner, progress)
+    _show(result, as_json)
+
+
+@click.command()
+@options_of(FitSettings, argument="data")
+@options_of(RunnerSettings)
+@json_option
+def fit(workers: int | None, scheduler: str | None, as_json: bool, **values: Any) -> None:
+    """Fit a Gaussian mixture to the rows of DATA, a zarr array or a group that holds one."""
+    from dask_gmm.workflows.fit import fit as twin
+
+    request = settings_from(FitSettings, values).request()
+    with _at_work(_runner(workers, scheduler)) as (runner, progress):
+        result = twin(request, runner, progress)
+    _show(result, as_json)
+
+
+@click.command()
+@click.argument("path", type=PATH)
+@json_option
+def inspect(path: Path, as_json: bool) -> None:
+    """Say what lies at PATH: an array, a group, a model or a run folder."""
+    from dask_gmm.workflows.inspect import inspect as twin
+
+    with _plain_warnings():
+        result = twin(path)
+    _show(result, as_json)
+
+
+@click.command()
+@click.argument("config", type=PATH)
+@json_option
+def run(config: Path, as_json: bool) -> None:
+    """Carry out the steps of CONFIG, a YAML file, in order."""
+    from dask_gmm.settings_file import load_settings
+    from dask_gmm.workflows.run import run as twin
+
+    settings = load_settings(config)
+    with _at_work(settings.runner) as (runner, progress):
+        result = twin(settings.requests(), runner, progress)
+    _show(result, as_json)
+
+
+@click.command()
+def schema() -> None:
+    """Print the JSON schema of the file that `run` takes."""
+    click.echo(json.dumps(settings_schema(), indent=2))
+
+
+def _runner(workers: int | None, scheduler: str | None) -> RunnerSettings:
+    return settings_from(RunnerSettings, {"workers": workers, "scheduler": scheduler})
+
+
+@contextmanager
+def _at_work(settings: RunnerSettings) -> "Iterator[tuple[Runner, Progress]]":
+    """A runner and a progress display, open while a twin is at work."""
+    from dask_gmm.passes.cluster import open_runner
+    from dask_gmm.progress import open_progress
+
+    with (
+        _plain_warnings(),
+        open_progress(sys.stderr) as progress,
+        open_runner(settings.workers, settings.scheduler) as runner,
+    ):
+        yield runner, progress
+
+
+@contextmanager
+def _plain_warnings() -> Iterator[None]:
+    """Warnings as one line each, without the place in the code that raised them."""
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_, **__: click.echo(f"Warning: {message}", err=True)
+        yield
+
+
+def _show(result: "Result", as_json: bool) -> None:
+    click.echo(json.dumps(result.to_json(), indent=2) if as_json else result.to_text())

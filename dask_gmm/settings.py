@@ -1,0 +1,213 @@
+"""Settings as they are written down: one model per verb, read from YAML or a command line.
+
+Each field is documented under it; the same text is the help of its option and stands in the JSON
+schema. What a value may be is decided by the request that the settings make.
+"""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Self, TypeAlias
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
+
+from dask_gmm.workflows.requests import (
+    Covariance,
+    FitRequest,
+    FloatType,
+    GenerateRequest,
+    MissingChunks,
+)
+
+COLUMNS = r"\d+(:\d+)?(,\d+(:\d+)?)*"
+COLUMNS_SCHEMA = {
+    "anyOf": [
+        {"type": "array", "items": {"type": "integer"}},
+        {"type": "string", "pattern": f"^{COLUMNS}$"},
+    ]
+}
+
+
+def column_numbers(value: object) -> object:
+    """Column numbers from a text such as ``0,2,5:8``, in which 5:8 means 5, 6, 7.
+
+    Anything but a text is given back as it is.
+
+    Raises
+    ------
+    ValueError
+        If the text is of another form.
+    """
+    if not isinstance(value, str):
+        return value
+    if not re.fullmatch(COLUMNS, value, re.ASCII):
+        raise ValueError(f"wanted columns such as '0,2,5:8', found {value!r}")
+    parts = (part.partition(":") for part in value.split(","))
+    spans = (range(int(a), int(b) if colon else int(a) + 1) for a, colon, b in parts)
+    return tuple(column for span in spans for column in span)
+
+
+def row_range(text: str) -> slice:
+    """A slice from a text such as ``0:1000``, of which either end may be left out."""
+    start, _, stop = text.partition(":")
+    return slice(int(start) if start else None, int(stop) if stop else None)
+
+
+RowRange: TypeAlias = Annotated[str, Field(pattern=r"^[0-9]*:[0-9]*$")]
+Columns: TypeAlias = Annotated[
+    tuple[int, ...], BeforeValidator(column_numbers), WithJsonSchema(COLUMNS_SCHEMA)
+]
+
+
+class Settings(BaseModel):
+    """What all settings share: frozen, no unknown keys, documented fields."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        validate_default=True,
+        allow_inf_nan=False,
+    )
+
+
+class GenerateSettings(Settings):
+    """Settings of ``generate``: a data set to draw and to write as a zarr group."""
+
+    out: Path
+    """The zarr group to write."""
+    rows: int
+    """Number of rows."""
+    features: int
+    """Number of columns."""
+    components: int
+    """Number of components of the mixture."""
+    seed: int = 0
+    """Same seed, same rows."""
+    dtype: FloatType = "float64"
+    """Type in which the rows are stored."""
+    chunk_rows: int | None = None
+    """Rows per chunk; by default a chunk takes about 32 MB."""
+    overlap: float = 0.01
+    """Share of rows that the true mixture assigns to the wrong component."""
+    imbalance: float = 1.0
+    """Largest weight over smallest weight, at least 1."""
+    condition: float = 10.0
+    """Condition number of every covariance, at least 1."""
+    outliers: float = 0.0
+    """Share of rows drawn far from all components, at most 0.5."""
+    overwrite: bool = False
+    """Replace a group that is already there."""
+
+    def request(self) -> GenerateRequest:
+        """What is asked of the workflow; InputError if a value is outside its domain."""
+        return GenerateRequest(**dict(self))
+
+
+class FitSettings(Settings):
+    """Settings of ``fit``: a mixture to fit to rows, and the run folder in which it is kept."""
+
+    data: str
+    """Path of a zarr array, or of a group that holds one."""
+    components: int
+    """Number of components of the mixture."""
+    out: Path
+    """The run folder to write; the model lies in its model.zarr."""
+    covariance: Covariance = "full"
+    """Family of the covariances."""
+    seed: int = 0
+    """Same seed, same model."""
+    max_iter: int = 100
+    """Largest number of EM iterations of each start."""
+    tol: float = 1e-3
+    """Converged when an iteration gains less, in nats per row; 0 runs all iterations."""
+    n_init: int = 1
+    """Number of starts, of which the likeliest model is kept."""
+    reg_covar: float = 1e-6
+    """Added to every variance, in squared units of the data."""
+    precision: FloatType = "float64"
+    """Type in which a pass computes."""
+    array: str | None = None
+    """Name of the array inside a group; by default x, else the only one with two axes."""
+    columns: Columns | None = None
+    """Columns to use, such as 0,2,5:8; by default all."""
+    rows: RowRange | None = None
+    """Rows to use, as start:stop; by default all."""
+    missing_chunks: MissingChunks = "error"
+    """Whether a chunk that is not stored is an error, or reads as the fill value."""
+    overwrite: bool = False
+    """Replace a run folder that is already there."""
+
+    def request(self) -> FitRequest:
+        """What is asked of the workflow; InputError if a value is outside its domain."""
+        rows = None if self.rows is None else row_range(self.rows)
+        return FitRequest(**{**dict(self), "rows": rows})
+
+
+class RunnerSettings(Settings):
+    """Where passes run: threads of this process, unless one of these is given."""
+
+    workers: Annotated[int, Field(ge=1)] | None = None
+    """Worker processes to start on this machine."""
+    scheduler: str | None = None
+    """Address of a Dask scheduler that is already there."""
+
+    @model_validator(mode="after")
+    def _not_both(self) -> Self:
+        if self.workers is not None and self.scheduler is not None:
+            raise ValueError("wanted workers or scheduler, found both")
+        return self
+
+
+class Step(Settings):
+    """One step of a run: exactly one verb with its settings."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
+
+    generate: GenerateSettings | None = None
+    """Draw a data set."""
+    fit: FitSettings | None = None
+    """Fit a mixture."""
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        given = [name for name, verb in self if verb is not None]
+        if len(given) != 1:
+            keys, found = ", ".join(type(self).model_fields), ", ".join(given) or "none"
+            raise ValueError(f"wanted exactly one of the keys {keys}, with settings, found {found}")
+        return self
+
+    def request(self) -> GenerateRequest | FitRequest:
+        """What is asked of the workflow of its verb."""
+        verb: GenerateSettings | FitSettings = next(verb for _, verb in self if verb is not None)
+        return verb.request()
+
+
+class RunSettings(Settings):
+    """A settings file: steps, carried out in order on one runner."""
+
+    steps: Annotated[tuple[Step, ...], Field(json_schema_extra={"minItems": 1})]
+    """What to do, in order: each a mapping with one key, generate or fit."""
+    runner: RunnerSettings = RunnerSettings()
+    """Where passes run; by default in threads of this process."""
+
+    @model_validator(mode="after")
+    def _some_step(self) -> Self:
+        if not self.steps:
+            raise ValueError("wanted at least one step, found none")
+        return self
+
+    def requests(self) -> tuple[GenerateRequest | FitRequest, ...]:
+        """What is asked of the workflows, in order."""
+        return tuple(step.request() for step in self.steps)
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of a settings file."""
+    return RunSettings.model_json_schema()

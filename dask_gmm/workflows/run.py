@@ -1,0 +1,79 @@
+"""Carry out several steps, one after another, on one runner."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from dask_gmm.passes.progress import Progress
+from dask_gmm.passes.runner import Runner
+from dask_gmm.workflows.fit import fit
+from dask_gmm.workflows.generate import generate
+from dask_gmm.workflows.requests import FitRequest, GenerateRequest
+
+
+class Result(Protocol):
+    """What came of a workflow, for people and for programs."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Give it as JSON values."""
+        ...
+
+    def to_text(self) -> str:
+        """Give it as plain text, without a newline at its end."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RunResult:
+    """What came of the steps of a run, in order.
+
+    Parameters
+    ----------
+    steps : tuple of Result
+        One result for each step.
+    """
+
+    steps: tuple[Result, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the results as JSON values, under the key ``steps``."""
+        return {"steps": [step.to_json() for step in self.steps]}
+
+    def to_text(self) -> str:
+        """Give the results as plain text, a blank line between two."""
+        return "\n\n".join(step.to_text() for step in self.steps)
+
+
+def run(
+    requests: Sequence[GenerateRequest | FitRequest], runner: Runner, progress: Progress
+) -> RunResult:
+    """Carry out steps in order; a later one may read what an earlier one wrote.
+
+    Parameters
+    ----------
+    requests : sequence of GenerateRequest or FitRequest
+        What each step is asked.
+    runner : Runner
+        Where the passes of all steps run.
+    progress : Progress
+        Who hears of the passes.
+
+    Returns
+    -------
+    RunResult
+        The result of each step.
+
+    Raises
+    ------
+    DaskGMMError
+        Of the first step that fails; what the steps before it wrote is kept.
+    """
+    return RunResult(tuple(_carry_out(request, runner, progress) for request in requests))
+
+
+def _carry_out(request: GenerateRequest | FitRequest, runner: Runner, progress: Progress) -> Result:
+    match request:
+        case GenerateRequest():
+            return generate(request, runner, progress)
+        case FitRequest():
+            return fit(request, runner, progress)

@@ -131,7 +131,8 @@ class Bar:
 
     def end_pass(self, note: str) -> None:
         """Write the line of the pass above the bar."""
-        self._display.console.print(self._meter.line(note), markup=False, soft_wrap=True)
+        line = self._meter.line(note)
+        self._display.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def bar_display(stream: TextIO) -> Display:

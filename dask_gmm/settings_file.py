@@ -115,8 +115,13 @@ def _line(problem: ErrorDetails, source: str) -> str:
 
 def _unknown(key: str, parents: Place) -> str:
     keys = _keys_at(parents)
-    nearest = difflib.get_close_matches(key, keys, n=1, cutoff=0)[0]
+    nearest = max(keys, key=lambda known: _likeness(known, key))
     return f"wanted a known key, found {key!r}. Did you mean {nearest!r}, of {', '.join(keys)}?"
+
+
+def _likeness(known: str, key: str) -> tuple[bool, float]:
+    """How near two keys are; an abbreviation is nearest to what it abbreviates."""
+    return known.startswith(key), difflib.SequenceMatcher(None, known, key).ratio()
 
 
 def _keys_at(parents: Place) -> list[str]:

@@ -1,0 +1,163 @@
+"""Each command asks its twin for exactly what its options say."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dask_gmm.settings import FitSettings, GenerateSettings
+from dask_gmm.workflows.requests import FitRequest, GenerateRequest
+from tests.doors.conftest import Invoke
+from tests.doors.twins import Twins
+
+GENERATE = ("generate", "x.zarr", "--rows", "100", "--features", "3", "--components", "2")
+FIT = ("fit", "x.zarr", "--components", "2", "--out", "run")
+GENERATED = GenerateRequest(out=Path("x.zarr"), rows=100, features=3, components=2)
+FITTED = FitRequest(data="x.zarr", components=2, out=Path("run"))
+
+GENERATE_OPTIONS = {
+    "rows": (("--rows", "7"), 7),
+    "features": (("--features", "7"), 7),
+    "components": (("--components", "7"), 7),
+    "seed": (("--seed", "7"), 7),
+    "dtype": (("--dtype", "float32"), "float32"),
+    "chunk_rows": (("--chunk-rows", "7"), 7),
+    "overlap": (("--overlap", "0.2"), 0.2),
+    "imbalance": (("--imbalance", "7.5"), 7.5),
+    "condition": (("--condition", "100"), 100.0),
+    "outliers": (("--outliers", "0.1"), 0.1),
+    "overwrite": (("--overwrite",), True),
+}
+FIT_OPTIONS = {
+    "components": (("--components", "7"), 7),
+    "out": (("--out", "elsewhere"), Path("elsewhere")),
+    "covariance": (("--covariance", "diag"), "diag"),
+    "seed": (("--seed", "7"), 7),
+    "max_iter": (("--max-iter", "7"), 7),
+    "tol": (("--tol", "1e-5"), 1e-5),
+    "n_init": (("--n-init", "7"), 7),
+    "reg_covar": (("--reg-covar", "0"), 0.0),
+    "precision": (("--precision", "float32"), "float32"),
+    "array": (("--array", "y"), "y"),
+    "columns": (("--columns", "0,2,5:8"), (0, 2, 5, 6, 7)),
+    "rows": (("--rows", "10:20"), slice(10, 20)),
+    "missing_chunks": (("--missing-chunks", "fill"), "fill"),
+    "overwrite": (("--overwrite",), True),
+}
+
+
+def only_request(twins: Twins, verb: str) -> Any:
+    ((called, (request, runner, _)),) = twins.calls
+    assert (called, runner) == (verb, "the runner")
+    return request
+
+
+def test_generate_asks_for_the_defaults(twins: Twins, invoke: Invoke) -> None:
+    assert invoke(*GENERATE).exit_code == 0
+    assert asdict(only_request(twins, "generate")) == asdict(GENERATED)
+
+
+def test_fit_asks_for_the_defaults(twins: Twins, invoke: Invoke) -> None:
+    assert invoke(*FIT).exit_code == 0
+    assert asdict(only_request(twins, "fit")) == asdict(FITTED)
+
+
+@pytest.mark.parametrize("name", GENERATE_OPTIONS)
+def test_an_option_of_generate_sets_its_field_alone(
+    twins: Twins, invoke: Invoke, name: str
+) -> None:
+    args, value = GENERATE_OPTIONS[name]
+    assert invoke(*GENERATE, *args).exit_code == 0
+    assert asdict(only_request(twins, "generate")) == {**asdict(GENERATED), name: value}
+
+
+@pytest.mark.parametrize("name", FIT_OPTIONS)
+def test_an_option_of_fit_sets_its_field_alone(twins: Twins, invoke: Invoke, name: str) -> None:
+    args, value = FIT_OPTIONS[name]
+    assert invoke(*FIT, *args).exit_code == 0
+    assert asdict(only_request(twins, "fit")) == {**asdict(FITTED), name: value}
+
+
+def test_every_field_has_an_option_that_is_tested() -> None:
+    assert {"out", *GENERATE_OPTIONS} == set(GenerateSettings.model_fields)
+    assert {"data", *FIT_OPTIONS} == set(FitSettings.model_fields)
+
+
+@pytest.mark.parametrize("command", [GENERATE, FIT])
+@pytest.mark.parametrize(
+    ("args", "opened"),
+    [
+        ((), (None, None)),
+        (("--workers", "3"), (3, None)),
+        (("--scheduler", "tcp://host:8786"), (None, "tcp://host:8786")),
+    ],
+)
+def test_the_runner_is_the_one_asked_for_and_is_closed(
+    twins: Twins,
+    invoke: Invoke,
+    command: tuple[str, ...],
+    args: tuple[str, ...],
+    opened: tuple[int | None, str | None],
+) -> None:
+    assert invoke(*command, *args).exit_code == 0
+    assert (twins.opened, twins.closed) == ([opened], 1)
+
+
+@pytest.mark.parametrize("command", [GENERATE, FIT])
+def test_workers_and_scheduler_exclude_each_other(
+    twins: Twins, invoke: Invoke, command: tuple[str, ...]
+) -> None:
+    result = invoke(*command, "--workers", "2", "--scheduler", "tcp://host:8786")
+    assert result.exit_code == 2
+    assert "wanted workers or scheduler, found both" in result.stderr
+    assert twins.opened == []
+
+
+def test_demo_passes_rows_and_folder(twins: Twins, invoke: Invoke) -> None:
+    assert invoke("demo", "--rows", "500", "--out", "there").exit_code == 0
+    ((verb, (rows, out, runner, _)),) = twins.calls
+    assert (verb, rows, out, runner) == ("demo", 500, Path("there"), "the runner")
+    assert twins.opened == [(None, None)]
+
+
+def test_demo_has_defaults(twins: Twins, invoke: Invoke) -> None:
+    assert invoke("demo").exit_code == 0
+    ((_, (rows, out, *_)),) = twins.calls
+    assert (rows, out) == (1_000_000, Path("runs/demo"))
+
+
+def test_inspect_passes_the_path_and_opens_no_runner(twins: Twins, invoke: Invoke) -> None:
+    assert invoke("inspect", "somewhere").exit_code == 0
+    assert twins.calls == [("inspect", (Path("somewhere"),))]
+    assert twins.opened == []
+
+
+def test_run_passes_the_steps_of_the_file(twins: Twins, invoke: Invoke, tmp_path: Path) -> None:
+    config = tmp_path / "steps.yaml"
+    config.write_text(
+        "steps:\n"
+        "  - generate: {out: x.zarr, rows: 100, features: 3, components: 2}\n"
+        "  - fit: {data: x.zarr, components: 2, out: run}\n"
+        "runner: {workers: 4}\n"
+    )
+    assert invoke("run", str(config)).exit_code == 0
+    generate, fit = only_request(twins, "run")
+    assert (asdict(generate), asdict(fit)) == (asdict(GENERATED), asdict(FITTED))
+    assert twins.opened == [(4, None)]
+
+
+def test_schema_prints_the_schema_of_a_settings_file(invoke: Invoke) -> None:
+    printed = json.loads(invoke("schema").stdout)
+    assert set(printed["properties"]) == {"steps", "runner"}
+    fit = printed["$defs"]["FitSettings"]
+    assert fit["additionalProperties"] is False
+    assert set(fit["required"]) == {"data", "components", "out"}
+
+
+def test_the_help_of_an_option_is_the_text_of_its_field(invoke: Invoke) -> None:
+    printed = " ".join(invoke("fit", "--help").stdout.split())
+    for field in FitSettings.model_fields.values():
+        assert field.description is not None
+    assert str(FitSettings.model_fields["tol"].description) in printed

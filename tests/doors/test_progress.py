@@ -1,0 +1,93 @@
+"""Progress: lines where it is read later, a bar where it is watched."""
+
+import io
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+
+import pytest
+from rich.console import Console
+
+from dask_gmm.passes.progress import Progress, Silent
+from dask_gmm.progress import Bar, Lines, bar_display, open_progress
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def ticking() -> Callable[[], float]:
+    """A clock that is two seconds later whenever it is read."""
+    seconds = count(0, 2)
+    return lambda: float(next(seconds))
+
+
+def two_passes(progress: Progress) -> None:
+    progress.start_pass("first", 300)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(progress.advance, [3] * 100))
+    progress.end_pass("log-likelihood -3.5 nats per row")
+    progress.start_pass("second", 40)
+    progress.advance(40)
+    progress.end_pass("")
+
+
+EXPECTED = [
+    "pass 1: first: 300 rows in 2.00 s, 150 rows/s, log-likelihood -3.5 nats per row",
+    "pass 2: second: 40 rows in 2.00 s, 20 rows/s",
+]
+
+
+def test_a_log_has_one_line_per_pass() -> None:
+    stream = io.StringIO()
+    two_passes(Lines(stream, ticking()))
+    assert stream.getvalue().splitlines() == EXPECTED
+
+
+def test_an_instant_pass_has_no_speed() -> None:
+    stream = io.StringIO()
+    two_passes(Lines(stream, lambda: 0.0))
+    assert stream.getvalue().splitlines()[1] == "pass 2: second: 40 rows in 0.00 s"
+
+
+def test_a_stream_that_is_no_terminal_gets_lines_alone() -> None:
+    stream = io.StringIO()
+    with open_progress(stream) as progress:
+        two_passes(progress)
+    assert len(stream.getvalue().splitlines()) == 2
+    assert "\x1b" not in stream.getvalue()
+
+
+def test_a_terminal_gets_the_lines_and_the_bar() -> None:
+    stream = Terminal()
+    with bar_display(stream) as display:
+        two_passes(Bar(display, ticking()))
+        assert [task.completed for task in display.tasks] == [40]
+        assert display.finished
+    for line in EXPECTED:
+        assert line in stream.getvalue()
+    assert "100%" in stream.getvalue()
+
+
+@pytest.mark.parametrize("no_color", [True, False])
+def test_no_color_is_honored(monkeypatch: pytest.MonkeyPatch, no_color: bool) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLORTERM", "truecolor")
+    monkeypatch.setenv("NO_COLOR", "1" if no_color else "")
+    stream = Terminal()
+    with open_progress(stream) as progress:
+        two_passes(progress)
+    colors = [code for code in stream.getvalue().split("\x1b[")[1:] if code.startswith("3")]
+    assert bool(colors) is not no_color
+
+
+def test_silent_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    two_passes(Silent())
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_console_is_not_made_for_standard_output() -> None:
+    stream = Terminal()
+    console: Console = bar_display(stream).console
+    assert console.file is stream

@@ -1,0 +1,155 @@
+"""Settings files: what is read, and what is refused with key, file and nearest key."""
+
+from dataclasses import asdict, fields
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from dask_gmm.errors import SettingsError
+from dask_gmm.settings import (
+    FitSettings,
+    GenerateSettings,
+    RunSettings,
+    Settings,
+    column_numbers,
+    row_range,
+    schema,
+)
+from dask_gmm.settings_file import load_settings
+from dask_gmm.workflows.requests import FitRequest, GenerateRequest
+
+FIT = "data: x, components: 2, out: r"
+
+
+def load(folder: Path, text: str) -> RunSettings:
+    path = folder / "settings.yaml"
+    path.write_text(text)
+    return load_settings(path)
+
+
+def refused(folder: Path, text: str) -> str:
+    with pytest.raises(SettingsError) as caught:
+        load(folder, text)
+    assert str(folder / "settings.yaml") in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "nearest"),
+    [
+        ("steps: [{fti: {}}]", "steps[0].fti", "fit"),
+        (f"steps: [{{fit: {{{FIT}, max_iters: 3}}}}]", "steps[0].fit.max_iters", "max_iter"),
+        (f"steps: [{{fit: {{{FIT}, cov: full}}}}]", "steps[0].fit.cov", "covariance"),
+        ("steps: [{generate: {row: 3}}]", "steps[0].generate.row", "rows"),
+        (f"steps: [{{fit: {{{FIT}}}}}]\nrunner: {{worker: 3}}", "runner.worker", "workers"),
+        (f"step: [{{fit: {{{FIT}}}}}]", "step of", "steps"),
+    ],
+)
+def test_an_unknown_key_is_named_with_the_nearest_valid_one(
+    tmp_path: Path, text: str, place: str, nearest: str
+) -> None:
+    first, *_ = refused(tmp_path, text).splitlines()
+    assert first.startswith(place)
+    assert f"Did you mean {nearest!r}" in first
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "wanted a mapping, found None"),
+        ("- 1", "wanted a mapping, found [1]"),
+        ("steps: []", "wanted at least one step, found none"),
+        ("steps: 3", "steps of "),
+        ("{}", "steps of "),
+        ("steps: [{fit: }]", "exactly one of the keys generate, fit"),
+        ("steps: [{}]", "exactly one of the keys generate, fit"),
+        ("steps: [{fit: {data: x, components: 2}}]", "steps[0].fit.out"),
+        ("steps: [{fit: {data: x, components: 2.5, out: r}}]", "wanted a whole number, found 2.5"),
+        ("steps: [{fit: {data: x, components: 0, out: r}}]", "steps[0]"),
+        ("steps: [{fit: {data: x, components: 0, out: r}}]", "found 0 as components"),
+        (f"steps: [{{fit: {{{FIT}, tol: -1}}}}]", "found -1.0 as tol"),
+        (f"steps: [{{fit: {{{FIT}, tol: .nan}}}}]", "wanted a finite number, found nan"),
+        (f"steps: [{{fit: {{{FIT}, columns: '5-8'}}}}]", "found '5-8'"),
+        (f"steps: [{{fit: {{{FIT}, columns: 5:8}}}}]", "a text in quotes, for columns"),
+        (f"steps: [{{fit: {{{FIT}, rows: 10:50}}}}]", "wanted a text (in quotes)"),
+        (f"steps: [{{fit: {{{FIT}, rows: '1'}}}}]", "wanted rows such as '0:1000', found '1'"),
+        (f"steps: [{{fit: {{{FIT}, seed: 1, seed: 2}}}}]", "the key 'seed' stands twice"),
+        (f"steps: [{{fit: {{{FIT}}}}}]\nrunner: {{workers: 0}}", "runner.workers"),
+        (
+            f"steps: [{{fit: {{{FIT}}}}}]\nrunner: {{workers: 1, scheduler: a}}",
+            "wanted workers or scheduler, found both",
+        ),
+        ("steps: [", "Wanted YAML"),
+        ("steps: !!python/object/apply:os.getcwd []", "Wanted YAML"),
+    ],
+)
+def test_a_wrong_value_is_named(tmp_path: Path, text: str, said: str) -> None:
+    assert said in refused(tmp_path, text)
+
+
+def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
+    text = "steps: [{fit: {dat: x, components: many}}]"
+    places = [line.split(" of ")[0] for line in refused(tmp_path, text).splitlines()]
+    assert places[0] == "steps[0].fit.dat"
+    assert set(places) == {f"steps[0].fit.{key}" for key in ("dat", "data", "components", "out")}
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"none that can be read at .*nowhere\.yaml"):
+        load_settings(tmp_path / "nowhere.yaml")
+
+
+def test_values_are_read_as_people_write_them(tmp_path: Path) -> None:
+    text = f"steps: [{{fit: {{{FIT}, tol: 1e-5, columns: [0, 3], rows: ':50'}}}}]"
+    (request,) = load(tmp_path, text).requests()
+    assert isinstance(request, FitRequest)
+    assert (request.tol, request.columns, request.rows) == (1e-5, (0, 3), slice(None, 50))
+
+
+@pytest.mark.parametrize(
+    ("settings", "request_type"), [(GenerateSettings, GenerateRequest), (FitSettings, FitRequest)]
+)
+def test_settings_and_requests_have_the_same_fields_and_defaults(
+    settings: type[Settings], request_type: type
+) -> None:
+    optional = {
+        name: field.default
+        for name, field in settings.model_fields.items()
+        if not field.is_required()
+    }
+    required = dict.fromkeys(set(settings.model_fields) - set(optional), 1)
+    made = request_type(**required)
+    assert [field.name for field in fields(made)] == list(settings.model_fields)
+    assert asdict(made) == {**required, **optional}
+
+
+def test_settings_are_frozen() -> None:
+    settings = FitSettings(data="x", components=2, out=Path("r"))
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.components = 3  # type: ignore[misc]
+
+
+def test_every_key_of_the_schema_is_documented() -> None:
+    models = [schema(), *schema()["$defs"].values()]
+    for model in models:
+        for name, key in model["properties"].items():
+            assert key["description"].endswith("."), name
+
+
+@given(st.lists(st.integers(0, 99), min_size=1))
+def test_columns_are_read_as_they_are_written(columns: list[int]) -> None:
+    assert column_numbers(",".join(map(str, columns))) == tuple(columns)
+
+
+@given(st.integers(0, 50), st.integers(0, 50))
+def test_a_span_of_columns_ends_before_its_stop(start: int, width: int) -> None:
+    assert column_numbers(f"{start}:{start + width}") == tuple(range(start, start + width))
+
+
+@given(st.none() | st.integers(0), st.none() | st.integers(0))
+def test_a_range_of_rows_may_leave_out_its_ends(start: int | None, stop: int | None) -> None:
+    text = f"{'' if start is None else start}:{'' if stop is None else stop}"
+    assert row_range(text) == slice(start, stop)

@@ -57,7 +57,8 @@ def m_step(
     empty = mass <= SMALLEST_MASS
     safe = np.maximum(mass, SMALLEST_MASS)
     means = np.where(empty[:, None], last.means, first / safe[:, None])
-    covariances = family.estimate(Moments(safe, first, second), means, summary.scatter)
+    scatter = summary.scatter_about(statistics.frame.shift)
+    covariances = family.estimate(Moments(safe, first, second), means, scatter)
     covariances = family.add_to_diagonal(covariances, np.full(n_features, reg_covar))
     covariances = family.keep(covariances, last.covariances, empty)
     floor = VARIANCE_FLOORS[precision]
@@ -78,5 +79,6 @@ def log_likelihood(
     """Give the mean log-likelihood per row at ``mixture``, in nats, from the sums made there."""
     total = statistics.log_likelihood
     if mixture.family.needs_scatter:
-        total -= 0.5 * float(np.einsum("ij,ij->", mixture.precisions, summary.scatter))
+        scatter = summary.scatter_about(statistics.frame.shift)
+        total -= 0.5 * float(np.einsum("ij,ij->", mixture.precisions, scatter))
     return total / statistics.rows

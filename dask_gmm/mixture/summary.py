@@ -49,6 +49,11 @@ class DataSummary:
         """Whether each column has the same value in all rows."""
         return np.asarray(self.minimum == self.maximum)
 
+    def scatter_about(self, center: Array) -> Array:
+        """Sum of ``(x - center) (x - center)'``, of shape (n_features, n_features)."""
+        apart = self.mean - center
+        return self.scatter + self.rows * np.outer(apart, apart)
+
     def __add__(self, other: "DataSummary") -> "DataSummary":
         bad_rows = self.bad_rows + other.bad_rows
         first_bad = self.first_bad if self.bad_rows else other.first_bad

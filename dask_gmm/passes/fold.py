@@ -1,5 +1,6 @@
 """A question put to rows, and several of them answered in one reading."""
 
+import math
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any, Protocol, Self, TypeVar, cast
 
@@ -21,19 +22,21 @@ class Answer(Protocol):
 
 
 class Workspace:
-    """Arrays that a task uses again for every tile, so that none is allocated twice."""
+    """Memory that a task uses again for every tile, so that none is allocated twice."""
 
     def __init__(self) -> None:
-        self._arrays: dict[Hashable, npt.NDArray[Any]] = {}
+        self._buffers: dict[Hashable, npt.NDArray[Any]] = {}
 
     def array(
         self, key: Hashable, shape: tuple[int, ...], dtype: npt.DTypeLike
     ) -> npt.NDArray[Any]:
-        """Give the array kept under this key, shape and type, with whatever it holds."""
-        full = (key, shape, np.dtype(dtype))
-        if full not in self._arrays:
-            self._arrays[full] = np.empty(shape, dtype)
-        return self._arrays[full]
+        """Give a contiguous array in the memory kept under this key, with whatever it holds."""
+        size = math.prod(shape)
+        full = (key, np.dtype(dtype))
+        buffer = self._buffers.get(full)
+        if buffer is None or buffer.size < size:
+            buffer = self._buffers[full] = np.empty(size, dtype)
+        return buffer[:size].reshape(shape)
 
 
 class Tile:

@@ -1,0 +1,41 @@
+"""What a candidate is asked to be: one mixture, one start, one set of limits."""
+
+from dataclasses import dataclass
+
+from dask_gmm.mixture.model import Mixture
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spec:
+    """One candidate: how many components of which family, from where, and how far.
+
+    Parameters
+    ----------
+    n_components : int
+    covariance_type : str
+        Name of the family.
+    tol : float
+        It has converged when an iteration gains less than this, in nats per row; 0 is never.
+    max_iter : int
+        Largest number of M-steps.
+    reg_covar : float
+        Added to the diagonal of each covariance, in squared units of the data.
+    precision : {"float64", "float32"}
+        Of the products of a pass.
+    seed : int
+        Of its start.
+    restart : int
+        Its number among the starts of one fit.
+    start : Mixture, optional
+        Given parameters; without them the start is k-means on the sample.
+    """
+
+    n_components: int
+    covariance_type: str = "full"
+    tol: float = 1e-3
+    max_iter: int = 100
+    reg_covar: float = 1e-6
+    precision: str = "float64"
+    seed: int = 0
+    restart: int = 0
+    start: Mixture | None = None

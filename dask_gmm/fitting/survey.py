@@ -1,0 +1,101 @@
+"""The first pass: summary, sample, and digests of what was read."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from dask_gmm.data.source import Block
+from dask_gmm.fitting.sample import Sample, key_limit, row_keys
+from dask_gmm.mixture.frame import Frame
+from dask_gmm.mixture.summary import DataSummary, summarize
+from dask_gmm.passes.fold import Tile, tile_rows
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SurveyAnswer:
+    """What the first pass brings home.
+
+    Parameters
+    ----------
+    summary : DataSummary
+    sample : Sample
+    digests : ndarray of uint32
+        Of every chunk, in the order of the leaves; empty where there are none.
+    """
+
+    summary: DataSummary
+    sample: Sample
+    digests: npt.NDArray[np.uint32]
+
+    def __add__(self, other: "SurveyAnswer") -> "SurveyAnswer":
+        return SurveyAnswer(
+            self.summary + other.summary,
+            self.sample + other.sample,
+            np.concatenate([self.digests, other.digests]),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SurveyFold:
+    """Asks for the summary of all rows and a sample of them.
+
+    Parameters
+    ----------
+    seed : int
+        Of the sample.
+    size : int
+        Rows of the sample; all rows if there are not so many.
+    rows : int
+        Number of rows of the data.
+    """
+
+    seed: int
+    size: int
+    rows: int
+
+    def begin(self, block: Block) -> "_SurveyMeter":
+        """Start on one block."""
+        return _SurveyMeter(self, block)
+
+    def tile_bytes(self, n_features: int) -> int:
+        """Project two float64 copies of a tile and both samples of an addition."""
+        return 8 * n_features * (3 * tile_rows(n_features) + 4 * min(self.size, self.rows))
+
+
+class _SurveyMeter:
+    def __init__(self, fold: SurveyFold, block: Block) -> None:
+        self._digests = block.digests
+        keys = row_keys(fold.seed, block.start, block.stop)
+        taken = np.flatnonzero(keys <= np.uint64(key_limit(fold.size, fold.rows)))
+        self._sample = Sample.smallest(
+            fold.size, keys[taken], taken + block.start, block.rows[taken]
+        )
+        self._summary: DataSummary | None = None
+
+    def add(self, tile: Tile) -> None:
+        summary = summarize(tile.rows, tile.start)
+        self._summary = summary if self._summary is None else self._summary + summary
+
+    def answer(self) -> SurveyAnswer:
+        assert self._summary is not None
+        return SurveyAnswer(self._summary, self._sample, self._digests)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Survey:
+    """What every candidate knows of the data.
+
+    Parameters
+    ----------
+    summary : DataSummary
+    frame : Frame
+    """
+
+    summary: DataSummary
+    frame: Frame
+
+    @classmethod
+    def of(cls, summary: DataSummary) -> "Survey":
+        """Choose the frame of the data from its summary."""
+        return cls(summary, Frame.of(summary))

@@ -1,0 +1,101 @@
+"""From nothing, a number of workers, an address or a client to a runner."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import dask
+from distributed import Client, LocalCluster, get_client, get_worker
+
+from dask_gmm.errors import ClusterError, InputError
+from dask_gmm.passes.distributed_runner import DistributedRunner
+from dask_gmm.passes.runner import Runner, ThreadRunner
+
+CONNECT_TIMEOUT = "30s"
+
+
+@contextmanager
+def open_runner(workers: int | None = None, scheduler: str | None = None) -> Iterator[Runner]:
+    """Open what was asked for, and close only what was opened here.
+
+    Parameters
+    ----------
+    workers : int, optional
+        Processes of one thread each on this machine.
+    scheduler : str, optional
+        Address of a Dask scheduler, such as "tcp://10.0.0.1:8786".
+
+    Raises
+    ------
+    InputError
+        If both are given, or there are fewer than one worker.
+    ClusterError
+        If the scheduler does not answer.
+    """
+    if workers is not None and scheduler is not None:
+        raise InputError(
+            f"Wanted workers or a scheduler, found both ({workers} and {scheduler!r}). Give one."
+        )
+    if scheduler is not None:
+        with _connect(scheduler) as client:
+            yield DistributedRunner(client)
+    elif workers is not None:
+        with local_cluster(workers) as client:
+            yield DistributedRunner(client)
+    else:
+        yield ThreadRunner()
+
+
+def runner_for(client: Client | None, *, in_memory: bool) -> Runner:
+    """Choose for data given in Python: the client, else the current one, else threads.
+
+    Rows in this process's memory stay in it unless a client is given; so does a call from
+    inside a Dask task, whose worker would wait for itself.
+    """
+    if client is None and not in_memory and not _inside_task():
+        try:
+            client = get_client()
+        except ValueError:
+            client = None
+    return ThreadRunner() if client is None else DistributedRunner(client)
+
+
+@contextmanager
+def local_cluster(workers: int) -> Iterator[Client]:
+    """Start processes of one thread each on this machine, with no port open to others."""
+    if workers < 1:
+        raise InputError(f"Wanted at least 1 worker, found {workers}. Give another number.")
+    environment = dict(os.environ)
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 20}),
+        LocalCluster(
+            n_workers=workers, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        # A LocalCluster leaves its thread limits in the environment of its parent.
+        for name in set(os.environ) - set(environment):
+            del os.environ[name]
+        os.environ.update(environment)
+        yield client
+
+
+@contextmanager
+def _connect(scheduler: str) -> Iterator[Client]:
+    try:
+        client = Client(scheduler, timeout=CONNECT_TIMEOUT)
+    except (OSError, TimeoutError) as error:
+        raise ClusterError(
+            f"Wanted a Dask scheduler at {scheduler}, found none within {CONNECT_TIMEOUT} "
+            f"({error}). Check the address, then run it again."
+        ) from error
+    with client:
+        yield client
+
+
+def _inside_task() -> bool:
+    try:
+        get_worker()
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,65 @@
+"""What a pass will hold at most, in bytes, known before its first task."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from dask_gmm.data.source import Source
+from dask_gmm.errors import MemoryLimitError
+from dask_gmm.passes.fold import Fold
+
+PROCESS_BYTES: Final = 300 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """Bytes that one process will hold at most.
+
+    Parameters
+    ----------
+    reading : int
+        Per thread: the leaf in use, the one read ahead, and what reading holds meanwhile.
+    tile : int
+        Per thread: what the folds derive from a tile.
+    threads : int
+        Threads of the process that work on the pass.
+    base : int
+        The interpreter and the libraries.
+    """
+
+    reading: int
+    tile: int
+    threads: int
+    base: int = PROCESS_BYTES
+
+    @property
+    def total(self) -> int:
+        """All of it."""
+        return self.base + self.threads * (self.reading + self.tile)
+
+    def require(self, limit: int, name: str) -> None:
+        """Refuse if it is more than the limit, in bytes; 0 is no limit.
+
+        Raises
+        ------
+        MemoryLimitError
+            With the numbers, and the cure.
+        """
+        if limit and self.total > limit:
+            raise MemoryLimitError(
+                f"Wanted a pass over {name} to hold at most {_mib(limit)} per process; projected "
+                f"{_mib(self.total)}: {self.threads} x ({_mib(self.reading)} to read chunks + "
+                f"{_mib(self.tile)} to compute on a tile) + {_mib(self.base)} for the process. "
+                "Store the rows in smaller chunks, use fewer threads per process, or give each "
+                "process more memory."
+            )
+
+
+def project(source: Source, folds: Sequence[Fold], threads: int) -> Projection:
+    """Project what a process with so many threads will hold at most."""
+    tile = sum(fold.tile_bytes(source.n_features) for fold in folds)
+    return Projection(source.task_bytes(), tile, threads)
+
+
+def _mib(size: int) -> str:
+    return f"{size / 2**20:,.0f} MiB"

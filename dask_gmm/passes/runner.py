@@ -1,0 +1,108 @@
+"""One pass: the folds asked of all rows, the answers added in the fixed tree."""
+
+import os
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Protocol
+
+from distributed.system import MEMORY_LIMIT
+
+from dask_gmm.data.source import Source
+from dask_gmm.passes.fold import Answers, Fold, Workspace
+from dask_gmm.passes.memory import project
+from dask_gmm.passes.progress import Progress
+from dask_gmm.passes.sizing import tasks_wanted
+from dask_gmm.passes.task import Advance, answer_node
+from dask_gmm.passes.threads import one_thread
+from dask_gmm.passes.tree import fold_in_order, level_for, nodes
+
+Node = tuple[int, int]
+
+
+class Runner(Protocol):
+    """Makes passes; which one does it changes no byte of an answer."""
+
+    def run(self, source: Source, folds: Sequence[Fold], progress: Progress) -> Answers:
+        """Answer each fold about all rows of the source, in one reading.
+
+        Raises
+        ------
+        MemoryLimitError
+            If the projected memory does not fit, before anything is read.
+        DataError
+            If the rows are damaged.
+        ClusterError
+            If the workers are lost for good.
+        """
+        ...
+
+
+class ThreadRunner:
+    """Threads of this process, each with its own tile; the default.
+
+    Parameters
+    ----------
+    threads : int, optional
+        By default as many as processors that this process may use.
+    memory_limit : int, optional
+        Bytes, by default those of the machine or of the control group.
+    """
+
+    def __init__(self, threads: int | None = None, memory_limit: int = MEMORY_LIMIT) -> None:
+        self.threads = threads or available_processors()
+        self.memory_limit = memory_limit
+        self._workspaces: deque[Workspace] = deque()
+        self._thread_seconds: float | None = None
+
+    def run(self, source: Source, folds: Sequence[Fold], progress: Progress) -> Answers:
+        """See `Runner.run`."""
+        project(source, folds, self.threads).require(self.memory_limit, source.name)
+        if len(source.layout) == 1 and len(folds) > 1:
+            return self._one_by_one(source, folds, progress)
+        wanted = tasks_wanted(self.threads, self._thread_seconds)
+        level = level_for(len(source.layout), wanted)
+        work = [(folds, node) for node in nodes(len(source.layout), level)]
+        started = time.monotonic()
+        total: Answers = fold_in_order(self._map(source, work, progress.advance))
+        self._thread_seconds = (time.monotonic() - started) * self.threads
+        return total
+
+    def _one_by_one(self, source: Source, folds: Sequence[Fold], progress: Progress) -> Answers:
+        """Answer each fold in a task of its own, where a single leaf leaves threads idle."""
+        work: list[tuple[Sequence[Fold], Node]] = [([fold], (0, 1)) for fold in folds]
+        answers = [answer for (answer,) in self._map(source, work, lambda rows: None)]
+        progress.advance(source.layout.rows)
+        return Answers(answers)
+
+    def _map(
+        self, source: Source, work: Sequence[tuple[Sequence[Fold], Node]], advance: Advance
+    ) -> Iterator[Answers]:
+        """Give the answers in the order of the work, holding each only until it is taken."""
+
+        def answer(folds: Sequence[Fold], node: Node) -> Answers:
+            workspace = self._borrow()
+            try:
+                return answer_node(source, folds, node, workspace, advance)
+            finally:
+                self._workspaces.append(workspace)
+
+        with one_thread(), ThreadPoolExecutor(self.threads, thread_name_prefix="pass") as pool:
+            waiting: deque[Future[Answers]] = deque(pool.submit(answer, *each) for each in work)
+            try:
+                while waiting:
+                    yield waiting.popleft().result()
+            finally:
+                pool.shutdown(wait=True, cancel_futures=True)
+
+    def _borrow(self) -> Workspace:
+        try:
+            return self._workspaces.pop()
+        except IndexError:
+            return Workspace()
+
+
+def available_processors() -> int:
+    """Give the number of processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

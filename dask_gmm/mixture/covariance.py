@@ -71,7 +71,7 @@ class CovarianceFamily(ABC):
 
     @abstractmethod
     def estimate(self, moments: Moments, means: Array, scatter: Array) -> Array:
-        """Maximum-likelihood covariances; ``scatter`` (D, D) is that of all rows."""
+        """Maximum-likelihood covariances; ``scatter`` (D, D) is of all rows, about the center."""
 
     @abstractmethod
     def add_to_diagonal(self, covariances: Array, amount: Array) -> Array:

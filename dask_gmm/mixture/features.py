@@ -18,6 +18,12 @@ Array = npt.NDArray[np.float64]
 STRIP_BYTES: Final = 16 * 2**20
 
 
+def freeze(*arrays: npt.NDArray[np.generic]) -> None:
+    """Make arrays read-only, those that a frozen value keeps."""
+    for array in arrays:
+        array.flags.writeable = False
+
+
 @dataclass(frozen=True, slots=True)
 class Strip:
     """A run of lines of features, built together because all of them would outgrow the cache."""

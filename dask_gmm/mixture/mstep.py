@@ -41,7 +41,7 @@ def m_step(
         The parameters before, with means about the frame's shift; a component without mass keeps
         its mean and covariance.
     summary : DataSummary
-        Of all rows; a covariance thinner than rounding leaves of the data's variance is floored.
+        Of the rows behind the sums; a covariance is floored where rounding leaves nothing of it.
     reg_covar : float
         Added to the diagonal of each covariance, in squared units of the data.
     precision : {"float64", "float32"}

@@ -1,29 +1,34 @@
 """The summary of all rows: count, mean, scatter, range, and what is not finite."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
-from dask_gmm.mixture.features import Array, Floats
+from dask_gmm.mixture.features import Array, Floats, freeze
 
 NOWHERE: Final = (-1, -1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DataSummary:
-    """Moments of a set of rows, about their own mean so that no offset can cancel them.
+    """Moments of a set of rows, about a stated center so that no offset can cancel them.
 
     Two summaries add by the pairwise update of Chan, Golub and LeVeque (1983), equations 1.5a
-    and 1.5b.
+    and 1.5b, about the center that is stored. A mean far from zero is rounded by much more than
+    the thinnest direction of the rows may be; what rounding left is carried along, and the
+    scatter stays exact.
 
     Parameters
     ----------
     rows : int
         Number of finite rows.
     mean : ndarray of shape (n_features,)
+        Rounded to float64.
+    remainder : ndarray of shape (n_features,)
+        Sum of ``x - mean``: what the rounded mean leaves.
     scatter : ndarray of shape (n_features, n_features)
-        Sum of ``(x - mean) (x - mean)'``.
+        Sum of ``(x - mean) (x - mean)'``, about the rounded mean.
     minimum, maximum : ndarray of shape (n_features,)
     bad_rows : int
         Number of rows with a value that is not finite; they are left out of everything else.
@@ -33,11 +38,15 @@ class DataSummary:
 
     rows: int
     mean: Array
+    remainder: Array
     scatter: Array
     minimum: Array
     maximum: Array
     bad_rows: int
     first_bad: tuple[int, int]
+
+    def __post_init__(self) -> None:
+        freeze(self.mean, self.remainder, self.scatter, self.minimum, self.maximum)
 
     @property
     def variance(self) -> Array:
@@ -49,30 +58,29 @@ class DataSummary:
         """Whether each column has the same value in all rows."""
         return np.asarray(self.minimum == self.maximum)
 
-    def scatter_about(self, center: Array) -> Array:
-        """Sum of ``(x - center) (x - center)'``, of shape (n_features, n_features)."""
-        apart = self.mean - center
-        return self.scatter + self.rows * np.outer(apart, apart)
-
     def __add__(self, other: "DataSummary") -> "DataSummary":
         bad_rows = self.bad_rows + other.bad_rows
         first_bad = self.first_bad if self.bad_rows else other.first_bad
         if not self.rows or not other.rows:
             kept = self if self.rows else other
-            return DataSummary(kept.rows, kept.mean, kept.scatter, kept.minimum, kept.maximum,
-                               bad_rows, first_bad)  # fmt: skip
+            return replace(kept, bad_rows=bad_rows, first_bad=first_bad)
         rows = self.rows + other.rows
-        apart = other.mean - self.mean
-        between = np.outer(apart, apart) * (self.rows * (other.rows / rows))
-        return DataSummary(
-            rows,
-            self.mean + apart * (other.rows / rows),
-            self.scatter + other.scatter + between,
-            np.minimum(self.minimum, other.minimum),
-            np.maximum(self.maximum, other.maximum),
-            bad_rows,
-            first_bad,
-        )
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean = self.mean + (other.mean - self.mean) * (other.rows / rows)
+            remainder = self._remainder_about(mean) + other._remainder_about(mean)
+            scatter = self.scatter_about(mean) + other.scatter_about(mean)
+        minimum = np.minimum(self.minimum, other.minimum)
+        maximum = np.maximum(self.maximum, other.maximum)
+        return DataSummary(rows, mean, remainder, scatter, minimum, maximum, bad_rows, first_bad)
+
+    def scatter_about(self, center: Array) -> Array:
+        """Sum (n_features, n_features) of ``(x - center) (x - center)'``."""
+        apart = self.mean - center
+        cross = np.outer(self.remainder, apart)
+        return self.scatter + (cross + cross.T) + self.rows * np.outer(apart, apart)
+
+    def _remainder_about(self, center: Array) -> Array:
+        return self.remainder + self.rows * (self.mean - center)
 
 
 def summarize(rows: Floats, start: int = 0) -> DataSummary:
@@ -92,11 +100,10 @@ def _finite_summary(x: Array, bad_rows: int, first_bad: tuple[int, int]) -> Data
     if not rows:
         nothing = np.zeros(n_features)
         scatter = np.zeros((n_features, n_features))
-        return DataSummary(0, nothing, scatter, nothing, nothing, bad_rows, first_bad)
+        return DataSummary(0, nothing, nothing, scatter, nothing, nothing, bad_rows, first_bad)
     minimum, maximum = x.min(axis=1), x.max(axis=1)
     with np.errstate(over="ignore", invalid="ignore"):
         mean = np.clip(x.mean(axis=1), minimum, maximum)
         centered = x - mean[:, None]
-        left = centered.sum(axis=1)
-        scatter = centered @ centered.T - np.outer(left, left) / rows
-    return DataSummary(rows, mean, scatter, minimum, maximum, bad_rows, first_bad)
+        remainder, scatter = centered.sum(axis=1), centered @ centered.T
+    return DataSummary(rows, mean, remainder, scatter, minimum, maximum, bad_rows, first_bad)

@@ -46,30 +46,23 @@ class Meter:
         self._clock = clock
         self._lock = Lock()
         self._began = 0.0
-        self._passes = 0
         self._rows = 0
         self._name = ""
 
     def start(self, name: str) -> None:
         """Begin to count a pass."""
         self._name, self._rows, self._began = name, 0, self._clock()
-        self._passes += 1
 
     def add(self, rows: int) -> None:
         """Count more rows."""
         with self._lock:
             self._rows += rows
 
-    @property
-    def label(self) -> str:
-        """What the pass is called, with its number."""
-        return f"pass {self._passes}: {self._name}"
-
     def line(self, note: str) -> str:
         """One line on the pass: rows, seconds, rows per second, and a note if there is one."""
         seconds = self._clock() - self._began
         speed = f"{self._rows / seconds:,.0f} rows/s" if seconds > 0 else ""
-        parts = (f"{self.label}: {self._rows:,} rows in {seconds:.2f} s", speed, note)
+        parts = (f"{self._name}: {self._rows:,} rows in {seconds:.2f} s", speed, note)
         return ", ".join(part for part in parts if part)
 
 
@@ -121,8 +114,7 @@ class Bar:
     def start_pass(self, name: str, rows: int) -> None:
         """Empty the bar."""
         self._meter.start(name)
-        label = self._meter.label
-        self._display.reset(self._task, total=rows, description=label, visible=True)
+        self._display.reset(self._task, total=rows, description=name, visible=True)
 
     def advance(self, rows: int) -> None:
         """Draw more of the bar."""

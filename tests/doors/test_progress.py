@@ -34,8 +34,8 @@ def two_passes(progress: Progress) -> None:
 
 
 EXPECTED = [
-    "pass 1: first: 300 rows in 2.00 s, 150 rows/s, log-likelihood -3.5 nats per row",
-    "pass 2: second: 40 rows in 2.00 s, 20 rows/s",
+    "first: 300 rows in 2.00 s, 150 rows/s, log-likelihood -3.5 nats per row",
+    "second: 40 rows in 2.00 s, 20 rows/s",
 ]
 
 
@@ -48,7 +48,7 @@ def test_a_log_has_one_line_per_pass() -> None:
 def test_an_instant_pass_has_no_speed() -> None:
     stream = io.StringIO()
     two_passes(Lines(stream, lambda: 0.0))
-    assert stream.getvalue().splitlines()[1] == "pass 2: second: 40 rows in 0.00 s"
+    assert stream.getvalue().splitlines()[1] == "second: 40 rows in 0.00 s"
 
 
 def test_a_stream_that_is_no_terminal_gets_lines_alone() -> None:

@@ -23,7 +23,7 @@ def test_the_result_alone_goes_to_stdout(
 ) -> None:
     result = invoke(*args)
     assert result.stdout == f"the result of {args[0]}\n"
-    assert "pass 1: a pass: 10 rows" in result.stderr
+    assert "a pass: 10 rows" in result.stderr
     assert "a note" in result.stderr
 
 

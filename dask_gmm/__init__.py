@@ -1,1 +1,44 @@
 """Gaussian mixtures on data that do not fit in memory, with answers that do not change."""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dask_gmm.errors import DaskGMMError
+    from dask_gmm.fitting.result import FittedMixture
+    from dask_gmm.gmm import GaussianMixtureModel, generate_gmm_data
+    from dask_gmm.mixture.model import Mixture, checked_mixture
+    from dask_gmm.records.model_file import load_model, save_model
+
+_PLACES = {
+    "DaskGMMError": "dask_gmm.errors",
+    "FittedMixture": "dask_gmm.fitting.result",
+    "GaussianMixtureModel": "dask_gmm.gmm",
+    "Mixture": "dask_gmm.mixture.model",
+    "checked_mixture": "dask_gmm.mixture.model",
+    "generate_gmm_data": "dask_gmm.gmm",
+    "load_model": "dask_gmm.records.model_file",
+    "save_model": "dask_gmm.records.model_file",
+}
+
+__all__ = [
+    "DaskGMMError",
+    "FittedMixture",
+    "GaussianMixtureModel",
+    "Mixture",
+    "checked_mixture",
+    "generate_gmm_data",
+    "load_model",
+    "save_model",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used."""
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_PLACES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

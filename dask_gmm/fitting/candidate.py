@@ -57,6 +57,11 @@ class Asking(Protocol):
         """What it is asked to be."""
         ...
 
+    @property
+    def history(self) -> tuple[Evaluation, ...]:
+        """Its passes over all rows so far."""
+        ...
+
     def ask(self) -> Question:
         """Give the question that it needs answered next."""
         ...
@@ -87,6 +92,7 @@ class Initializing:
 
     spec: Spec
     survey: Survey
+    history: tuple[Evaluation, ...] = ()
 
     def ask(self) -> Question:
         """Ask for clusters; the first restart uses the seed itself, as scikit-learn does."""

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+from dask_gmm.checks import number, one_of, whole
+from dask_gmm.mixture.covariance import FAMILIES
+from dask_gmm.mixture.estep import ERROR_LIMITS
 from dask_gmm.mixture.model import Mixture
 
 
@@ -28,6 +31,11 @@ class Spec:
         Its number among the starts of one fit.
     start : Mixture, optional
         Given parameters; without them the start is k-means on the sample.
+
+    Raises
+    ------
+    InputError
+        If a value is outside its domain, or the start is of another family or size.
     """
 
     n_components: int
@@ -39,3 +47,16 @@ class Spec:
     seed: int = 0
     restart: int = 0
     start: Mixture | None = None
+
+    def __post_init__(self) -> None:
+        whole("components", self.n_components, 1)
+        one_of("covariance", self.covariance_type, FAMILIES)
+        number("tol", self.tol, 0.0)
+        whole("max_iter", self.max_iter, 1)
+        number("reg_covar", self.reg_covar, 0.0)
+        one_of("precision", self.precision, ERROR_LIMITS)
+        whole("seed", self.seed, 0)
+        if self.start is not None:
+            one_of("the start's covariance", self.start.covariance_type, [self.covariance_type])
+            whole("the start's components", self.start.n_components, self.n_components)
+            number("the start's components", self.start.n_components, 1, self.n_components)

@@ -90,6 +90,10 @@ class DaskSource:
         """Three of the largest blocks: one in use, one computed ahead, and its parts."""
         return 3 * self.layout.largest * self.n_features * int(self.array.dtype.itemsize)
 
+    def pinned(self, digests: npt.NDArray[np.uint32]) -> "DaskSource":
+        """Give itself: what a graph computes has no stored bytes to compare."""
+        return self
+
     def delayed_blocks(self) -> list[Delayed]:
         """The blocks as tasks of the array's own graph, one per leaf."""
         return [row[0] for row in self.array.to_delayed()]

@@ -15,6 +15,7 @@ from dask_gmm.data.source import Block, Source
 from dask_gmm.errors import ClusterError
 from dask_gmm.passes.dask_source import DaskSource
 from dask_gmm.passes.fold import Answers, Fold, Workspace, measure
+from dask_gmm.passes.machine import machine
 from dask_gmm.passes.memory import project
 from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.sizing import tasks_wanted
@@ -67,6 +68,10 @@ class DistributedRunner:
                 self._thread_seconds = (time.monotonic() - started) * threads
                 return answers
         raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def machines(self) -> tuple[str, ...]:
+        """See `Runner.machines`."""
+        return tuple(sorted({machine(), *self.client.run(machine).values()}))
 
     def _check_workers(self, source: Source, folds: Sequence[Fold]) -> int:
         """Give the number of threads of all workers, after their memory was found sufficient."""

@@ -11,6 +11,7 @@ from distributed.system import MEMORY_LIMIT
 
 from dask_gmm.data.source import Source
 from dask_gmm.passes.fold import Answers, Fold, Workspace
+from dask_gmm.passes.machine import machine
 from dask_gmm.passes.memory import project
 from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.sizing import tasks_wanted
@@ -36,6 +37,10 @@ class Runner(Protocol):
         ClusterError
             If the workers are lost for good.
         """
+        ...
+
+    def machines(self) -> tuple[str, ...]:
+        """Name the kinds of processors at work; one kind is needed for the same bytes."""
         ...
 
 
@@ -68,6 +73,10 @@ class ThreadRunner:
         total: Answers = fold_in_order(self._map(source, work, progress.advance))
         self._thread_seconds = (time.monotonic() - started) * self.threads
         return total
+
+    def machines(self) -> tuple[str, ...]:
+        """See `Runner.machines`."""
+        return (machine(),)
 
     def _one_by_one(self, source: Source, folds: Sequence[Fold], progress: Progress) -> Answers:
         """Answer each fold in a task of its own, where a single leaf leaves threads idle."""

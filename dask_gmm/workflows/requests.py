@@ -1,13 +1,10 @@
 """What can be asked of a workflow: frozen, complete, and checked when made."""
 
-import math
-from collections.abc import Collection
 from dataclasses import dataclass
-from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
-from dask_gmm.errors import InputError
+from dask_gmm.checks import number, one_of, whole
 
 Covariance: TypeAlias = Literal["full", "tied", "diag", "spherical"]
 FloatType: TypeAlias = Literal["float64", "float32"]
@@ -66,17 +63,17 @@ class GenerateRequest:
     overwrite: bool = False
 
     def __post_init__(self) -> None:
-        _whole("rows", self.rows, 1)
-        _whole("features", self.features, 1)
-        _whole("components", self.components, 1)
-        _whole("seed", self.seed, 0)
-        _one_of("dtype", self.dtype, get_args(FloatType))
+        whole("rows", self.rows, 1)
+        whole("features", self.features, 1)
+        whole("components", self.components, 1)
+        whole("seed", self.seed, 0)
+        one_of("dtype", self.dtype, get_args(FloatType))
         if self.chunk_rows is not None:
-            _whole("chunk_rows", self.chunk_rows, 1)
-        _number("overlap", self.overlap, 0.0, 0.5, above=True)
-        _number("imbalance", self.imbalance, 1.0)
-        _number("condition", self.condition, 1.0)
-        _number("outliers", self.outliers, 0.0, 0.5)
+            whole("chunk_rows", self.chunk_rows, 1)
+        number("overlap", self.overlap, 0.0, 0.5, above=True)
+        number("imbalance", self.imbalance, 1.0)
+        number("condition", self.condition, 1.0)
+        number("outliers", self.outliers, 0.0, 0.5)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,37 +137,12 @@ class FitRequest:
     overwrite: bool = False
 
     def __post_init__(self) -> None:
-        _whole("components", self.components, 1)
-        _one_of("covariance", self.covariance, get_args(Covariance))
-        _whole("seed", self.seed, 0)
-        _whole("max_iter", self.max_iter, 1)
-        _number("tol", self.tol, 0.0)
-        _whole("n_init", self.n_init, 1)
-        _number("reg_covar", self.reg_covar, 0.0)
-        _one_of("precision", self.precision, get_args(FloatType))
-        _one_of("missing_chunks", self.missing_chunks, get_args(MissingChunks))
-
-
-def _whole(name: str, value: object, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
-        _refuse(name, value, f"a whole number of at least {least}")
-
-
-def _number(
-    name: str, value: object, least: float, most: float = math.inf, *, above: bool = False
-) -> None:
-    number = float(value) if isinstance(value, Real) else math.nan
-    inside = least < number if above else least <= number
-    if not (inside and number <= most and math.isfinite(number)):
-        low = f"{'above' if above else 'of at least'} {least:g}"
-        high = "" if most == math.inf else f" and at most {most:g}"
-        _refuse(name, value, f"a finite number {low}{high}")
-
-
-def _one_of(name: str, value: object, choices: Collection[str]) -> None:
-    if value not in choices:
-        _refuse(name, value, f"one of {', '.join(sorted(choices))}")
-
-
-def _refuse(name: str, value: object, wanted: str) -> None:
-    raise InputError(f"Wanted {wanted}, found {value!r} as {name}. Give another value for {name}.")
+        whole("components", self.components, 1)
+        one_of("covariance", self.covariance, get_args(Covariance))
+        whole("seed", self.seed, 0)
+        whole("max_iter", self.max_iter, 1)
+        number("tol", self.tol, 0.0)
+        whole("n_init", self.n_init, 1)
+        number("reg_covar", self.reg_covar, 0.0)
+        one_of("precision", self.precision, get_args(FloatType))
+        one_of("missing_chunks", self.missing_chunks, get_args(MissingChunks))

@@ -1,0 +1,185 @@
+"""The two names of the original script, on data of any size."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from distributed import Client
+
+from dask_gmm.checks import whole
+from dask_gmm.errors import NotFittedError
+from dask_gmm.fitting.result import FittedMixture
+from dask_gmm.fitting.spec import Spec
+from dask_gmm.mixture.features import Array
+from dask_gmm.mixture.model import Mixture
+from dask_gmm.passes.cluster import runner_for
+from dask_gmm.passes.progress import Silent
+from dask_gmm.records.model_file import save_model
+from dask_gmm.workflows.fit_rows import fit_rows
+from dask_gmm.workflows.sources import in_memory, source_of, spread
+
+
+class GaussianMixtureModel:
+    """A Gaussian mixture fitted by expectation maximization, with rows on disk or in memory.
+
+    Parameters
+    ----------
+    num_components : int
+        Number of components K.
+    num_iters : int, default 100
+        Largest number of EM iterations.
+    tol : float, default 1e-3
+        The fit stops earlier when an iteration gains less than this, in nats per row; 0 runs
+        all iterations.
+    covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
+        Family of the covariances.
+    n_init : int, default 1
+        Number of starts; they share every reading of the rows, and the likeliest is kept.
+    reg_covar : float, default 1e-6
+        Added to the variance of every column after each iteration, in squared units of the data.
+    seed : int, default 0
+        Of the starts; same seed, same model.
+    precision : {"float64", "float32"}, default "float64"
+        Type in which a pass computes.
+    start : Mixture, optional
+        Parameters to start from, as `checked_mixture` or a fitted model's ``mixture`` gives them;
+        by default k-means on a sample of the rows.
+    client : distributed.Client, optional
+        Cluster to compute on. By default rows in memory are fitted in this process, and stored
+        rows on the current client if there is one.
+
+    Attributes
+    ----------
+    weights : ndarray of shape (K,)
+    means : ndarray of shape (K, D)
+    covariances : ndarray of shape (K, D, D)
+        Full matrices, whatever the family.
+    result : FittedMixture
+        Everything else: history, convergence, precisions, criteria.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dask_gmm import GaussianMixtureModel, generate_gmm_data
+    >>> data = generate_gmm_data(600, [0.6, 0.4], [[0, 0], [9, 9]], [np.eye(2), np.eye(2)], seed=0)
+    >>> model = GaussianMixtureModel(num_components=2, num_iters=100).fit(data)
+    >>> sorted(model.weights.round(1).tolist())
+    [0.4, 0.6]
+    """
+
+    def __init__(
+        self,
+        num_components: int,
+        num_iters: int = 100,
+        *,
+        tol: float = 1e-3,
+        covariance_type: str = "full",
+        n_init: int = 1,
+        reg_covar: float = 1e-6,
+        seed: int = 0,
+        precision: str = "float64",
+        start: Mixture | None = None,
+        client: Client | None = None,
+    ) -> None:
+        self.num_components = num_components
+        self.num_iters = num_iters
+        self.tol = tol
+        self.covariance_type = covariance_type
+        self.n_init = n_init
+        self.reg_covar = reg_covar
+        self.seed = seed
+        self.precision = precision
+        self.start = start
+        self.client = client
+        self._result: FittedMixture | None = None
+
+    def fit(
+        self,
+        data: Any,
+        *,
+        array: str | None = None,
+        columns: Sequence[int] | None = None,
+        rows: slice | None = None,
+    ) -> Self:
+        """Fit the mixture to rows.
+
+        Parameters
+        ----------
+        data : array-like, dask array, zarr array, or path of a zarr array or group
+            Rows of shape (N, D), float64, float32 or integers, chunked in any way.
+        array : str, optional
+            Name of the array inside a group; by default ``x``, else the only one with two axes.
+        columns : sequence of int, optional
+            Columns to use, in this order.
+        rows : slice, optional
+            Rows to use, in steps of 1.
+
+        Returns
+        -------
+        GaussianMixtureModel
+            Itself.
+
+        Raises
+        ------
+        InputError
+            If a parameter or the data's shape or type is wrong.
+        DataError
+            If rows are not finite, missing or damaged; the message names the place.
+        """
+        spec = self._spec()
+        whole("n_init", self.n_init, 1)
+        chosen = None if columns is None else tuple(columns)
+        source = source_of(data, array=array, columns=chosen, rows=rows)
+        runner = runner_for(self.client, in_memory=in_memory(data))
+        outcome = fit_rows(spread(source, runner), spec, self.n_init, runner, Silent())
+        self._result = outcome.model
+        return self
+
+    @property
+    def result(self) -> FittedMixture:
+        """The fitted mixture: parameters, history, convergence, criteria."""
+        if self._result is None:
+            raise NotFittedError(
+                "Wanted a fitted GaussianMixtureModel, found one before its fit. Call fit first."
+            )
+        return self._result
+
+    @property
+    def weights(self) -> Array:
+        """Weights of the components (K,)."""
+        return self.result.weights
+
+    @property
+    def means(self) -> Array:
+        """Means of the components (K, D)."""
+        return self.result.means
+
+    @property
+    def covariances(self) -> Array:
+        """Covariances of the components as matrices (K, D, D), whatever the family."""
+        return self.result.mixture.full_covariances()
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Write the fitted mixture as a zarr group; see `save_model`."""
+        save_model(self.result, path, overwrite=overwrite)
+
+    def __repr__(self) -> str:
+        state = "not fitted" if self._result is None else self._result.reason
+        return (
+            f"GaussianMixtureModel(num_components={self.num_components}, "
+            f"num_iters={self.num_iters}): {state}"
+        )
+
+    def _spec(self) -> Spec:
+        whole("num_components", self.num_components, 1)
+        whole("num_iters", self.num_iters, 1)
+        return Spec(
+            n_components=self.num_components,
+            covariance_type=self.covariance_type,
+            tol=self.tol,
+            max_iter=self.num_iters,
+            reg_covar=self.reg_covar,
+            precision=self.precision,
+            seed=self.seed,
+            start=self.start,
+        )

@@ -1,0 +1,188 @@
+"""A fitted mixture as a zarr group: arrays and JSON, readable without this package."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import zarr
+from zarr.codecs import Crc32cCodec
+
+from dask_gmm.errors import DataError
+from dask_gmm.fitting.candidate import Evaluation
+from dask_gmm.fitting.result import FittedMixture
+from dask_gmm.mixture.features import Array
+from dask_gmm.mixture.model import Mixture, checked_mixture
+from dask_gmm.records.publish import aside, publish, refuse_existing
+
+KEY: Final = "dask_gmm"
+VERSION: Final = 1
+DIMENSIONS: Final[Mapping[str, tuple[str, ...]]] = {
+    "weights": ("component",),
+    "means": ("component", "feature"),
+    "log_likelihoods": ("pass",),
+}
+SHAPES: Final[Mapping[str, tuple[str, ...]]] = {
+    "full": ("component", "feature", "feature_2"),
+    "tied": ("feature", "feature_2"),
+    "diag": ("component", "feature"),
+    "spherical": ("component",),
+}
+
+
+def save_model(
+    model: FittedMixture,
+    path: str | Path,
+    *,
+    provenance: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Write a fitted mixture as a zarr group; the group appears when it is whole.
+
+    Parameters
+    ----------
+    model : FittedMixture
+    path : str or Path
+        The group, such as "model.zarr".
+    provenance : mapping, optional
+        JSON values to keep beside it: settings, versions, the data's fingerprint.
+    overwrite : bool, default False
+        Whether to replace what is there.
+
+    Raises
+    ------
+    OutputExistsError
+        If there is something and ``overwrite`` is false.
+    OutputError
+        If it cannot be written.
+    """
+    path = Path(path)
+    refuse_existing(path, overwrite)
+    wip = aside(path)
+    write_model(model, wip, provenance or {})
+    publish(wip, path, overwrite)
+
+
+def write_model(model: FittedMixture, path: Path, provenance: Mapping[str, Any]) -> None:
+    """Write the group in its place, replacing what is there; for a folder that is not published."""
+    group = zarr.open_group(path, mode="w", zarr_format=3)
+    for name, values in _arrays(model).items():
+        array = group.create_array(
+            name,
+            shape=values.shape,
+            chunks=values.shape,
+            dtype=values.dtype,
+            compressors=[Crc32cCodec()],
+            fill_value=np.nan,
+            dimension_names=_dimensions(model, name),
+            config={"write_empty_chunks": True},
+        )
+        array[...] = values
+    group.attrs[KEY] = {**_facts(model), "provenance": dict(provenance)}
+
+
+def load_model(path: str | Path) -> FittedMixture:
+    """Read a fitted mixture from the zarr group that `save_model` wrote.
+
+    Raises
+    ------
+    DataError
+        If there is no model, or it is of another version, incomplete or damaged.
+    """
+    facts = model_facts(path)
+    names = ("weights", "means", "covariances", "log_likelihoods")
+    arrays = {name: _read(Path(path), name) for name in names}
+    mixture = _mixture(path, arrays, facts["covariance_type"])
+    history = tuple(
+        Evaluation(float(value), precision, tuple(repairs))
+        for value, precision, repairs in zip(
+            arrays["log_likelihoods"], facts["precisions"], facts["repairs"], strict=True
+        )
+    )
+    return FittedMixture(mixture, history, facts["converged"], facts["reason"], facts["rows"])
+
+
+def model_facts(path: str | Path) -> dict[str, Any]:
+    """Read what is said of a model beside its arrays.
+
+    Raises
+    ------
+    DataError
+        If there is no model of a known version.
+    """
+    try:
+        facts = dict(zarr.open_group(path, mode="r").attrs).get(KEY)
+    except (OSError, ValueError, json.JSONDecodeError) as error:
+        raise DataError(f"{_wanted(path)}; found none ({error}). Check the path.") from error
+    if not isinstance(facts, dict) or facts.get("format") != "model":
+        raise DataError(f"{_wanted(path)}; found a zarr group of another kind. Check the path.")
+    if facts.get("version") != VERSION:
+        raise DataError(
+            f"{_wanted(path)} of version {VERSION}; found version {facts.get('version')!r}. "
+            "Read it with the release that wrote it."
+        )
+    return facts
+
+
+def _facts(model: FittedMixture) -> dict[str, Any]:
+    return {
+        "format": "model",
+        "version": VERSION,
+        "covariance_type": model.mixture.covariance_type,
+        "converged": model.converged,
+        "reason": model.reason,
+        "rows": model.rows,
+        "n_iter": model.n_iter,
+        "log_likelihood": model.log_likelihood,
+        "precisions": [each.precision for each in model.history],
+        "repairs": [list(each.repairs) for each in model.history],
+    }
+
+
+def _arrays(model: FittedMixture) -> dict[str, Array]:
+    return {
+        "weights": model.weights,
+        "means": model.means,
+        "covariances": model.covariances,
+        "precisions": model.precisions,
+        "log_likelihoods": np.array(model.log_likelihoods),
+    }
+
+
+def _dimensions(model: FittedMixture, name: str) -> tuple[str, ...]:
+    return DIMENSIONS.get(name, SHAPES[model.mixture.covariance_type])
+
+
+def _read(path: Path, name: str) -> Array:
+    try:
+        array = zarr.open_array(path / name, mode="r")
+        missing = array.nchunks - array.nchunks_initialized
+        values = np.asarray(array[...], dtype=np.float64)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise DataError(
+            f"Wanted the array {name!r} of the model {path}; found it missing or damaged "
+            f"({error}). Restore the model from a copy, or fit it again."
+        ) from error
+    if missing:
+        raise DataError(
+            f"Wanted the array {name!r} of the model {path}; found its chunk missing. Restore "
+            "the model from a copy, or fit it again."
+        )
+    return values
+
+
+def _mixture(path: str | Path, arrays: Mapping[str, Array], covariance_type: str) -> Mixture:
+    try:
+        return checked_mixture(
+            arrays["weights"], arrays["means"], arrays["covariances"], covariance_type
+        )
+    except ValueError as error:
+        raise DataError(
+            f"{_wanted(path)}; found parameters of no mixture ({error}). Restore the model from "
+            "a copy, or fit it again."
+        ) from error
+
+
+def _wanted(path: str | Path) -> str:
+    return f"Wanted a model written by save_model at {path}"

@@ -1,0 +1,116 @@
+"""A run folder: what was asked, what happened pass by pass, and what came of it.
+
+::
+
+    RUN/
+      manifest.json     settings, data, versions, times, why it ended
+      history.jsonl     a line per pass
+      model.zarr        the fitted mixture
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from dask_gmm.errors import DataError, OutputError
+from dask_gmm.fitting.result import FittedMixture
+from dask_gmm.records.model_file import write_model
+from dask_gmm.records.publish import aside, publish, refuse_existing
+
+MANIFEST: Final = "manifest.json"
+HISTORY: Final = "history.jsonl"
+MODEL: Final = "model.zarr"
+VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RunFolder:
+    """A run folder in the making: written aside, published when it is whole.
+
+    Parameters
+    ----------
+    path : Path
+        Where it will be.
+    overwrite : bool
+        Whether to replace what is there.
+    """
+
+    path: Path
+    overwrite: bool = False
+
+    @property
+    def wip(self) -> Path:
+        """Where it is written meanwhile."""
+        return aside(self.path)
+
+    def start(self) -> None:
+        """Make it, empty.
+
+        Raises
+        ------
+        OutputExistsError
+            If there is something at the path and ``overwrite`` is false.
+        OutputError
+            If it cannot be made.
+        """
+        refuse_existing(self.path, self.overwrite)
+        try:
+            self.wip.mkdir(parents=True, exist_ok=True)
+            (self.wip / HISTORY).write_text("")
+        except OSError as error:
+            raise _cannot_write(self.path, error) from error
+
+    def add_pass(self, record: Mapping[str, Any]) -> None:
+        """Add a line to the history."""
+        try:
+            with (self.wip / HISTORY).open("a") as history:
+                history.write(json.dumps(record) + "\n")
+        except OSError as error:
+            raise _cannot_write(self.path, error) from error
+
+    def finish(self, model: FittedMixture, manifest: Mapping[str, Any]) -> None:
+        """Write the model and the manifest, and publish the folder."""
+        full = {"format": "run", "version": VERSION, **manifest}
+        try:
+            write_model(model, self.wip / MODEL, manifest)
+            (self.wip / MANIFEST).write_text(json.dumps(full, indent=2) + "\n")
+        except OSError as error:
+            raise _cannot_write(self.path, error) from error
+        publish(self.wip, self.path, self.overwrite)
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """Read the manifest of a finished run.
+
+    Raises
+    ------
+    DataError
+        If there is none of a known version.
+    """
+    try:
+        manifest = json.loads((path / MANIFEST).read_text())
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"Wanted a run folder with a {MANIFEST} at {path}; found none that can be read "
+            f"({error}). Check the path, or run it again."
+        ) from error
+    if not isinstance(manifest, dict) or manifest.get("version") != VERSION:
+        raise DataError(
+            f"Wanted a {MANIFEST} of version {VERSION} in {path}; found another. Read it with the "
+            "release that wrote it."
+        )
+    return manifest
+
+
+def read_history(path: Path) -> list[dict[str, Any]]:
+    """Read the history of a run, a record per pass."""
+    return [json.loads(line) for line in (path / HISTORY).read_text().splitlines()]
+
+
+def _cannot_write(path: Path, error: OSError) -> OutputError:
+    return OutputError(
+        f"Wanted to write the run folder {path}; found {error.strerror or error} at "
+        f"{error.filename or path}. Free space or choose another folder, then run it again."
+    )

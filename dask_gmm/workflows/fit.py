@@ -1,0 +1,200 @@
+"""Fit a mixture to stored rows, and keep it in a run folder."""
+
+import hashlib
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from dask_gmm.data.source import Source
+from dask_gmm.fitting.result import FittedMixture
+from dask_gmm.fitting.spec import Spec
+from dask_gmm.fitting.survey import SurveyAnswer
+from dask_gmm.passes.progress import Progress
+from dask_gmm.passes.runner import Runner
+from dask_gmm.records.run_folder import RunFolder
+from dask_gmm.workflows.fit_rows import FitOutcome, fit_rows
+from dask_gmm.workflows.requests import FitRequest
+from dask_gmm.workflows.sources import source_of, spread
+from dask_gmm.workflows.text import mixture_table
+
+NOT_SETTINGS: Final = ("out", "overwrite")
+PACKAGES: Final = ("dask-gmm", "numpy", "scipy", "scikit-learn", "zarr", "dask", "distributed")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FitResult:
+    """A fitted mixture and the run folder that keeps it.
+
+    Parameters
+    ----------
+    model : FittedMixture
+    out : Path
+        The run folder.
+    passes : int
+        Readings of all rows, the survey included.
+    seconds : float
+    warnings : tuple of str
+    """
+
+    model: FittedMixture
+    out: Path
+    passes: int
+    seconds: float
+    warnings: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Give it as JSON values; the parameters in full."""
+        model = self.model
+        return {
+            "out": str(self.out),
+            "rows": model.rows,
+            "converged": model.converged,
+            "reason": model.reason,
+            "iterations": model.n_iter,
+            "passes": self.passes,
+            "seconds": round(self.seconds, 3),
+            "log_likelihood": model.log_likelihood,
+            "log_likelihoods": list(model.log_likelihoods),
+            "aic": model.aic,
+            "bic": model.bic,
+            "covariance": model.mixture.covariance_type,
+            "weights": model.weights.tolist(),
+            "means": model.means.tolist(),
+            "covariances": model.covariances.tolist(),
+            "repairs": [list(repair) for repair in model.repairs],
+            "warnings": list(self.warnings),
+        }
+
+    def to_text(self) -> str:
+        """Give it as plain text: how it ended, then the components."""
+        model = self.model
+        return "\n".join(
+            [
+                f"{model.reason}",
+                f"{model.n_iter} iterations, {self.passes} readings of {model.rows:,} rows, "
+                f"{self.seconds:.1f} s",
+                f"log-likelihood {model.log_likelihood:.6f} nats per row, BIC {model.bic:,.1f}",
+                *(f"repaired in iteration {number}: {text}" for number, text in model.repairs),
+                "",
+                mixture_table(model.mixture),
+                "",
+                f"model: {self.out / 'model.zarr'}",
+            ]
+        )
+
+
+def fit(request: FitRequest, runner: Runner, progress: Progress) -> FitResult:
+    """Fit a mixture and write the run folder.
+
+    Parameters
+    ----------
+    request : FitRequest
+    runner : Runner
+        Where the passes run.
+    progress : Progress
+        Who hears of the passes.
+
+    Raises
+    ------
+    InputError, DataError
+        See `fit_rows`.
+    OutputExistsError
+        If the run folder is there already; nothing has been read then.
+    OutputError
+        If it cannot be written.
+    """
+    started = datetime.now(UTC)
+    folder = RunFolder(request.out, request.overwrite)
+    source = source_of(
+        request.data,
+        array=request.array,
+        columns=request.columns,
+        rows=request.rows,
+        missing_chunks=request.missing_chunks,
+    )
+    folder.start()
+    outcome = fit_rows(
+        spread(source, runner),
+        _spec(request),
+        request.n_init,
+        runner,
+        progress,
+        lambda record: folder.add_pass(record.to_json()),
+    )
+    ended = datetime.now(UTC)
+    times = {"started": started.isoformat(), "ended": ended.isoformat()}
+    folder.finish(outcome.model, {**times, **_manifest(request, source, outcome, runner)})
+    seconds = (ended - started).total_seconds()
+    return FitResult(outcome.model, request.out, len(outcome.passes), seconds, outcome.warnings)
+
+
+def _spec(request: FitRequest) -> Spec:
+    return Spec(
+        n_components=request.components,
+        covariance_type=request.covariance,
+        tol=request.tol,
+        max_iter=request.max_iter,
+        reg_covar=request.reg_covar,
+        precision=request.precision,
+        seed=request.seed,
+    )
+
+
+def _manifest(
+    request: FitRequest, source: Source, outcome: FitOutcome, runner: Runner
+) -> dict[str, Any]:
+    settings = _settings(request)
+    canonical = json.dumps(settings, sort_keys=True).encode()
+    model = outcome.model
+    return {
+        "settings": settings,
+        "settings_sha256": hashlib.sha256(canonical).hexdigest(),
+        "data": {
+            "name": source.name,
+            "rows": source.layout.rows,
+            "features": source.n_features,
+            "dtype": str(source.dtype),
+            "fingerprint": fingerprint(source, outcome.survey),
+        },
+        "converged": model.converged,
+        "reason": model.reason,
+        "iterations": model.n_iter,
+        "passes": len(outcome.passes),
+        "log_likelihood": model.log_likelihood,
+        "repairs": [list(repair) for repair in model.repairs],
+        "warnings": list(outcome.warnings),
+        "machines": list(runner.machines()),
+        "versions": versions(),
+    }
+
+
+def _settings(request: FitRequest) -> dict[str, Any]:
+    """Everything that was asked but where to put it."""
+    settings = {name: getattr(request, name) for name in request.__slots__}
+    settings["data"] = str(request.data) if isinstance(request.data, str | Path) else None
+    return {k: v if _plain(v) else str(v) for k, v in settings.items() if k not in NOT_SETTINGS}
+
+
+def _plain(value: object) -> bool:
+    return value is None or isinstance(value, str | int | float | bool | tuple)
+
+
+def fingerprint(source: Source, survey: SurveyAnswer) -> str:
+    """SHA-256 of the layout, the chunks' digests and the moments of the rows."""
+    summary = survey.summary
+    digest = hashlib.sha256(f"{source.n_features} {source.dtype}".encode())
+    for values in (source.layout.edges, survey.digests, summary.mean, summary.scatter):
+        digest.update(np.ascontiguousarray(values).tobytes())
+    return digest.hexdigest()
+
+
+def versions() -> Mapping[str, str]:
+    """Versions of Python and of what computes, reads and schedules."""
+    return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}

@@ -11,7 +11,7 @@ import yaml
 
 from dask_gmm.errors import DaskGMMError
 from dask_gmm.settings_file import load_settings
-from tests.house.tree import ROOT
+from tests.house.tree import ROOT, blocks_of_readme
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
@@ -24,8 +24,7 @@ def project() -> dict[str, Any]:
 
 def commands_of_readme() -> list[str]:
     """The lines of the shell blocks of the README."""
-    blocks = re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
-    return [line for block in blocks for line in block.splitlines()]
+    return [line for block in blocks_of_readme("bash") for line in block.splitlines()]
 
 
 def set_up_lines() -> list[str]:

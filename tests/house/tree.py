@@ -1,6 +1,7 @@
 """The package and its tests, as syntax trees."""
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,3 +55,9 @@ def _targets(node: ast.ImportFrom) -> set[str]:
 
 def package_imports() -> list[Import]:
     return [each for path in sorted(PACKAGE.rglob("*.py")) for each in imports_of(path)]
+
+
+def blocks_of_readme(language: str) -> list[str]:
+    """The code blocks of the README in one language."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)

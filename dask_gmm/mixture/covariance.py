@@ -10,7 +10,6 @@ from types import MappingProxyType
 from typing import ClassVar, Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from dask_gmm.errors import InputError
 from dask_gmm.mixture.definite import cholesky_precision, floored_matrix, floored_variances
@@ -29,7 +28,7 @@ class CovarianceFamily(ABC):
     """What a family must say of itself. K components, D columns."""
 
     name: ClassVar[str]
-    needs_scatter: ClassVar[bool] = False
+    shared: ClassVar[bool] = False
 
     @abstractmethod
     def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
@@ -82,10 +81,6 @@ class CovarianceFamily(ABC):
         self, covariances: Array, variance: Array, share: float
     ) -> tuple[Array, tuple[int, ...]]:
         """Covariances no thinner than a share of the data's variance (D,), and which were."""
-
-    def keep(self, covariances: Array, last: Array, which: npt.NDArray[np.bool_]) -> Array:
-        """Covariances, those of the components ``which`` (K,) as they were in ``last``."""
-        return np.where(which.reshape(-1, *[1] * (covariances.ndim - 1)), last, covariances)
 
 
 class _Matrices(CovarianceFamily):
@@ -159,7 +154,7 @@ class Tied(_Matrices):
     """
 
     name = "tied"
-    needs_scatter = True
+    shared = True
 
     def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
         return (n_features, n_features)
@@ -172,9 +167,6 @@ class Tied(_Matrices):
 
     def expand(self, covariances: Array, n_components: int, n_features: int) -> Array:
         return np.repeat(covariances[None], n_components, axis=0)
-
-    def keep(self, covariances: Array, last: Array, which: npt.NDArray[np.bool_]) -> Array:
-        return covariances
 
     def precision_factors(self, covariances: Array, n_components: int, n_features: int) -> Array:
         return np.repeat(cholesky_precision(covariances)[None], n_components, axis=0)

@@ -74,7 +74,7 @@ class JointDensity:
             offsets.astype(dtype),
             constants.astype(dtype),
             np.flatnonzero(bound > ERROR_LIMITS[precision]),
-            factors[0].astype(dtype) if family.needs_scatter else None,
+            factors[0].astype(dtype) if family.shared else None,
         )
 
     @property

@@ -13,6 +13,8 @@ from dask_gmm.mixture.statistics import SufficientStatistics
 from dask_gmm.mixture.summary import DataSummary
 
 SMALLEST_MASS: Final = 10 * float(np.finfo(np.float64).eps)
+# In units of the data's variance: a few hundred, and a few, rounding errors of the squares
+# that a variance is the difference of.
 VARIANCE_FLOORS: Final = {"float64": 1e-13, "float32": 1e-6}
 
 
@@ -60,7 +62,8 @@ def m_step(
     scatter = summary.scatter_about(statistics.frame.shift)
     covariances = family.estimate(Moments(safe, first, second), means, scatter)
     covariances = family.add_to_diagonal(covariances, np.full(n_features, reg_covar))
-    covariances = family.keep(covariances, last.covariances, empty)
+    if not family.shared:
+        covariances[empty] = last.covariances[empty]
     floor = VARIANCE_FLOORS[precision]
     covariances, thin = family.floored(covariances, summary.variance, floor)
     mixture = Mixture.of(mass / mass.sum(), means, covariances, last.covariance_type)
@@ -78,7 +81,7 @@ def log_likelihood(
 ) -> float:
     """Give the mean log-likelihood per row at ``mixture``, in nats, from the sums made there."""
     total = statistics.log_likelihood
-    if mixture.family.needs_scatter:
+    if mixture.family.shared:
         scatter = summary.scatter_about(statistics.frame.shift)
         total -= 0.5 * float(np.einsum("ij,ij->", mixture.precisions, scatter))
     return total / statistics.rows

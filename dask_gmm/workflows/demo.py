@@ -1,0 +1,118 @@
+"""The main job in small: generate a data set, fit it out of core, hold it against the truth."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dask_gmm.mixture.matching import match, reordered
+from dask_gmm.mixture.model import Mixture
+from dask_gmm.passes.progress import Progress
+from dask_gmm.passes.runner import Runner
+from dask_gmm.workflows.fit import FitResult, fit
+from dask_gmm.workflows.generate import GenerateResult, generate
+from dask_gmm.workflows.requests import FitRequest, GenerateRequest
+from dask_gmm.workflows.text import numbers, table
+
+FEATURES = 4
+COMPONENTS = 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DemoResult:
+    """The true mixture, and the estimated one with its components in the same order.
+
+    Parameters
+    ----------
+    generated : GenerateResult
+    fitted : FitResult
+    truth, estimate : Mixture
+    """
+
+    generated: GenerateResult
+    fitted: FitResult
+    truth: Mixture
+    estimate: Mixture
+
+    def to_json(self) -> dict[str, Any]:
+        """Give it as JSON values."""
+        return {
+            "generated": self.generated.to_json(),
+            "fitted": self.fitted.to_json(),
+            "true": _parameters(self.truth),
+            "estimated": _parameters(self.estimate),
+        }
+
+    def to_text(self) -> str:
+        """Give it as plain text: true and estimated parameters, line under line."""
+        fitted = self.fitted
+        return "\n".join(
+            [
+                self.generated.to_text(),
+                "",
+                fitted.to_text(),
+                "",
+                "true and estimated parameters, components matched",
+                "",
+                _comparison(self.truth, self.estimate),
+                "",
+                _covariances(self.truth, self.estimate),
+                "",
+                f"run folder: {fitted.out}",
+            ]
+        )
+
+
+def demo(rows: int, out: Path, runner: Runner, progress: Progress) -> DemoResult:
+    """Generate ``out/data.zarr`` from a known mixture and fit it to the run folder ``out/run``.
+
+    Parameters
+    ----------
+    rows : int
+        Rows to generate.
+    out : Path
+        Folder for both; what an earlier demo left there is replaced.
+    runner : Runner
+        Where the passes run.
+    progress : Progress
+        Who hears of the passes.
+    """
+    data = out / "data.zarr"
+    generated = generate(
+        GenerateRequest(data, rows, FEATURES, COMPONENTS, imbalance=2.0, overwrite=True),
+        runner,
+        progress,
+    )
+    request = FitRequest(str(data), COMPONENTS, out / "run", tol=1e-6, overwrite=True)
+    fitted = fit(request, runner, progress)
+    order = match(generated.truth, fitted.model.mixture)
+    return DemoResult(generated, fitted, generated.truth, reordered(fitted.model.mixture, order))
+
+
+def _parameters(mixture: Mixture) -> dict[str, Any]:
+    return {
+        "weights": mixture.weights.tolist(),
+        "means": mixture.means.tolist(),
+        "covariances": mixture.covariances.tolist(),
+    }
+
+
+def _comparison(truth: Mixture, estimate: Mixture) -> str:
+    rows = [
+        [str(k) if name == "true" else "", name, f"{mixture.weights[k]:.4f}",
+         numbers(mixture.means[k])]
+        for k in range(truth.n_components)
+        for name, mixture in (("true", truth), ("estimated", estimate))
+    ]  # fmt: skip
+    return table(["component", "", "weight", "mean"], rows)
+
+
+def _covariances(truth: Mixture, estimate: Mixture) -> str:
+    pairs = np.stack([truth.full_covariances(), estimate.full_covariances()], axis=1)
+    rows = [
+        [str(k) if not i else "", numbers(pairs[k, 0, i]), numbers(pairs[k, 1, i])]
+        for k in range(truth.n_components)
+        for i in range(truth.n_features)
+    ]
+    return table(["component", "true covariance", "estimated covariance"], rows)

@@ -38,7 +38,7 @@ def test_the_readme_has_two_commands_that_set_themselves_up() -> None:
 
 
 def test_ci_runs_the_test_command_of_the_readme() -> None:
-    script = (ROOT / ".ci" / "run").read_text().splitlines()
+    script = [line.strip() for line in (ROOT / ".ci" / "run").read_text().splitlines()]
     assert script.count(set_up_lines()[1]) == 1
 
 

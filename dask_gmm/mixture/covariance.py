@@ -25,7 +25,11 @@ class Moments(NamedTuple):
 
 
 class CovarianceFamily(ABC):
-    """What a family must say of itself. K components, D columns."""
+    """What a family must say of itself. K components, D columns.
+
+    In a ``shared`` family one covariance is that of all components: its quadratic term cancels
+    from the responsibilities, and it is estimated from the scatter of all rows.
+    """
 
     name: ClassVar[str]
     shared: ClassVar[bool] = False
@@ -101,7 +105,10 @@ class _Matrices(CovarianceFamily):
     def floored(
         self, covariances: Array, variance: Array, share: float
     ) -> tuple[Array, tuple[int, ...]]:
-        matrices = covariances.reshape(-1, len(variance), len(variance)).copy()
+        n_features = len(variance)
+        matrices = covariances.reshape(-1, n_features, n_features).copy()
+        # The rounding errors of a matrix are those of its largest eigenvalue, up to its trace.
+        share *= n_features
         mended = {k: floored_matrix(matrix, variance, share) for k, matrix in enumerate(matrices)}
         thin = tuple(k for k, matrix in mended.items() if matrix is not None)
         for k in thin:

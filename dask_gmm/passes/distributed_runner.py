@@ -20,7 +20,7 @@ from dask_gmm.passes.memory import project
 from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.sizing import tasks_wanted
 from dask_gmm.passes.task import answer_node
-from dask_gmm.passes.threads import one_thread
+from dask_gmm.passes.threads import ONE_THREAD
 from dask_gmm.passes.tree import fold_in_order, level_for, nodes
 
 FAN_IN: Final = 16
@@ -103,7 +103,11 @@ class DistributedRunner:
             parts = self._submit_blocks(source, question, prefix)
         else:
             parts = self._submit_nodes(source, question, threads, prefix)
-        return self._climb(parts, prefix, progress)
+        try:
+            return self._climb(parts, prefix, progress)
+        except BaseException:
+            self.client.cancel([question, *(part for part, _ in parts)])
+            raise
 
     def _submit_nodes(
         self, source: Source, question: Task, threads: int, prefix: str
@@ -191,7 +195,7 @@ def _answer_block(question: Question, index: int, values: Any) -> Answers:
     source, folds = question
     assert isinstance(source, DaskSource)
     block: Block = source.block(index, values)
-    with one_thread():
+    with ONE_THREAD:
         return measure(folds, block, Workspace())
 
 

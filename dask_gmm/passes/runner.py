@@ -16,7 +16,7 @@ from dask_gmm.passes.memory import project
 from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.sizing import tasks_wanted
 from dask_gmm.passes.task import Advance, answer_node
-from dask_gmm.passes.threads import one_thread
+from dask_gmm.passes.threads import ONE_THREAD
 from dask_gmm.passes.tree import fold_in_order, level_for, nodes
 
 Node = tuple[int, int]
@@ -97,7 +97,7 @@ class ThreadRunner:
             finally:
                 self._workspaces.append(workspace)
 
-        with one_thread(), ThreadPoolExecutor(self.threads, thread_name_prefix="pass") as pool:
+        with ONE_THREAD, ThreadPoolExecutor(self.threads, thread_name_prefix="pass") as pool:
             waiting: deque[Future[Answers]] = deque(pool.submit(answer, *each) for each in work)
             try:
                 while waiting:

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from dask_gmm.data.source import Block, Reader, Source
 from dask_gmm.passes.fold import Answers, Fold, Workspace, measure
-from dask_gmm.passes.threads import one_thread
+from dask_gmm.passes.threads import ONE_THREAD
 from dask_gmm.passes.tree import fold_in_order
 
 Advance = Callable[[int], None]
@@ -25,7 +25,7 @@ def answer_node(
             yield measure(folds, block, workspace)
             advance(block.stop - block.start)
 
-    with one_thread():
+    with ONE_THREAD:
         total: Answers = fold_in_order(answers())
         return total
 

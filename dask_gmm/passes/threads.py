@@ -5,42 +5,31 @@ process-wide, so that it is set by the first who needs it and lifted by the last
 """
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Final
 
 from threadpoolctl import threadpool_limits
 
 
-class _SharedLimit:
-    """Counts who computes; the one piece of state of the process that this package keeps."""
+class ThreadLimit:
+    """Holds the process to one BLAS and one OpenMP thread; may be nested and shared."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._users = 0
         self._limit: Any = None
 
-    def enter(self) -> None:
+    def __enter__(self) -> None:
         with self._lock:
             if not self._users:
                 self._limit = threadpool_limits(limits=1)
             self._users += 1
 
-    def leave(self) -> None:
+    def __exit__(self, *exception: object) -> None:
         with self._lock:
             self._users -= 1
             if not self._users:
                 self._limit.restore_original_limits()
 
 
-_LIMIT: Final = _SharedLimit()
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Hold the process to one BLAS and one OpenMP thread; may be nested and shared."""
-    _LIMIT.enter()
-    try:
-        yield
-    finally:
-        _LIMIT.leave()
+# A limit of the process needs one count in the process.
+ONE_THREAD: Final = ThreadLimit()

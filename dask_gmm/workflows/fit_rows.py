@@ -21,7 +21,7 @@ from dask_gmm.fitting.survey import Survey, SurveyAnswer, SurveyFold
 from dask_gmm.passes.fold import Fold
 from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.runner import Runner
-from dask_gmm.passes.threads import one_thread
+from dask_gmm.passes.threads import ONE_THREAD
 
 
 class DataWarning(UserWarning):
@@ -113,7 +113,7 @@ def fit_rows(
     """
     _check(source, spec)
     trip = _Trip(source, runner, progress, on_pass)
-    with one_thread():
+    with ONE_THREAD:
         survey = trip.survey(spec)
         told = _inspect(survey, source)
         known = Survey.of(survey.summary)

@@ -1,0 +1,27 @@
+from collections.abc import Iterator
+
+import pytest
+from distributed import Client, LocalCluster
+
+from dask_gmm.passes.distributed_runner import DistributedRunner
+from dask_gmm.passes.runner import Runner, ThreadRunner
+
+
+@pytest.fixture(scope="session")
+def client() -> Iterator[Client]:
+    """A cluster of two workers in this process."""
+    with (
+        LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None
+        ) as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):
+        yield client
+
+
+@pytest.fixture(params=["one thread", "two threads", "cluster"])
+def runner(request: pytest.FixtureRequest) -> Runner:
+    """Every kind of runner: one suite of tests for all."""
+    if request.param == "cluster":
+        return DistributedRunner(request.getfixturevalue("client"))
+    return ThreadRunner(1 if request.param == "one thread" else 2)

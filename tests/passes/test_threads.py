@@ -1,32 +1,33 @@
 """The limit of threads is held while anybody needs it, and lifted after the last."""
 
+import subprocess
+import sys
+
+# The limit is the process's, so each question is asked in a process of its own.
+HEAD = """
 import numpy as np
 from threadpoolctl import ThreadpoolController, threadpool_limits
+from dask_gmm.passes.threads import ONE_THREAD
 
-from dask_gmm.passes.threads import ThreadLimit
+def threads():
+    return {pool["num_threads"] for pool in ThreadpoolController().info()}
 
-assert np.linalg  # the library whose threads are counted
+threadpool_limits(limits=2)
+"""
 
 
-def blas_threads() -> set[int]:
-    pools = ThreadpoolController().info()
-    return {pool["num_threads"] for pool in pools if pool["user_api"] == "blas"}
+def run(program: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", HEAD + program], check=True, capture_output=True, text=True
+    )
+    return done.stdout.strip()
 
 
 def test_threads_are_limited_inside_and_restored_outside() -> None:
-    with threadpool_limits(limits=2):
-        before = blas_threads()
-        with ThreadLimit():
-            assert blas_threads() == {1}
-        assert blas_threads() == before
+    program = "with ONE_THREAD: print(threads())\nprint(threads())"
+    assert run(program).splitlines() == ["{1}", "{2}"]
 
 
 def test_the_limit_stays_until_the_last_has_left() -> None:
-    limit = ThreadLimit()
-    with threadpool_limits(limits=2):
-        before = blas_threads()
-        with limit:
-            with limit:
-                pass
-            assert blas_threads() == {1}
-        assert blas_threads() == before
+    program = "with ONE_THREAD:\n    with ONE_THREAD:\n        pass\n    print(threads())\nprint(threads())"
+    assert run(program).splitlines() == ["{1}", "{2}"]

@@ -19,30 +19,50 @@ def cholesky_precision(covariance: Array) -> Array:
     return np.ascontiguousarray(inverse.T)
 
 
+def has_factor(covariance: Array) -> bool:
+    """Whether a covariance (D, D) has a Cholesky factor in float64."""
+    try:
+        np.linalg.cholesky(covariance)
+    except np.linalg.LinAlgError:
+        return False
+    return True
+
+
 def _clearly_thicker(matrix: Array, share: float) -> bool:
     """Whether the pivots, cheaper than eigenvalues, already show that none is near ``share``."""
     try:
         pivots = np.diagonal(np.linalg.cholesky(matrix)) ** 2
     except np.linalg.LinAlgError:
         return False
-    return bool(pivots.min() > 100 * len(matrix) * share)
+    return bool(pivots.min() > 10 * len(matrix) * share)
+
+
+def _units(variance: Array, own: Array) -> Array:
+    """What thickness is measured in: the data's variance, a component's own where it has none."""
+    return np.where(variance > 0, variance, np.where(own > 0, own, 1.0))
 
 
 def floored_matrix(covariance: Array, variance: Array, share: float) -> Array | None:
     """The covariance (D, D) made no thinner than a share of the data's variance (D,).
 
-    Thickness is the smallest eigenvalue in units of the data's deviations. None if nothing had
-    to be done.
+    Thickness is the smallest eigenvalue in units of the data's deviations. The floor is the same
+    for all components, since one that may be thinner than the others would take their rows; it is
+    higher only for a component so wide that rounding asks for more. None if nothing had to be
+    done.
     """
-    deviation = np.sqrt(np.where(variance > 0, variance, 1.0))
-    relative = covariance / np.outer(deviation, deviation)
+    deviation = np.sqrt(_units(variance, np.diagonal(covariance)))
+    unit = np.outer(deviation, deviation)
+    relative = covariance / unit
     if _clearly_thicker(relative, share):
         return None
     values, vectors = np.linalg.eigh(relative)
-    if values[0] >= share:
+    if values[0] >= share and has_factor(covariance):
         return None
-    mended = (vectors * np.maximum(values, 2 * share)) @ vectors.T
-    mended = (mended + mended.T) / 2 * np.outer(deviation, deviation)
+    for doubled in range(1, 60):
+        mended = (vectors * np.maximum(values, 2.0**doubled * share)) @ vectors.T
+        mended = (mended + mended.T) / 2 * unit
+        if has_factor(mended):
+            break
     return np.asarray(mended)
 
 
@@ -50,7 +70,7 @@ def floored_variances(
     variances: Array, variance: Array, share: float
 ) -> tuple[Array, tuple[int, ...]]:
     """Variances (K, D) not below a share of the data's (D,), and the components that were."""
-    unit = np.where(variance > 0, variance, 1.0)
+    unit = _units(variance, variances)
     low = variances < share * unit
     thin = tuple(int(k) for k in np.flatnonzero(low.any(axis=1)))
     return np.where(low, 2 * share * unit, variances), thin

@@ -1,11 +1,17 @@
 """The coordinates in which a pass computes: shifted to the mean, scaled by powers of two."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
-from dask_gmm.mixture.features import Array, Floats
+from dask_gmm.errors import DataError
+from dask_gmm.mixture.features import Array, Floats, freeze
 from dask_gmm.mixture.summary import DataSummary
+
+# Squares of deviations, and their inverses, must themselves be numbers of float64.
+SMALLEST_DEVIATION: Final = 1e-140
+LARGEST_DEVIATION: Final = 1e140
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,13 +35,23 @@ class Frame:
 
     @classmethod
     def of(cls, summary: DataSummary) -> "Frame":
-        """Choose the frame from the summary of all rows."""
+        """Choose the frame from the summary of all rows.
+
+        Raises
+        ------
+        DataError
+            If a column varies by so much, or so little, that float64 cannot hold its variance.
+        """
         deviation = np.sqrt(summary.variance)
+        _check_deviation(deviation, summary)
         exponent = np.round(np.log2(np.where(deviation > 0, deviation, 1.0)))
         scale = np.ldexp(1.0, -exponent.astype(np.int64))
         shift = summary.mean
         reach = np.maximum(summary.maximum - shift, shift - summary.minimum) * scale
         return cls(shift, scale, reach)
+
+    def __post_init__(self) -> None:
+        freeze(self.shift, self.scale, self.reach)
 
     def same_as(self, other: "Frame") -> bool:
         """Whether sums computed in both may be added."""
@@ -51,3 +67,16 @@ class Frame:
         np.subtract(rows.T, self.shift[:, None], out=work)
         np.multiply(work, self.scale[:, None], out=out, casting="same_kind")
         return out
+
+
+def _check_deviation(deviation: Array, summary: DataSummary) -> None:
+    fits = (deviation >= SMALLEST_DEVIATION) & (deviation <= LARGEST_DEVIATION)
+    bad = np.flatnonzero(~(fits | summary.constant))
+    if len(bad):
+        j = int(bad[0])
+        raise DataError(
+            f"Wanted columns whose standard deviation is between {SMALLEST_DEVIATION:g} and "
+            f"{LARGEST_DEVIATION:g}; found {deviation[j]:.3g} in column {j}, whose values go from "
+            f"{summary.minimum[j]:.6g} to {summary.maximum[j]:.6g}. Multiply the column by a "
+            "power of ten."
+        )

@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from dask_gmm.errors import InputError
 from dask_gmm.mixture.covariance import CovarianceFamily, family_of
-from dask_gmm.mixture.features import Array
+from dask_gmm.mixture.definite import has_factor
+from dask_gmm.mixture.features import Array, freeze
 
 WEIGHT_SUM_TOLERANCE: Final = 1e-6
 SYMMETRY_TOLERANCE: Final = 1e-8
@@ -86,7 +87,7 @@ class Mixture:
 def as_float64(values: npt.ArrayLike) -> Array:
     """Give a read-only float64 copy."""
     result = np.array(values, dtype=np.float64)
-    result.flags.writeable = False
+    freeze(result)
     return result
 
 
@@ -153,18 +154,25 @@ def _check_weights(weights: Array) -> None:
 
 
 def _check_covariances(mixture: Mixture) -> None:
-    matrices = mixture.full_covariances()
-    for k, matrix in enumerate(matrices):
-        size = np.sqrt(np.abs(np.outer(np.diagonal(matrix), np.diagonal(matrix))))
-        if (np.abs(matrix - matrix.T) > SYMMETRY_TOLERANCE * size).any():
+    for k, matrix in enumerate(mixture.full_covariances()):
+        variances = np.diagonal(matrix)
+        if not (variances > 0).all():
+            j = int(np.argmin(variances))
+            raise _not_definite(k, f"the variance {variances[j]:.3g} in column {j}")
+        unit = np.sqrt(np.outer(variances, variances))
+        if (np.abs(matrix - matrix.T) > SYMMETRY_TOLERANCE * unit).any():
             raise InputError(
                 f"covariances: wanted symmetric matrices; the one of component {k} differs from "
                 f"its transpose by {np.abs(matrix - matrix.T).max():.3g}; average it with its "
                 "transpose"
             )
-        lowest = float(np.linalg.eigvalsh(matrix)[0])
-        if not lowest > 0:
-            raise InputError(
-                f"covariances: wanted positive definite matrices; the one of component {k} has "
-                f"the eigenvalue {lowest:.3g}; add a small amount to its diagonal"
-            )
+        lowest = float(np.linalg.eigvalsh(matrix / unit)[0])
+        if not (lowest > len(matrix) * np.finfo(np.float64).eps and has_factor(matrix)):
+            raise _not_definite(k, f"the eigenvalue {lowest:.3g} among its correlations")
+
+
+def _not_definite(k: int, found: str) -> InputError:
+    return InputError(
+        f"covariances: wanted positive definite matrices; the one of component {k} has {found}; "
+        "add a small amount to its diagonal"
+    )

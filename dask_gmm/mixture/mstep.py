@@ -13,9 +13,9 @@ from dask_gmm.mixture.statistics import SufficientStatistics
 from dask_gmm.mixture.summary import DataSummary
 
 SMALLEST_MASS: Final = 10 * float(np.finfo(np.float64).eps)
-# In units of the data's variance: a few hundred, and a few, rounding errors of the squares
-# that a variance is the difference of.
-VARIANCE_FLOORS: Final = {"float64": 1e-13, "float32": 1e-6}
+# Shares of the data's variance, a few rounding errors or more: a variance is what is left of two
+# squares of that size, and those of float32 are averages of many.
+VARIANCE_FLOORS: Final = {"float64": 1e-13, "float32": 5e-7}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,6 +14,10 @@
 A message has four parts: what was wanted, what was found, where, and what to do.
 """
 
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import ClassVar
 
 
@@ -75,3 +79,27 @@ class NotFittedError(DaskGMMError, ValueError, AttributeError):
     """A result was asked of a model that has not been fitted."""
 
     exit_code = 2
+
+
+WRITE_CURES = {
+    errno.ENOSPC: "Make room on that disk, and run the same command again",
+    errno.EDQUOT: "Make room within the quota, and run the same command again",
+    errno.EROFS: "That disk is read-only: choose another place",
+    errno.EACCES: "Ask for permission to write there, or choose another place",
+    errno.EPERM: "Ask for permission to write there, or choose another place",
+}
+
+
+@contextmanager
+def output_errors(path: Path) -> Iterator[None]:
+    """Turn what the system says of a write to a path into an `OutputError` that says what to do."""
+    try:
+        yield
+    except DaskGMMError:
+        raise
+    except OSError as error:
+        cure = WRITE_CURES.get(error.errno or 0, "Mend that, and run the same command again")
+        raise OutputError(
+            f"The output must be written to {path}, but the system says "
+            f'"{error.strerror or error}" of {error.filename or path}. {cure}.'
+        ) from error

@@ -1,9 +1,7 @@
 """The zarr groups that are written here: their metadata, and small arrays whole."""
 
-import errno
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,31 +14,7 @@ from zarr.codecs import Crc32cCodec
 from zarr.storage import MemoryStore
 
 from dask_gmm.data.plain import CHECKSUM_BYTES, write_plain, write_whole
-from dask_gmm.errors import DaskGMMError, InputError, OutputError
-
-CURES = {
-    errno.ENOSPC: "Make room on that disk and run the same command again",
-    errno.EDQUOT: "Make room within the quota and run the same command again",
-    errno.EROFS: "That disk is read-only: choose another place",
-    errno.EACCES: "Ask for permission to write there, or choose another place",
-    errno.EPERM: "Ask for permission to write there, or choose another place",
-}
-
-
-@contextmanager
-def output_errors(path: Path) -> Iterator[None]:
-    """Turn what the system says of a write into an `OutputError` that says what to do."""
-    try:
-        yield
-    except DaskGMMError:
-        raise
-    except OSError as error:
-        cure = CURES.get(error.errno or 0, "Mend that, and run the same command again")
-        where = error.filename or path
-        raise OutputError(
-            f"The output must be written to {path}, but the system says "
-            f'"{error.strerror or error}" of {where}. {cure}.'
-        ) from error
+from dask_gmm.errors import InputError, output_errors
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,6 +97,15 @@ class ArraySpec:
         chunk[: len(rows)] = rows
         return chunk
 
+    def chunk_from(self, pieces: Iterable[npt.NDArray[Any]]) -> Iterator[npt.NDArray[Any]]:
+        """Rows that come in pieces as the pieces of a whole chunk, as in `chunk_of`."""
+        missing = self.chunk_rows
+        for piece in pieces:
+            missing -= len(piece)
+            yield np.ascontiguousarray(piece, dtype=self.stored_dtype)
+        if missing > 0:
+            yield np.full((missing, *self.shape[1:]), self.fill_value, dtype=self.stored_dtype)
+
 
 def documents(attributes: Mapping[str, Any], arrays: tuple[ArraySpec, ...]) -> dict[str, bytes]:
     """Metadata documents of a group and its arrays, by key: what zarr itself would write.
@@ -201,4 +184,4 @@ def put_array(
     spec = ArraySpec(name, values.shape, str(values.dtype), len(values), dimension_names)
     with output_errors(group):
         put_documents(group, {f"{name}/zarr.json": documents({}, (spec,))[f"{name}/zarr.json"]})
-        write_plain(spec.path(group, 0), spec.chunk_of(values))
+        write_plain(spec.path(group, 0), [spec.chunk_of(values)])

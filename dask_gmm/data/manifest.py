@@ -12,12 +12,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from dask_gmm.data.damage import AbsentChunkError, DamagedChunkError
+from dask_gmm.data.formats import METADATA_KEYS, ArrayFormat, array_format
 from dask_gmm.data.groups import ArraySpec, documents, put_documents
-from dask_gmm.data.plain import write_plain
+from dask_gmm.data.plain import CHECKSUM_BYTES, checksum, trailing_checksum, write_plain
+from dask_gmm.data.stores import DIGESTS, Place
+from dask_gmm.errors import DataError
 
 Digests = npt.NDArray[np.uint32]
-
-GROUP = "digests"
 
 
 def write_digests(group: Path, name: str, grid: npt.NDArray[np.uint32]) -> None:
@@ -38,5 +40,54 @@ def write_digests(group: Path, name: str, grid: npt.NDArray[np.uint32]) -> None:
         If they cannot be written.
     """
     spec = ArraySpec(name, grid.shape, "uint32", len(grid), ("sample_chunk", "feature_chunk"))
-    put_documents(group / GROUP, documents({}, (spec,)))
-    write_plain(spec.path(group / GROUP, 0), spec.chunk_of(grid))
+    put_documents(group / DIGESTS, documents({}, (spec,)))
+    write_plain(spec.path(group / DIGESTS, 0), [spec.chunk_of(grid)])
+
+
+def read_digests(place: Place, counts: tuple[int, int]) -> npt.NDArray[np.uint32] | None:
+    """Find the digests kept beside an array; None where there are none.
+
+    Parameters
+    ----------
+    place : Place
+        Where they would be.
+    counts : tuple of int
+        Chunks of the array along each axis.
+
+    Raises
+    ------
+    DataError
+        If they are damaged, or of an array of other chunks.
+    """
+    try:
+        document = place.read(METADATA_KEYS[3]).tobytes()
+    except AbsentChunkError:
+        return None
+    except DamagedChunkError as error:
+        raise _unusable(place, error) from error
+    try:
+        grid = _grid(place, array_format(document, 3))
+    except DamagedChunkError as error:
+        raise _unusable(place, error) from error
+    if grid.shape != counts:
+        raise _unusable(place, f"are of {grid.shape} chunks, not {counts}")
+    return grid
+
+
+def _grid(place: Place, form: ArrayFormat) -> npt.NDArray[np.uint32]:
+    stored = place.read(form.key(0, 0))
+    payload = stored[:-CHECKSUM_BYTES]
+    if stored.size != form.plain_bytes or checksum(payload) != trailing_checksum(stored):
+        raise DamagedChunkError("does not match its checksum")
+    if form.dtype != np.uint32 or form.counts != (1, 1):
+        raise DamagedChunkError("is not an array of digests")
+    values = payload.copy().view("<u4").reshape(form.chunk)
+    values.setflags(write=False)
+    return values
+
+
+def _unusable(place: Place, found: object) -> DataError:
+    return DataError(
+        f"The digests kept beside an array must be those of its chunks, but what is in "
+        f"{place.name} {found}. Write the array again; or delete that to read without digests."
+    )

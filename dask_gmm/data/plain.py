@@ -8,7 +8,7 @@ between the file and the rows. Everything else is decoded by zarr itself.
 
 import os
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from io import FileIO
 from pathlib import Path
 from typing import Any
@@ -17,15 +17,13 @@ import google_crc32c
 import numpy as np
 import numpy.typing as npt
 
+from dask_gmm.data.damage import DamagedChunkError
+
 Bytes = npt.NDArray[np.uint8]
 
 CHECKSUM_BYTES = 4
 # Read and checked in pieces that are still in the processor's cache when they are checked.
 PIECE_BYTES = 512 * 2**10
-
-
-class DamagedChunkError(Exception):
-    """What is wrong with a chunk; its reader adds which one, and what to do."""
 
 
 def checksum(data: Bytes) -> int:
@@ -86,24 +84,32 @@ def _fill(file: FileIO, into: Bytes, n_checked: int) -> int:
     return int(computed)
 
 
-def write_plain(path: Path, chunk: npt.NDArray[Any]) -> int:
+def write_plain(path: Path, pieces: Iterable[npt.NDArray[Any]]) -> int:
     """Write a chunk and its checksum as one file, whole or not at all, and give the checksum.
 
     Parameters
     ----------
     path : Path
         The file; its folder is made where there is none.
-    chunk : ndarray
-        All its rows: C-contiguous, little-endian.
+    pieces : iterable of ndarray
+        All its rows, in order: C-contiguous, little-endian. Each is written when it comes.
 
     Raises
     ------
     OSError
         If it cannot be written; what had been written is removed.
     """
-    data = chunk.reshape(-1).view(np.uint8)
-    value = checksum(data)
-    write_whole(path, [data, np.array([value], dtype="<u4").view(np.uint8)])
+    value = 0
+
+    def parts() -> Iterator[Bytes]:
+        nonlocal value
+        for piece in pieces:
+            data = piece.reshape(-1).view(np.uint8)
+            value = int(google_crc32c.extend(value, data))
+            yield data
+        yield np.array([value], dtype="<u4").view(np.uint8)
+
+    write_whole(path, parts())
     return value
 
 

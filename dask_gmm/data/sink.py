@@ -18,7 +18,7 @@ like any other. Beside them ``digests/<array>`` holds the checksum of each chunk
 tells a chunk in the wrong place, or left from another run.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,16 +26,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dask_gmm.data.groups import (
-    ArraySpec,
-    differences,
-    documents,
-    output_errors,
-    put_documents,
-)
+from dask_gmm.data.damage import DamagedChunkError
+from dask_gmm.data.groups import ArraySpec, differences, documents, put_documents
 from dask_gmm.data.manifest import Digests, write_digests
-from dask_gmm.data.plain import DamagedChunkError, read_plain, write_plain
-from dask_gmm.errors import InputError, OutputError, OutputExistsError
+from dask_gmm.data.plain import read_plain, write_plain
+from dask_gmm.errors import InputError, OutputError, OutputExistsError, output_errors
 
 __all__ = ["ArraySpec", "Digests", "Sink"]
 
@@ -111,6 +106,47 @@ class Sink:
         chunks = self._whole_chunks(spec, start, start + len(rows))
         return np.array([self._write(spec, chunk, start, rows) for chunk in chunks], np.uint32)
 
+    def write_pieces(
+        self, name: str, start: int, stop: int, pieces: Iterable[npt.NDArray[Any]]
+    ) -> Digests:
+        """Write one chunk whose rows come in pieces; nothing of its size is held.
+
+        Each piece is checked and written when it comes, from the processor's cache if it was
+        made there.
+
+        Parameters
+        ----------
+        name : str
+            The array.
+        start, stop : int
+            The rows of the chunk.
+        pieces : iterable of ndarray of shape (n, n_features) or (n,)
+            Its rows, in order, cast to the type of the array.
+
+        Returns
+        -------
+        ndarray of uint32 of shape (1,)
+            Its digest.
+
+        Raises
+        ------
+        InputError
+            If these rows are not one chunk.
+        OutputError
+            If they cannot be written.
+        """
+        spec = self._spec(name)
+        chunks = self._whole_chunks(spec, start, stop)
+        if len(chunks) > 1:
+            raise InputError(
+                f"One chunk of {spec.chunk_rows} rows is written in pieces, but rows {start} to "
+                f"{stop} of array {name} of {self.path} are {len(chunks)} chunks. Write them one "
+                f"by one."
+            )
+        path = spec.path(self.path, chunks[0])
+        with output_errors(path):
+            return np.array([write_plain(path, spec.chunk_from(pieces))], np.uint32)
+
     def finished(self, name: str, start: int, stop: int) -> Digests | None:
         """Give the digests of a region if an earlier attempt wrote all of it, else None.
 
@@ -177,7 +213,7 @@ class Sink:
         at = chunk * spec.chunk_rows - start
         path = spec.path(self.path, chunk)
         with output_errors(path):
-            return write_plain(path, spec.chunk_of(rows[at : at + spec.chunk_rows]))
+            return write_plain(path, [spec.chunk_of(rows[at : at + spec.chunk_rows])])
 
     def _refuse_other(self, wanted: Mapping[str, bytes]) -> None:
         if not self.path.exists() or not any(self.path.iterdir()):

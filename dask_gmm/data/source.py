@@ -99,6 +99,14 @@ class Source(Protocol):
         """Open it where the rows are to be read."""
         ...
 
+    def pinned(self, digests: npt.NDArray[np.uint32]) -> "Source":
+        """Give the source that refuses chunks with other digests than these.
+
+        They are those of every leaf's `Block.digests` in the first reading, in the order of the
+        leaves; a source without stored chunks gives itself.
+        """
+        ...
+
     def where(self, row: int) -> str:
         """Name the place of a row in a message, such as "chunk 3 (rows 300 to 400 of x.zarr)"."""
         ...

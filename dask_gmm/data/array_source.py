@@ -1,0 +1,134 @@
+"""Arrays in memory as sources: read in place where possible."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dask_gmm.data.blocks import array_layout
+from dask_gmm.data.selection import (
+    as_index,
+    refuse_bad_shape,
+    row_dtype,
+    selected_columns,
+    selected_rows,
+)
+from dask_gmm.data.source import Block, Layout
+from dask_gmm.errors import InputError
+
+NAME = "the array"
+NO_DIGESTS = np.empty(0, dtype=np.uint32)
+NO_DIGESTS.setflags(write=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ArraySource:
+    """Rows of an array in this process's memory; its own reader.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_rows, at least n_features)
+        The rows, of any type that fits in float64; not copied, and not written to.
+    columns : tuple of int, or None
+        The columns that are read, in this order; None for all.
+    dtype : dtype
+        Type of the rows of a block: float64 or float32.
+    layout : Layout
+        The leaves.
+    """
+
+    rows: npt.NDArray[Any]
+    columns: tuple[int, ...] | None
+    dtype: np.dtype[np.floating]
+    layout: Layout
+
+    @classmethod
+    def of(
+        cls,
+        data: object,
+        columns: Sequence[int] | None = None,
+        rows: slice | None = None,
+        layout: Layout | None = None,
+    ) -> "ArraySource":
+        """Make a source of what numpy takes for an array.
+
+        Parameters
+        ----------
+        data : array_like of shape (n_rows, n_features)
+            The array.
+        columns : sequence of int, optional
+            The columns to read, in this order.
+        rows : slice, optional
+            The rows to read, of step 1.
+        layout : Layout, optional
+            Other leaves than those that an array of this shape has.
+
+        Raises
+        ------
+        InputError
+            If it is not an array of numbers with rows and columns, or has not those asked for.
+        """
+        if isinstance(data, np.ma.MaskedArray):
+            raise InputError(
+                "Data must be there in full, but the array given is a masked array. Fill it, or "
+                "leave out the rows with masked elements."
+            )
+        array = np.asarray(data)
+        dtype = row_dtype(array.dtype, NAME)
+        n_rows, n_features = refuse_bad_shape(array.shape, NAME)
+        chosen = selected_columns(columns, n_features, NAME)
+        selected = selected_rows(rows, n_rows, NAME)
+        width = n_features if chosen is None else len(chosen)
+        leaves = layout or array_layout(len(selected), width, dtype.itemsize)
+        return cls(array[selected.start : selected.stop], chosen, dtype, leaves)
+
+    def values(self) -> npt.NDArray[np.floating]:
+        """Give all rows of all leaves: a view where possible."""
+        return self._given(self.rows)
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return NAME
+
+    @property
+    def n_features(self) -> int:
+        """Number of columns of a block."""
+        return self.rows.shape[1] if self.columns is None else len(self.columns)
+
+    @property
+    def shareable(self) -> bool:
+        """False: it is in this process alone."""
+        return False
+
+    def open(self) -> "ArraySource":
+        """Give itself."""
+        return self
+
+    def pinned(self, digests: npt.NDArray[np.uint32]) -> "ArraySource":
+        """Give itself: nothing of it is stored in chunks."""
+        return self
+
+    def read(self, index: int) -> Block:
+        """Give one leaf: a view where neither type nor order of columns asks for a copy."""
+        start, stop = self.layout.bounds(index)
+        return Block(index, start, stop, self._given(self.rows[start:stop]), NO_DIGESTS)
+
+    def _given(self, rows: npt.NDArray[Any]) -> npt.NDArray[np.floating]:
+        if self.columns is not None:
+            rows = rows[:, as_index(np.array(self.columns))]
+        given = rows.astype(self.dtype, copy=False).view()
+        given.setflags(write=False)
+        return given
+
+    def where(self, row: int) -> str:
+        """Name the leaf of a row."""
+        leaf = int(np.searchsorted(self.layout.edges, row, side="right")) - 1
+        start, stop = self.layout.bounds(leaf)
+        return f"rows {start:,} to {stop:,} of {self.name}"
+
+    def task_bytes(self) -> int:
+        """Projected bytes of three copied leaves; the array itself is the caller's."""
+        return 3 * self.layout.largest * self.n_features * self.dtype.itemsize

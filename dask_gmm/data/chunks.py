@@ -1,0 +1,170 @@
+"""The chunks of a zarr array, none of them taken on trust."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NoReturn
+
+import numpy as np
+import numpy.typing as npt
+
+from dask_gmm.data.damage import (
+    AbsentChunkError,
+    DamagedChunkError,
+    LostChunkError,
+    StaleChunkError,
+    damage,
+)
+from dask_gmm.data.formats import ArrayFormat
+from dask_gmm.data.plain import Bytes, checksum, read_plain, trailing_checksum
+from dask_gmm.data.stores import Place
+from dask_gmm.errors import DataError
+
+MissingChunks = Literal["error", "fill"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StrictChunks:
+    """Reads one chunk at a time as stored; what is not there, or not as expected, is an error.
+
+    Zarr itself reads an absent chunk, or a directory in its place, as the fill value; most codecs
+    let some damage pass; and none can tell a whole chunk in the wrong place.
+
+    Parameters
+    ----------
+    place : Place
+        Where they lie.
+    format : ArrayFormat
+        How they are stored.
+    missing_chunks : {"error", "fill"}
+        What an absent chunk means. Writers may leave out chunks of nothing but the fill value.
+    digests : ndarray of uint32, or None
+        What the digest of each chunk must be, in the shape of the grid of chunks, if known.
+    mismatch : type
+        The error of a chunk with another digest.
+    """
+
+    place: Place
+    format: ArrayFormat
+    missing_chunks: MissingChunks
+    digests: npt.NDArray[np.uint32] | None
+    mismatch: type[DamagedChunkError] = StaleChunkError
+
+    @property
+    def name(self) -> str:
+        """How messages call the array."""
+        return self.place.name
+
+    @property
+    def reads_files(self) -> bool:
+        """Whether chunks are read straight from their files, not by zarr."""
+        return self.format.plain and self.place.folder is not None
+
+    def plain(self, row: int, column: int, into: Bytes) -> int:
+        """Read a plain chunk from its file, into a buffer of `format.plain_bytes`.
+
+        Returns
+        -------
+        int
+            Its digest; 0 for an absent one, with the buffer filled.
+
+        Raises
+        ------
+        DataError
+            If it is absent and may not be, damaged, or not the one expected.
+        """
+        path = f"{self.place.folder}/{self.format.key(row, column)}"
+        try:
+            digest = read_plain(path, into, checksummed=self.format.checksummed)
+            self._compare(row, column, digest)
+        except OSError as error:
+            self._absent(row, column, damage(error))
+        except DamagedChunkError as error:
+            self.refuse(row, column, error)
+        else:
+            return digest
+        into[: self.format.chunk_bytes].view(self.format.dtype)[:] = self.format.fill_value
+        return 0
+
+    def stored(self, row: int, column: int) -> tuple[Bytes | None, int]:
+        """Read a chunk as stored, for zarr to decode.
+
+        Returns
+        -------
+        bytes : ndarray of uint8, or None
+            All of it; None for an absent one.
+        digest : int
+            Its digest; 0 for an absent one.
+
+        Raises
+        ------
+        DataError
+            If it is absent and may not be, empty, or not the one expected.
+        """
+        try:
+            stored = self.place.read(self.format.key(row, column))
+            digest = (trailing_checksum if self.format.checksummed else checksum)(stored)
+            self._compare(row, column, digest)
+            if self.format.shards and self.missing_chunks == "error":
+                self.format.shards.refuse_gaps(stored, self.format.extent(row, column))
+        except AbsentChunkError as error:
+            self._absent(row, column, error)
+        except DamagedChunkError as error:
+            self.refuse(row, column, error)
+        else:
+            return stored, digest
+        return None, 0
+
+    def refuse(self, row: int, column: int, error: Exception) -> NoReturn:
+        """Raise the error of a chunk: which one it is, what was found, and what to do.
+
+        Raises
+        ------
+        DataError
+            Always.
+        """
+        known = isinstance(error, DamagedChunkError)
+        found = str(error) if known else f"cannot be decoded ({type(error).__name__}: {error})"
+        cure = error.cure if isinstance(error, DamagedChunkError) else DamagedChunkError.cure
+        raise DataError(
+            f"Every chunk must be there and whole, but {self.where(row, column)} {found}. {cure}."
+        ) from error
+
+    def where(self, row: int, column: int) -> str:
+        """Name a chunk and its rows."""
+        start = row * self.format.chunk[0]
+        stop = start + self.format.extent(row, column)[0]
+        return f"chunk {self.format.key(row, column)} (rows {start:,} to {stop:,} of {self.name})"
+
+    def count_absent(self, rows: range, columns: Sequence[int]) -> int:
+        """Look for chunks without reading any, and give the number of absent ones.
+
+        Raises
+        ------
+        DataError
+            If one is absent and may not be, or is not a file of the right size.
+        """
+        places = {self.format.key(r, c): (r, c) for r in rows for c in columns}
+        n_bytes = self.format.plain_bytes if self.reads_files else None
+        flaws = self.place.flaws(list(places), n_bytes)
+        fatal = [key for key, error in flaws.items() if not self._may_be(*places[key], error)]
+        if fatal:
+            error = flaws[fatal[0]]
+            others = f" (and {len(fatal) - 1:,} more of {len(places):,} chunks are damaged)"
+            raise DataError(
+                f"Every chunk must be there and whole, but {self.where(*places[fatal[0]])} "
+                f"{error}{others * (len(fatal) > 1)}. {error.cure}."
+            )
+        return len(flaws)
+
+    def _may_be(self, row: int, column: int, error: DamagedChunkError) -> bool:
+        filled = isinstance(error, AbsentChunkError) and self.missing_chunks == "fill"
+        return filled and (self.digests is None or not self.digests[row, column])
+
+    def _absent(self, row: int, column: int, error: DamagedChunkError) -> None:
+        if not self._may_be(row, column, error):
+            written = isinstance(error, AbsentChunkError) and self.digests is not None
+            self.refuse(row, column, LostChunkError() if written else error)
+
+    def _compare(self, row: int, column: int, digest: int) -> None:
+        if self.digests is not None and digest != self.digests[row, column]:
+            raise self.mismatch()

@@ -1,0 +1,136 @@
+"""What users give as data, opened as a source."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast, get_args
+
+import zarr
+
+from dask_gmm.checks import one_of
+from dask_gmm.data.array_source import ArraySource
+from dask_gmm.data.chunks import MissingChunks
+from dask_gmm.data.damage import DamagedChunkError
+from dask_gmm.data.formats import METADATA_KEYS, array_format
+from dask_gmm.data.selection import refuse_bad_shape
+from dask_gmm.data.source import Source
+from dask_gmm.data.stores import local_path, place_of
+from dask_gmm.data.zarr_source import ZarrSource, zarr_source
+from dask_gmm.errors import DataError, InputError
+
+DEFAULT_ARRAY = "x"
+
+
+def open_source(
+    data: object,
+    *,
+    array: str | None = None,
+    columns: Sequence[int] | None = None,
+    rows: slice | None = None,
+    missing_chunks: str = "error",
+) -> Source:
+    """Open data as rows in leaves.
+
+    Parameters
+    ----------
+    data : array, zarr.Array, zarr.Group, str or Path
+        An array in memory (anything that numpy makes an array of), or an array in zarr, itself or
+        by the path of the folder that it or its group lies in.
+    array : str, optional
+        The array of a group; without it the group's ``x``, else its only array of two axes.
+    columns : sequence of int, optional
+        The columns to read, in this order.
+    rows : slice, optional
+        The rows to read, of step 1.
+    missing_chunks : {"error", "fill"}
+        What an absent chunk of a zarr array means: a loss, or, as writers may leave out chunks of
+        nothing but the fill value, that value.
+
+    Returns
+    -------
+    Source
+        An `ArraySource` or a `ZarrSource`. If digests of its chunks lie beside a zarr array (as
+        they do where this package wrote it), each chunk read is compared with its own.
+
+    Raises
+    ------
+    InputError
+        If there is no such data, or it is not an array of numbers with rows and columns.
+    DataError
+        If metadata or digests of the array are damaged.
+    """
+    one_of("missing_chunks", missing_chunks, get_args(MissingChunks))
+    missing = cast(MissingChunks, missing_chunks)
+    if isinstance(data, str | os.PathLike):
+        data = _opened(local_path(os.fspath(data)))
+    if isinstance(data, zarr.Group):
+        return _zarr(_chosen(data, array), columns, rows, missing)
+    if array is not None:
+        raise InputError(
+            f"array chooses among the arrays of a group, but array={array!r} was given with "
+            f"data of type {type(data).__name__}, which is none. Leave it out."
+        )
+    if isinstance(data, zarr.Array):
+        return _zarr(data, columns, rows, missing)
+    return ArraySource.of(data, columns, rows)
+
+
+def _zarr(
+    found: zarr.Array[Any],
+    columns: Sequence[int] | None,
+    rows: slice | None,
+    missing_chunks: MissingChunks,
+) -> ZarrSource:
+    place = place_of(found.store, found.path)
+    refuse_bad_shape(found.shape, place.name)
+    zarr_format = found.metadata.zarr_format
+    try:
+        document = place.read(METADATA_KEYS[zarr_format]).tobytes()
+        form = array_format(document, zarr_format)
+    except DamagedChunkError as error:
+        raise DataError(
+            f"The metadata of an array must say how it is stored, but {METADATA_KEYS[zarr_format]} "
+            f"of {place.name} {error}. {error.cure}."
+        ) from error
+    return zarr_source(place, form, columns, rows, missing_chunks)
+
+
+def _chosen(group: zarr.Group, wanted: str | None) -> zarr.Array[Any]:
+    where = place_of(group.store, group.path).name
+    found = group.get(wanted or DEFAULT_ARRAY)
+    if isinstance(found, zarr.Array):
+        return found
+    candidates = {name: array for name, array in group.arrays() if array.ndim == 2}
+    if wanted is None and len(candidates) == 1:
+        return next(iter(candidates.values()))
+    listed = ", ".join(f"{name} {array.shape}" for name, array in sorted(candidates.items()))
+    raise InputError(
+        f"A group must have the array {wanted or f'{DEFAULT_ARRAY}, or only one of two axes'}, but "
+        f"the arrays of two axes in {where} are: {listed or 'none'}. Choose one with array=."
+    )
+
+
+def _opened(path: Path) -> zarr.Array[Any] | zarr.Group:
+    try:
+        return zarr.open(path, mode="r")
+    except Exception as error:
+        documents = [name for name in ("zarr.json", ".zarray", ".zgroup") if (path / name).exists()]
+        if documents:
+            raise DataError(
+                f"The metadata of a zarr array or group must be readable, but {documents[0]} of "
+                f"{path} is not ({error}). Restore it from a copy, or write the array again."
+            ) from error
+        raise InputError(
+            f"Data must be the path of a zarr array or group, but {path} {_found_at(path)}. Give "
+            f"the folder that holds its zarr.json (or .zarray, .zgroup)."
+        ) from error
+
+
+def _found_at(path: Path) -> str:
+    if not path.exists():
+        return "is not there"
+    if not path.is_dir():
+        return "is a file"
+    inside = sorted(entry.name for entry in path.iterdir())
+    listed = ", ".join(inside[:5]) + ", ..." * (len(inside) > 5)
+    return f"is a folder with {listed}" if inside else "is an empty folder"

@@ -1,0 +1,235 @@
+"""Zarr arrays as sources: strictly read, opened where their rows are needed."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from dask_gmm.data.blocks import zarr_layout
+from dask_gmm.data.chunks import MissingChunks, StrictChunks
+from dask_gmm.data.damage import ChangedChunkError, DamagedChunkError
+from dask_gmm.data.formats import METADATA_KEYS, ArrayFormat
+from dask_gmm.data.gather import Gather, gather, gather_bytes
+from dask_gmm.data.manifest import read_digests
+from dask_gmm.data.selection import (
+    ColumnPart,
+    column_parts,
+    n_columns,
+    row_dtype,
+    selected_columns,
+    selected_rows,
+)
+from dask_gmm.data.source import Block, Layout
+from dask_gmm.data.stores import Place
+from dask_gmm.errors import DataError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ZarrReader:
+    """An open zarr array, held by one task.
+
+    Parameters
+    ----------
+    layout : Layout
+        The leaves, in rows counted from ``first_row``.
+    first_row : int
+        The row of the array that is the first row of the leaves.
+    chunk_rows : int
+        Rows of a chunk of the array.
+    gather : Gather
+        How rows are made of chunks.
+    """
+
+    layout: Layout
+    first_row: int
+    chunk_rows: int
+    gather: Gather
+
+    def read(self, index: int) -> Block:
+        """Read and decode one leaf.
+
+        The rows cannot be written to. Their memory is used again for a later leaf, once no array
+        looks at them any more.
+
+        Raises
+        ------
+        DataError
+            If a chunk of it is absent, damaged, or not the one expected.
+        """
+        start, stop = self.layout.bounds(index)
+        top, bottom = self.first_row + start, self.first_row + stop
+        first, last = top // self.chunk_rows, -(-bottom // self.chunk_rows)
+        rows, digests = self.gather.rows(first, last)
+        rows = rows[top - first * self.chunk_rows : bottom - first * self.chunk_rows]
+        rows.setflags(write=False)
+        digests.setflags(write=False)
+        return Block(index, start, stop, rows, digests)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ZarrSource:
+    """Some rows and columns of a zarr array.
+
+    Picklable where the array lies in a folder: it carries its place and metadata, never rows.
+
+    Parameters
+    ----------
+    chunks : StrictChunks
+        The chunks of the array, and what is known of them.
+    rows : range
+        The rows of the array that are read.
+    columns : tuple of int, or None
+        The columns that are read, in this order; None for all.
+    dtype : dtype
+        Type of the rows of a block: float64 or float32.
+    layout : Layout
+        The leaves: whole chunks of the whole array, cut to the rows that are read.
+    """
+
+    chunks: StrictChunks
+    rows: range
+    columns: tuple[int, ...] | None
+    dtype: np.dtype[np.floating]
+    layout: Layout
+
+    @property
+    def name(self) -> str:
+        """The path of the array."""
+        return self.chunks.name
+
+    @property
+    def n_features(self) -> int:
+        """Number of columns of a block."""
+        return n_columns(self._parts)
+
+    @property
+    def shareable(self) -> bool:
+        """Whether another process can open it: whether it lies in a folder."""
+        return self.chunks.place.folder is not None
+
+    @property
+    def verified(self) -> bool:
+        """Whether each chunk is compared with a digest that was stored when it was written."""
+        return self.chunks.digests is not None and self.chunks.mismatch is not ChangedChunkError
+
+    def open(self) -> ZarrReader:
+        """Open it where the rows are to be read.
+
+        Raises
+        ------
+        DataError
+            If the array's metadata are not there, or not those that the source was made of.
+        """
+        self._refuse_other_array()
+        form = self.chunks.format
+        way = gather(self.chunks, self._parts, self.dtype, self._leaf_chunks)
+        return ZarrReader(self.layout, self.rows.start, form.chunk[0], way)
+
+    def where(self, row: int) -> str:
+        """Name the chunk of a row, and the rows of the array that it holds."""
+        at = row + self.rows.start
+        counted = f"; row 0 is its row {self.rows.start:,}" if self.rows.start else ""
+        return self.chunks.where(at // self.chunks.format.chunk[0], 0)[:-1] + counted + ")"
+
+    def task_bytes(self) -> int:
+        """Projected bytes that reading holds at most, per thread, the leaf read ahead included."""
+        return gather_bytes(self.chunks, self._parts, self.dtype, self._leaf_chunks)
+
+    def check_present(self) -> int:
+        """Look for all chunks before any is read, and give the number of absent ones.
+
+        Raises
+        ------
+        DataError
+            If chunks are absent, and ``missing_chunks`` is not ``fill``.
+        """
+        return self.chunks.count_absent(self._chunk_range, [part.chunk for part in self._parts])
+
+    def pinned(self, digests: npt.NDArray[np.uint32]) -> "ZarrSource":
+        """Give the same source, whose chunks must stay those that were read in a first pass.
+
+        Parameters
+        ----------
+        digests : ndarray of uint32
+            `Block.digests` of all leaves, one behind the other.
+
+        Returns
+        -------
+        ZarrSource
+            Itself, if its chunks are compared with stored digests already.
+        """
+        if self.verified:
+            return self
+        rows, columns = self._chunk_range, [part.chunk for part in self._parts]
+        grid = np.zeros(self.chunks.format.counts, dtype=np.uint32)
+        grid[rows.start : rows.stop, columns] = digests.reshape(len(rows), len(columns))
+        grid.setflags(write=False)
+        return replace(self, chunks=replace(self.chunks, digests=grid, mismatch=ChangedChunkError))
+
+    @property
+    def _parts(self) -> tuple[ColumnPart, ...]:
+        form = self.chunks.format
+        return column_parts(self.columns, form.shape[1], form.chunk[1])
+
+    @property
+    def _chunk_range(self) -> range:
+        height = self.chunks.format.chunk[0]
+        return range(self.rows.start // height, -(-self.rows.stop // height))
+
+    @property
+    def _leaf_chunks(self) -> int:
+        edges = self.layout.edges + self.rows.start
+        height = self.chunks.format.chunk[0]
+        return int((-(-edges[1:] // height) - edges[:-1] // height).max())
+
+    def _refuse_other_array(self) -> None:
+        form = self.chunks.format
+        key = METADATA_KEYS[form.zarr_format]
+        try:
+            found = self.chunks.place.read(key).tobytes()
+        except DamagedChunkError as error:
+            raise DataError(
+                f"The array must be where it was when the run began, but {key} of {self.name} "
+                f"{error}. See that every worker sees the same disk."
+            ) from error
+        if found != form.document and _layout_of(found) != _layout_of(form.document):
+            raise DataError(
+                f"The array must stay as it was when the run began, but the metadata ({key}) of "
+                f"{self.name} changed. Stop what writes to the array, and run again."
+            )
+
+
+def _layout_of(document: bytes) -> object:
+    try:
+        metadata = json.loads(document)
+    except ValueError:
+        return None
+    return {name: value for name, value in metadata.items() if name != "attributes"}
+
+
+def zarr_source(
+    place: Place,
+    form: ArrayFormat,
+    columns: Sequence[int] | None,
+    rows: slice | None,
+    missing_chunks: MissingChunks,
+) -> ZarrSource:
+    """Make a source of an array; see `dask_gmm.data.open_source` for the arguments.
+
+    Raises
+    ------
+    InputError
+        If its elements are not numbers, or it lacks the rows or columns asked for.
+    DataError
+        If the digests of its chunks lie beside it and are not those of such an array.
+    """
+    dtype = row_dtype(form.dtype, place.name)
+    n_rows, n_features = form.shape
+    selected = selected_rows(rows, n_rows, place.name)
+    chosen = selected_columns(columns, n_features, place.name)
+    layout = zarr_layout(form.shape, form.chunk[0], dtype.itemsize, selected)
+    digests = read_digests(place.digests(), form.counts)
+    chunks = StrictChunks(place, form, missing_chunks, digests)
+    return ZarrSource(chunks, selected, chosen, dtype, layout)

@@ -1,7 +1,7 @@
 """The commands: each makes a request of its options, opens a runner, calls its twin and prints.
 
-The twins are the functions in ``dask_gmm.workflows``; they are imported when they are called, so
-that ``--help`` does not wait for Dask.
+The twins are the functions in ``dask_gmm.workflows``; they are imported when the options are known
+to be right, so that neither ``--help`` nor a mistake waits for Dask.
 """
 
 import json
@@ -17,6 +17,7 @@ import click
 from dask_gmm.options import json_option, options_of, settings_from
 from dask_gmm.settings import FitSettings, GenerateSettings, RunnerSettings
 from dask_gmm.settings import schema as settings_schema
+from dask_gmm.settings_file import load_settings
 
 if TYPE_CHECKING:
     from dask_gmm.passes.progress import Progress
@@ -46,10 +47,10 @@ def demo(rows: int, out: Path) -> None:
 @json_option
 def generate(workers: int | None, scheduler: str | None, as_json: bool, **values: Any) -> None:
     """Draw rows from a random Gaussian mixture, and write them to OUT with the truth beside."""
+    request, where = settings_from(GenerateSettings, values).request(), _runner(workers, scheduler)
     from dask_gmm.workflows.generate import generate as twin
 
-    request = settings_from(GenerateSettings, values).request()
-    with _at_work(_runner(workers, scheduler)) as (runner, progress):
+    with _at_work(where) as (runner, progress):
         result = twin(request, runner, progress)
     _show(result, as_json)
 
@@ -60,10 +61,10 @@ def generate(workers: int | None, scheduler: str | None, as_json: bool, **values
 @json_option
 def fit(workers: int | None, scheduler: str | None, as_json: bool, **values: Any) -> None:
     """Fit a Gaussian mixture to the rows of DATA, a zarr array or a group that holds one."""
+    request, where = settings_from(FitSettings, values).request(), _runner(workers, scheduler)
     from dask_gmm.workflows.fit import fit as twin
 
-    request = settings_from(FitSettings, values).request()
-    with _at_work(_runner(workers, scheduler)) as (runner, progress):
+    with _at_work(where) as (runner, progress):
         result = twin(request, runner, progress)
     _show(result, as_json)
 
@@ -85,10 +86,9 @@ def inspect(path: Path, as_json: bool) -> None:
 @json_option
 def run(config: Path, as_json: bool) -> None:
     """Carry out the steps of CONFIG, a YAML file, in order."""
-    from dask_gmm.settings_file import load_settings
+    settings = load_settings(config)
     from dask_gmm.workflows.run import run as twin
 
-    settings = load_settings(config)
     with _at_work(settings.runner) as (runner, progress):
         result = twin(settings.requests(), runner, progress)
     _show(result, as_json)

@@ -74,7 +74,9 @@ def test_a_terminal_gets_the_lines_and_the_bar() -> None:
 def test_no_color_is_honored(monkeypatch: pytest.MonkeyPatch, no_color: bool) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("COLORTERM", "truecolor")
-    monkeypatch.setenv("NO_COLOR", "1" if no_color else "")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    if no_color:
+        monkeypatch.setenv("NO_COLOR", "1")
     stream = Terminal()
     with open_progress(stream) as progress:
         two_passes(progress)

@@ -115,3 +115,13 @@ def test_loading_the_group_loads_click_alone() -> None:
     heavy = {"numpy", "zarr", "dask", "pydantic", "rich", "yaml"}
     code = f"import sys, dask_gmm.cli; print({heavy!r} & set(sys.modules))"
     assert shell(sys.executable, "-c", code).stdout == "set()\n"
+
+
+@pytest.mark.parametrize("args", [("fit", "--help"), (*FIT, "--seed", "-1")])
+def test_neither_help_nor_a_mistake_waits_for_dask(args: tuple[str, ...]) -> None:
+    code = (
+        "import sys; from dask_gmm.cli import cli\n"
+        f"cli({args!r}, standalone_mode=False)\n"
+        "print({'dask', 'numpy'} & set(sys.modules), file=sys.stderr)"
+    )
+    assert shell(sys.executable, "-c", code).stderr.endswith("set()\n")

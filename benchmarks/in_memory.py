@@ -75,7 +75,7 @@ def _tile_statistics(density: JointDensity, rows: Floats) -> SufficientStatistic
     logits = log_joint(density, z)
     total = normalize(logits, np.empty((2, len(rows)), logits.dtype))
     sums: Array = (density.features.all_of(z) @ logits.T).astype(np.float64)
-    return SufficientStatistics(len(rows), total, sums, density.frame)
+    return SufficientStatistics(len(rows), total, sums, density.frame, density.lacks_common)
 
 
 def e_step(

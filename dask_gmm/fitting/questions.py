@@ -73,8 +73,9 @@ class _EStepMeter:
             self._sums[strip.features] += features @ logits.T
 
     def answer(self) -> SufficientStatistics:
+        density = self._density
         return SufficientStatistics(
-            self._rows, self._log_likelihood, self._sums, self._density.frame
+            self._rows, self._log_likelihood, self._sums, density.frame, density.lacks_common
         )
 
 

@@ -3,7 +3,7 @@
 A tile is feature-major: z (D, B), features (P, B), logits and responsibilities (K, B).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,12 +28,17 @@ class JointDensity:
     tile exceeds the limit takes the affine form ``constant - |z' W - b|**2 / 2`` in that tile,
     whose error is about the square root: a pure function of parameters and tile.
 
+    The linear form of a family whose quadratic term is common to all components lacks that term.
+    It may be so large that no affine form could be made to agree with it; if any component of
+    such a family is suspect, all take the affine form, which is complete, for all rows.
+
     Parameters
     ----------
     frame : Frame
     features : Features
-    form : ndarray of shape (n_components, n_features_of_family)
-        The linear form, in the frame's coordinates and the pass's precision.
+    form : ndarray of shape (n_components, n_features_of_family) or None
+        The linear form, in the frame's coordinates and the pass's precision; None where the
+        affine form is taken for all rows.
     factors : ndarray of shape (n_components, D, D)
         W.
     offsets : ndarray of shape (n_components, D)
@@ -41,18 +46,19 @@ class JointDensity:
     constants : ndarray of shape (n_components,)
     suspects : ndarray of int
         Components whose bound at the frame's reach is above the limit; only they are checked.
-    common_factor : ndarray of shape (D, D) or None
-        Where the linear form lacks the quadratic term common to all components, its W.
+    lacks_common : bool
+        Whether the logits, and with them the log-likelihood, lack the quadratic term common to
+        all components, ``-|z' W|**2 / 2``.
     """
 
     frame: Frame
     features: Features
-    form: Floats
+    form: Floats | None
     factors: Floats
     offsets: Floats
     constants: Floats
     suspects: npt.NDArray[np.intp]
-    common_factor: Floats | None
+    lacks_common: bool
 
     @classmethod
     def of(cls, centered: Mixture, frame: Frame, precision: str = "float64") -> "JointDensity":
@@ -66,21 +72,23 @@ class JointDensity:
         factors = factors / frame.scale[:, None]
         offsets = np.einsum("kij,ki->kj", factors, centered.means * frame.scale)
         bound = _bound(form, features, frame.reach, dtype)
+        suspects = np.flatnonzero(bound > ERROR_LIMITS[precision])
+        hopeless = family.shared and len(suspects) > 0
         return cls(
             frame,
             features,
-            form.astype(dtype),
+            None if hopeless else form.astype(dtype),
             factors.astype(dtype),
             offsets.astype(dtype),
             constants.astype(dtype),
-            np.flatnonzero(bound > ERROR_LIMITS[precision]),
-            factors[0].astype(dtype) if family.shared else None,
+            suspects,
+            lacks_common=family.shared and not hopeless,
         )
 
     @property
     def dtype(self) -> np.dtype[np.floating]:
         """Precision of the products."""
-        return self.form.dtype
+        return self.factors.dtype
 
     def strips(self, rows: int) -> tuple[Strip, ...]:
         """The strips in which the features of a tile of so many rows are built."""
@@ -88,6 +96,9 @@ class JointDensity:
 
     def log_joint(self, z: Floats, built: Iterator[tuple[Strip, Floats]], out: Floats) -> None:
         """Write the log joint densities (K, B) of a tile, given its features strip by strip."""
+        if self.form is None:
+            self._write_affine(range(len(out)), z, out)
+            return
         for number, (strip, features) in enumerate(built):
             coefficients = self.form[:, strip.features]
             if number:
@@ -95,17 +106,21 @@ class JointDensity:
             else:
                 np.matmul(coefficients, features, out=out)
         if len(self.suspects):
-            self._correct(z, out)
+            self._write_affine(self._doubtful(self.form[self.suspects], z), z, out)
 
-    def _correct(self, z: Floats, logits: Floats) -> None:
+    def _doubtful(self, form: Floats, z: Floats) -> Iterable[int]:
+        """Those of the suspects, given their linear form, whose bound is too large in a tile."""
         reach = np.abs(z).max(axis=1).astype(np.float64)
-        form = self.form[self.suspects].astype(np.float64)
-        bound = _bound(form, self.features, reach, self.dtype)
-        doubtful = self.suspects[bound > ERROR_LIMITS[str(self.dtype)]]
-        common = _half_square(self.common_factor, z, 0) if self.common_factor is not None else 0
-        for k in doubtful:
-            distance = _half_square(self.factors[k], z, self.offsets[k][:, None])
-            logits[k] = self.constants[k] - distance + common
+        bound = _bound(form.astype(np.float64), self.features, reach, self.dtype)
+        return self.suspects[bound > ERROR_LIMITS[str(self.dtype)]]
+
+    def _write_affine(self, components: Iterable[int], z: Floats, out: Floats) -> None:
+        for k in components:
+            affine = self.factors[k].T @ z
+            affine -= self.offsets[k][:, None]
+            np.einsum("db,db->b", affine, affine, out=out[k])
+            out[k] *= -0.5
+            out[k] += self.constants[k]
 
 
 def _log_constants(weights: Array, factors: Array) -> Array:
@@ -115,11 +130,6 @@ def _log_constants(weights: Array, factors: Array) -> Array:
     tiny = np.finfo(np.float64).tiny
     result = np.log(np.maximum(weights, tiny)) + 0.5 * (log_determinants - n_features * LOG_2PI)
     return np.asarray(result)
-
-
-def _half_square(factor: Floats, z: Floats, offset: Floats | int) -> Floats:
-    affine = factor.T @ z - offset
-    return np.asarray(0.5 * np.einsum("db,db->b", affine, affine))
 
 
 def _bound(form: Array, features: Features, reach: Array, dtype: np.dtype[np.floating]) -> Array:

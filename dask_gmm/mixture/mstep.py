@@ -81,7 +81,7 @@ def log_likelihood(
 ) -> float:
     """Give the mean log-likelihood per row at ``mixture``, in nats, from the sums made there."""
     total = statistics.log_likelihood
-    if mixture.family.shared:
+    if statistics.lacks_common:
         scatter = summary.scatter_about(statistics.frame.shift)
         total -= 0.5 * float(np.einsum("ij,ij->", mixture.precisions, scatter))
     return total / statistics.rows

@@ -15,28 +15,32 @@ class SufficientStatistics:
     rows : int
         Number of rows.
     log_likelihood : float
-        Sum of the log densities of the rows, in nats; for a family whose quadratic term is
-        common to all components, without that term.
+        Sum of the log densities of the rows, in nats.
     sums : ndarray of shape (n_sums, n_components), float64
         Sum over the rows of responsibility times each feature of the family, about
         ``frame.shift`` and in units of ``1 / frame.scale``.
     frame : Frame
+    lacks_common : bool
+        Whether the log-likelihood lacks the quadratic term common to all components, which the
+        scatter of all rows gives.
     """
 
     rows: int
     log_likelihood: float
     sums: Array
     frame: Frame
+    lacks_common: bool = False
 
     def __add__(self, other: "SufficientStatistics") -> "SufficientStatistics":
-        if not self.frame.same_as(other.frame):
+        if not self.frame.same_as(other.frame) or self.lacks_common != other.lacks_common:
             raise ValueError(
-                "statistics about different centers cannot be added: wanted one frame for all "
-                "rows of a pass; compute both in the frame of the same summary"
+                "statistics about different centers cannot be added: wanted one frame and one "
+                "density for all rows of a pass; compute both with the same density"
             )
         return SufficientStatistics(
             self.rows + other.rows,
             self.log_likelihood + other.log_likelihood,
             self.sums + other.sums,
             self.frame,
+            self.lacks_common,
         )

@@ -15,11 +15,33 @@ from dask_gmm.data.damage import (
     damage,
 )
 from dask_gmm.data.formats import ArrayFormat
-from dask_gmm.data.plain import Bytes, checksum, read_plain, trailing_checksum
+from dask_gmm.data.plain import Bytes, read_plain
 from dask_gmm.data.stores import Place
 from dask_gmm.errors import DataError
 
 MissingChunks = Literal["error", "fill"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detection:
+    """Which damages to an array cannot be read as rows.
+
+    Parameters
+    ----------
+    absence : bool
+        Chunks that are not there.
+    truncation : bool
+        Chunks cut short.
+    flips : bool
+        Chunks with flipped bits.
+    swaps : bool
+        Whole chunks in the place of others. (Those exchanged while a run goes on always are.)
+    """
+
+    absence: bool
+    truncation: bool
+    flips: bool
+    swaps: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,6 +80,23 @@ class StrictChunks:
     def reads_files(self) -> bool:
         """Whether chunks are read straight from their files, not by zarr."""
         return self.format.plain and self.place.folder is not None
+
+    @property
+    def verified(self) -> bool:
+        """Whether the digests are those of the chunks when they were written."""
+        return self.digests is not None and self.mismatch is StaleChunkError
+
+    @property
+    def detects(self) -> Detection:
+        """What reading detects, by digests and codecs."""
+        form, verified = self.format, self.verified
+        sees_gaps = form.shards is not None or "sharding_indexed" not in form.codecs
+        return Detection(
+            absence=verified or (sees_gaps and self.missing_chunks == "error"),
+            truncation=verified or form.detects_truncation,
+            flips=verified or form.detects_flips,
+            swaps=verified,
+        )
 
     def plain(self, row: int, column: int, into: Bytes) -> int:
         """Read a plain chunk from its file, into a buffer of `format.plain_bytes`.
@@ -102,7 +141,7 @@ class StrictChunks:
         """
         try:
             stored = self.place.read(self.format.key(row, column))
-            digest = (trailing_checksum if self.format.checksummed else checksum)(stored)
+            digest = self.format.digest(stored)
             self._compare(row, column, digest)
             if self.format.shards and self.missing_chunks == "error":
                 self.format.shards.refuse_gaps(stored, self.format.extent(row, column))

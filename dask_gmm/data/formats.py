@@ -2,6 +2,7 @@
 
 import json
 import sys
+import zlib
 from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ from zarr.buffer import cpu
 from zarr.storage import MemoryStore
 
 from dask_gmm.data.damage import DamagedChunkError
-from dask_gmm.data.plain import CHECKSUM_BYTES
+from dask_gmm.data.plain import CHECKSUM_BYTES, Bytes, checksum, trailing_checksum
 from dask_gmm.data.shards import ShardIndex, shard_index
 
 Json = dict[str, Any]
@@ -50,7 +51,7 @@ class ArrayFormat:
     plain : bool
         Whether a chunk is its rows as they are, but for a checksum behind them.
     checksummed : bool
-        Whether the stored bytes end in the CRC-32C of those before.
+        Whether the stored bytes end in the CRC-32C of those before, and hold no others.
     detects_flips, detects_truncation : bool
         Whether a chunk with a flipped bit, or cut short, cannot be decoded.
     shards : ShardIndex or None
@@ -86,6 +87,19 @@ class ArrayFormat:
     def plain_bytes(self) -> int:
         """Bytes of a stored chunk, if it is plain."""
         return self.chunk_bytes + CHECKSUM_BYTES * self.checksummed
+
+    def digest(self, stored: Bytes) -> int:
+        """Give the digest of a stored chunk, as `dask_gmm.data.manifest` defines it.
+
+        Raises
+        ------
+        DamagedChunkError
+            If it is too short to hold the checksum that it should end in.
+        """
+        if self.checksummed:
+            return trailing_checksum(stored)
+        value = checksum(stored)
+        return value ^ zlib.crc32(stored) if "crc32c" in self.codecs else value
 
     def key(self, row: int, column: int) -> str:
         """Key of a chunk, within the array."""
@@ -131,7 +145,7 @@ def array_format(document: bytes, zarr_format: int) -> ArrayFormat:
         separator,
         names,
         plain=zarr_format == 3 and _is_plain(codecs),
-        checksummed=zarr_format == 3 and outermost[-1] == "crc32c",
+        checksummed=outermost[-1] == "crc32c" and zarr_format == 3 and names.count("crc32c") == 1,
         detects_flips=flips,
         detects_truncation=flips or set(names) <= EXACT,
         shards=shard_index(meta["codecs"], (chunk[0], chunk[1])) if zarr_format == 3 else None,

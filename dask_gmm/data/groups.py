@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,8 @@ from zarr.storage import MemoryStore
 
 from dask_gmm.data.plain import CHECKSUM_BYTES, write_plain, write_whole
 from dask_gmm.errors import InputError, output_errors
+
+StoredArray: TypeAlias = zarr.Array[Any]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -185,3 +187,8 @@ def put_array(
     with output_errors(group):
         put_documents(group, {f"{name}/zarr.json": documents({}, (spec,))[f"{name}/zarr.json"]})
         write_plain(spec.path(group, 0), [spec.chunk_of(values)])
+
+
+def open_written(group: Path, name: str) -> StoredArray:
+    """Open an array of a group that was written here, to be read."""
+    return zarr.open_array(group / name, mode="r")

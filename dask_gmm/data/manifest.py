@@ -1,10 +1,15 @@
 """The digests of an array's chunks, kept beside it as ``digests/<array>``.
 
-The *digest* of a chunk is the CRC-32C of its payload: of its stored bytes without the trailing
-checksum that a last ``crc32c`` codec puts there. (With it, the CRC-32C of the whole would be one
-constant for every chunk: appending its own remainder to a message is what a cyclic code is.) So
-for such chunks the digest costs nothing: it is that checksum. For all others, shards too, whose
-last bytes check their index alone, it is computed. An absent chunk has the digest of no bytes, 0.
+The *digest* of a chunk is a number of 32 bits that tells it from another:
+
+* of stored bytes that end in a CRC-32C of those before (the last codec is ``crc32c``), that
+  checksum. It costs nothing. The CRC-32C of the whole would be one constant for every chunk: to a
+  cyclic code, a message with its own remainder behind it is as good as none;
+* of stored bytes with CRC-32Cs in other places, such as shards of such chunks, whose CRC-32C is
+  such a constant too, their CRC-32C and their CRC-32 (another polynomial, so no constant), bit by
+  bit exclusive or;
+* of all others, their CRC-32C;
+* of an absent chunk 0, the CRC-32C of no bytes.
 """
 
 from pathlib import Path

@@ -20,8 +20,8 @@ class Block:
     rows : ndarray of shape (stop - start, n_features), float64 or float32
         The rows themselves; empty (no columns) for a source without rows.
     digests : ndarray of uint32
-        CRC-32C of the stored bytes of each chunk read for it, in the order of the chunk grid;
-        empty where nothing is stored in chunks.
+        Digest of each chunk read for it, as `dask_gmm.data.manifest` defines it, in the order of
+        the chunk grid; empty where nothing is stored in chunks.
     """
 
     index: int

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dask_gmm.data.blocks import zarr_layout
-from dask_gmm.data.chunks import MissingChunks, StrictChunks
+from dask_gmm.data.chunks import Detection, MissingChunks, StrictChunks
 from dask_gmm.data.damage import ChangedChunkError, DamagedChunkError
 from dask_gmm.data.formats import METADATA_KEYS, ArrayFormat
 from dask_gmm.data.gather import Gather, gather, gather_bytes
@@ -112,7 +112,12 @@ class ZarrSource:
     @property
     def verified(self) -> bool:
         """Whether each chunk is compared with a digest that was stored when it was written."""
-        return self.chunks.digests is not None and self.chunks.mismatch is not ChangedChunkError
+        return self.chunks.verified
+
+    @property
+    def detects(self) -> Detection:
+        """Which damages to the array cannot be read as rows."""
+        return self.chunks.detects
 
     def open(self) -> ZarrReader:
         """Open it where the rows are to be read.

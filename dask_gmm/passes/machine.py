@@ -11,6 +11,6 @@ def machine() -> str:
         for library in threadpool_info()
         if library["user_api"] == "blas"
     }
-    config = np.show_config(mode="dicts")  # type: ignore[no-untyped-call]
+    config = np.show_config(mode="dicts")
     simd = config.get("SIMD Extensions", {}).get("found", [])
     return " ".join([", ".join(sorted(kernels)), "NumPy", np.__version__, *simd[-1:]])

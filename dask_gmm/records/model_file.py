@@ -103,6 +103,15 @@ def load_model(path: str | Path) -> FittedMixture:
     return FittedMixture(mixture, history, facts["converged"], facts["reason"], facts["rows"])
 
 
+def is_model(path: str | Path) -> bool:
+    """Whether a zarr group says that it is a model."""
+    try:
+        facts = zarr.open_group(path, mode="r").attrs.get(KEY)
+    except (OSError, ValueError):
+        return False
+    return isinstance(facts, dict) and facts.get("format") == "model"
+
+
 def model_facts(path: str | Path) -> dict[str, Any]:
     """Read what is said of a model beside its arrays.
 

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import dask.array as da
-import numpy as np
 import zarr
 
 from dask_gmm.data.array_source import ArraySource
@@ -34,9 +33,7 @@ def source_of(
     """
     if isinstance(data, da.Array):
         return DaskSource.of(data, columns, rows)
-    return open_source(
-        data, array=array, columns=columns, rows=rows, missing_chunks=missing_chunks
-    )
+    return open_source(data, array=array, columns=columns, rows=rows, missing_chunks=missing_chunks)
 
 
 def in_memory(data: Any) -> bool:
@@ -47,8 +44,7 @@ def in_memory(data: Any) -> bool:
 def spread(source: Source, runner: Runner) -> Source:
     """Give rows of this process to the workers, once, when passes run there."""
     if isinstance(runner, DistributedRunner) and isinstance(source, ArraySource):
-        sizes = tuple(int(size) for size in np.diff(source.layout.edges))
-        values = source.values()
-        array = da.from_array(values, chunks=(sizes, (source.n_features,)))
-        return DaskSource.of(runner.client.persist(array))
+        reader = source.open()
+        leaves = [da.from_array(reader.read(i).rows, chunks=-1) for i in range(len(source.layout))]
+        return DaskSource.of(runner.client.persist(da.concatenate(leaves)))
     return source

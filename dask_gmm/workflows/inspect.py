@@ -1,0 +1,164 @@
+"""Say on one page what lies at a path: an array, a model or a run folder."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from dask_gmm.data.open import open_source
+from dask_gmm.data.zarr_source import ZarrSource
+from dask_gmm.errors import InputError
+from dask_gmm.fitting.result import FittedMixture
+from dask_gmm.mixture.model import Mixture
+from dask_gmm.records.model_file import is_model, load_model
+from dask_gmm.records.run_folder import MANIFEST, MODEL, read_history, read_manifest
+from dask_gmm.workflows.text import mixture_table
+
+DETECTION: Final = ("absent chunks", "truncated chunks", "flipped bits", "swapped chunks")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Report:
+    """What lies at a path.
+
+    Parameters
+    ----------
+    kind : {"array", "model", "run"}
+    path : Path
+    facts : mapping
+        Facts by name, as JSON values.
+    mixture : Mixture, optional
+        The mixture, where there is one.
+    """
+
+    kind: str
+    path: Path
+    facts: Mapping[str, Any]
+    mixture: Mixture | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Give it as JSON values."""
+        return {"kind": self.kind, "path": str(self.path), **self.facts}
+
+    def to_text(self) -> str:
+        """Give it as plain text, a fact per line, then the components."""
+        width = max(map(len, self.facts))
+        lines = [f"{name.ljust(width)}  {_shown(value)}" for name, value in self.facts.items()]
+        heading = f"{self.kind} {self.path}"
+        components = [] if self.mixture is None else ["", mixture_table(self.mixture)]
+        return "\n".join([heading, "", *lines, *components])
+
+
+def inspect(path: Path) -> Report:
+    """Say what lies at a path; rows are not read.
+
+    Parameters
+    ----------
+    path : Path
+        A zarr array, a group with one, a model, or a run folder.
+
+    Raises
+    ------
+    InputError
+        If there is nothing of the kind.
+    DataError
+        If it is damaged, as far as can be told without reading rows.
+    """
+    if (path / MANIFEST).is_file():
+        return _run(path)
+    if is_model(path):
+        model = load_model(path)
+        return Report("model", path, _model_facts(model), model.mixture)
+    return _array(path)
+
+
+def _array(path: Path) -> Report:
+    source = open_source(str(path), missing_chunks="fill")
+    if not isinstance(source, ZarrSource):
+        raise InputError(f"Wanted a zarr array, model or run folder at {path}; found another kind.")
+    form, detects = source.chunks.format, source.detects
+    caught = (detects.absence, detects.truncation, detects.flips, detects.swaps)
+    absent = source.check_present()
+    facts = {
+        "array": source.name,
+        "rows": source.layout.rows,
+        "columns": source.n_features,
+        "type": str(form.dtype),
+        "bytes": form.shape[0] * form.shape[1] * form.dtype.itemsize,
+        "chunk": list(form.chunk),
+        "chunks": int(np.prod(form.counts)),
+        "absent chunks": absent,
+        "codecs": list(form.codecs),
+        "leaves": len(source.layout),
+        "bytes to read, per thread": source.task_bytes(),
+        "digests stored": source.verified,
+        "damage that reading detects": [
+            name for name, seen in zip(DETECTION, caught, strict=True) if seen
+        ],
+        "damage that passes unseen": [
+            name for name, seen in zip(DETECTION, caught, strict=True) if not seen
+        ],
+    }
+    return Report("array", path, facts)
+
+
+def _run(path: Path) -> Report:
+    manifest, history = read_manifest(path), read_history(path)
+    model = load_model(path / MODEL)
+    seconds = sum(record["seconds"] for record in history)
+    facts = {
+        "data": manifest["data"]["name"],
+        "started": manifest["started"],
+        "ended": manifest["ended"],
+        "passes": manifest["passes"],
+        "seconds in passes": round(seconds, 3),
+        "rows per second": round(len(history) * model.rows / max(seconds, 1e-9)),
+        **_model_facts(model),
+        "warnings": manifest["warnings"],
+        "fingerprint of the data": manifest["data"]["fingerprint"],
+        "machines": manifest["machines"],
+        "versions": manifest["versions"],
+    }
+    return Report("run", path, facts, model.mixture)
+
+
+def _model_facts(model: FittedMixture) -> dict[str, Any]:
+    return {
+        "covariance": model.mixture.covariance_type,
+        "components": model.mixture.n_components,
+        "columns": model.mixture.n_features,
+        "rows": model.rows,
+        "converged": model.converged,
+        "reason": model.reason,
+        "iterations": model.n_iter,
+        "log-likelihood, nats per row": model.log_likelihood,
+        "gain of the last iteration": _last_gain(model),
+        "AIC": model.aic,
+        "BIC": model.bic,
+        "repairs": [f"iteration {number}: {text}" for number, text in model.repairs],
+    }
+
+
+def _last_gain(model: FittedMixture) -> float | None:
+    values = model.log_likelihoods
+    return values[-1] - values[-2] if len(values) > 1 else None
+
+
+def _shown(value: Any) -> str:
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case int():
+            return f"{value:,}"
+        case float():
+            return f"{value:.8g}"
+        case [] | None:
+            return "none"
+        case list():
+            return ", ".join(map(_shown, value))
+        case dict():
+            return ", ".join(f"{name} {text}" for name, text in value.items())
+        case _:
+            return str(value)

@@ -93,7 +93,7 @@ class GenerateSettings(Settings):
     dtype: FloatType = "float64"
     """Type in which the rows are stored."""
     chunk_rows: int | None = None
-    """Rows per chunk; by default a chunk takes about 32 MB."""
+    """Rows per chunk; by default a chunk takes at most about 32 MB."""
     overlap: float = 0.01
     """Share of rows that the true mixture assigns to the wrong component."""
     imbalance: float = 1.0

@@ -30,7 +30,8 @@ class GenerateRequest:
     dtype : {"float64", "float32"}, default "float64"
         Type in which the rows are stored.
     chunk_rows : int, optional
-        Rows per chunk; by default a chunk takes about 32 MB. The rows do not depend on it.
+        Rows per chunk; by default a chunk takes at most about 32 MB. The rows do not depend on
+        it.
     overlap : float, default 0.01
         Share of the rows that the true mixture would assign to a component from which they were
         not drawn, above 0 and at most 0.5; outliers are not counted.

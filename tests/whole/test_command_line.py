@@ -1,0 +1,84 @@
+"""The command line at work, with nothing replaced by a stand-in."""
+
+import json
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import zarr
+from click.testing import CliRunner, Result
+
+from dask_gmm import load_model
+from dask_gmm.cli import cli
+from tests.house.tree import ROOT, blocks_of_readme
+
+QUICKSTART = str(ROOT / "configs" / "quickstart.yaml")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def invoke(*args: str) -> Result:
+    return CliRunner().invoke(cli, args, catch_exceptions=False)
+
+
+def array(path: Path) -> np.ndarray:
+    return np.asarray(zarr.open_array(path, mode="r")[...])
+
+
+def test_the_quickstart_runs_as_it_stands_and_again(folder: Path) -> None:
+    assert invoke("run", QUICKSTART).exit_code == 0
+    assert invoke("run", QUICKSTART).exit_code == 0
+    data, model = folder / "runs/quickstart/data.zarr", folder / "runs/quickstart/fit/model.zarr"
+    truth, means = array(data / "means"), array(model / "means")
+    distances = np.linalg.norm(truth[:, None] - means[None], axis=-1)
+    assert sorted(distances.argmin(axis=1)) == [0, 1, 2]
+    assert distances.min(axis=1).max() < 0.05
+    np.testing.assert_array_equal(load_model(model).means, means)
+
+
+def test_a_file_and_the_options_it_stands_for_give_the_same_bytes(folder: Path) -> None:
+    result = invoke("run", QUICKSTART, "--json")
+    generated, fitted = json.loads(result.stdout)["steps"]
+    drawn = invoke(
+        "generate", "x.zarr", "--rows", "200000", "--features", "4", "--components", "3", "--json"
+    )
+    assert json.loads(drawn.stdout)["means"] == generated["means"]
+    by_options = invoke(
+        "fit", "x.zarr", "--components", "3", "--n-init", "2", "--out", "r", "--json"
+    )
+    assert json.loads(by_options.stdout)["covariances"] == fitted["covariances"]
+
+
+def test_what_was_refused_is_left_as_it_was(folder: Path) -> None:
+    generate = ("generate", "x.zarr", "--rows", "5000", "--features", "2", "--components", "2")
+    assert invoke(*generate).exit_code == 0
+    rows = array(folder / "x.zarr" / "x")
+    assert invoke(*generate, "--seed", "1").exit_code == 73
+    np.testing.assert_array_equal(array(folder / "x.zarr" / "x"), rows)
+    assert invoke(*generate, "--seed", "1", "--overwrite").exit_code == 0
+    assert not np.array_equal(array(folder / "x.zarr" / "x"), rows)
+
+
+def commands_of_readme() -> list[str]:
+    """Its commands in order, but for those that need a scheduler or the network."""
+    lines = [line for block in blocks_of_readme("bash") for line in block.splitlines()]
+    return [line for line in lines if line.startswith("dask-gmm") and "--scheduler" not in line]
+
+
+@pytest.mark.slow
+def test_the_commands_of_the_readme_run_as_they_stand(folder: Path) -> None:
+    (folder / "configs").symlink_to(ROOT / "configs")
+    commands = ["dask-gmm demo", *commands_of_readme()]
+    assert len(commands) == 5
+    for command in commands:
+        _, *args = shlex.split(command)
+        subprocess.run([sys.executable, "-m", "dask_gmm", *args], check=True)
+    for model in ("demo/run", "fit", "diag"):
+        assert load_model(folder / "runs" / model / "model.zarr").converged

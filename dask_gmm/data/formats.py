@@ -99,7 +99,7 @@ class ArrayFormat:
         if self.checksummed:
             return trailing_checksum(stored)
         value = checksum(stored)
-        return value ^ zlib.crc32(stored) if "crc32c" in self.codecs else value
+        return value ^ zlib.crc32(stored.data) if "crc32c" in self.codecs else value
 
     def key(self, row: int, column: int) -> str:
         """Key of a chunk, within the array."""

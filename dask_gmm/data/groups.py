@@ -99,14 +99,28 @@ class ArraySpec:
         chunk[: len(rows)] = rows
         return chunk
 
-    def chunk_from(self, pieces: Iterable[npt.NDArray[Any]]) -> Iterator[npt.NDArray[Any]]:
-        """Rows that come in pieces as the pieces of a whole chunk, as in `chunk_of`."""
-        missing = self.chunk_rows
+    def chunk_from(
+        self, pieces: Iterable[npt.NDArray[Any]], n_rows: int
+    ) -> Iterator[npt.NDArray[Any]]:
+        """Rows that come in pieces as the pieces of a whole chunk, as in `chunk_of`.
+
+        Raises
+        ------
+        InputError
+            If they are not ``n_rows`` rows together.
+        """
+        given = 0
         for piece in pieces:
-            missing -= len(piece)
+            given += len(piece)
             yield np.ascontiguousarray(piece, dtype=self.stored_dtype)
-        if missing > 0:
-            yield np.full((missing, *self.shape[1:]), self.fill_value, dtype=self.stored_dtype)
+        if given != n_rows:
+            raise InputError(
+                f"The pieces of a chunk of array {self.name} must have {n_rows} rows together, "
+                f"but {given} rows came. Give all of its rows, once."
+            )
+        yield np.full(
+            (self.chunk_rows - n_rows, *self.shape[1:]), self.fill_value, self.stored_dtype
+        )
 
 
 def documents(attributes: Mapping[str, Any], arrays: tuple[ArraySpec, ...]) -> dict[str, bytes]:

@@ -131,7 +131,7 @@ class Sink:
         Raises
         ------
         InputError
-            If these rows are not one chunk.
+            If these rows are not one chunk, or not as many come.
         OutputError
             If they cannot be written.
         """
@@ -145,7 +145,7 @@ class Sink:
             )
         path = spec.path(self.path, chunks[0])
         with output_errors(path):
-            return np.array([write_plain(path, spec.chunk_from(pieces))], np.uint32)
+            return np.array([write_plain(path, spec.chunk_from(pieces, stop - start))], np.uint32)
 
     def finished(self, name: str, start: int, stop: int) -> Digests | None:
         """Give the digests of a region if an earlier attempt wrote all of it, else None.

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dask_gmm.errors import DaskGMMError
     from dask_gmm.fitting.result import FittedMixture
-    from dask_gmm.gmm import GaussianMixtureModel, generate_gmm_data
+    from dask_gmm.gmm import GaussianMixtureModel
+    from dask_gmm.gmm_data import generate_gmm_data
     from dask_gmm.mixture.model import Mixture, checked_mixture
     from dask_gmm.records.model_file import load_model, save_model
 
@@ -16,7 +17,7 @@ _PLACES = {
     "GaussianMixtureModel": "dask_gmm.gmm",
     "Mixture": "dask_gmm.mixture.model",
     "checked_mixture": "dask_gmm.mixture.model",
-    "generate_gmm_data": "dask_gmm.gmm",
+    "generate_gmm_data": "dask_gmm.gmm_data",
     "load_model": "dask_gmm.records.model_file",
     "save_model": "dask_gmm.records.model_file",
 }

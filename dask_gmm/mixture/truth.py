@@ -9,16 +9,17 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from scipy.optimize import brentq
 
 from dask_gmm.errors import InputError
 from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.model import Mixture
 
 SAMPLE_ROWS, FEWEST_SAMPLE_ROWS = 2**16, 2**12
+WRONG_ROWS: Final = 400
 # Products of one evaluation, and numbers held: they bound time and memory for many components.
 MOST_PRODUCTS, MOST_NUMBERS = 2**33, 2**22
 CANDIDATES: Final = 16
-BISECTIONS: Final = 40
 
 
 def random_mixture(
@@ -39,8 +40,8 @@ def random_mixture(
     overlap : float
         The Bayes error of assignment: share of the mixture's rows that the mixture itself assigns
         to a component from which they were not drawn. Reached within 10% for up to a hundred
-        components, as the mean of ``1 - largest responsibility`` over a sample of about
-        `SAMPLE_ROWS` rows. A single component has none.
+        components and down to 1e-4, as the mean of ``1 - largest responsibility`` over a sample
+        of rows. A single component has none.
     imbalance : float
         Largest weight over smallest weight; the weights are a geometric sequence.
     condition : float
@@ -69,8 +70,8 @@ def random_mixture(
     shapes = generator.standard_normal((n_components, n_features, n_features))
     if n_components == 1:
         return _mixture(weights, directions, _turned(axes, shapes, 1.0), variances)
-    n_rows = _sample_rows(n_components, n_features)
-    normals = generator.standard_normal((n_components, n_rows // n_components + 1, n_features))
+    n_rows = _sample_rows(n_components, n_features, overlap) // n_components + 1
+    normals = generator.standard_normal((n_components, n_rows, n_features))
     enough = min(2 * overlap, (overlap + 1 - weights[0]) / 2)
     turn = 1.0
     while True:
@@ -91,9 +92,14 @@ def _refuse_overlap(overlap: float, n_components: int, most: float) -> None:
         )
 
 
-def _sample_rows(n_components: int, n_features: int) -> int:
-    affordable = min(MOST_NUMBERS // n_components, MOST_PRODUCTS // (n_components * n_features**2))
-    return min(SAMPLE_ROWS, max(FEWEST_SAMPLE_ROWS, affordable))
+def _sample_rows(n_components: int, n_features: int, overlap: float) -> int:
+    """Rows of which enough are assigned wrongly, as far as they can be afforded."""
+    wanted = max(SAMPLE_ROWS, int(WRONG_ROWS / overlap))
+    affordable = min(
+        MOST_NUMBERS // max(n_components, n_features),
+        MOST_PRODUCTS // (n_components * n_features**2),
+    )
+    return min(wanted, max(FEWEST_SAMPLE_ROWS, affordable))
 
 
 def _random_axes(n_features: int, generator: np.random.Generator) -> Array:
@@ -166,7 +172,5 @@ def _distance(pairs: _Pairs, weights: Array, overlap: float) -> float:
     low, high = 0.0, 1.0
     while pairs.error(weights, high) > overlap:
         low, high = high, 2 * high
-    for _ in range(BISECTIONS):
-        middle = (low + high) / 2
-        low, high = (middle, high) if pairs.error(weights, middle) > overlap else (low, middle)
-    return high
+    found: float = brentq(lambda scale: pairs.error(weights, scale) - overlap, low, high, rtol=1e-6)
+    return found

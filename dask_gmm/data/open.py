@@ -75,6 +75,11 @@ def open_source(
     return ArraySource.of(data, columns, rows)
 
 
+def is_stored(data: object) -> bool:
+    """Whether data are an array or group in zarr, or a path."""
+    return isinstance(data, str | os.PathLike | zarr.Array | zarr.Group)
+
+
 def _zarr(
     found: zarr.Array[Any],
     columns: Sequence[int] | None,

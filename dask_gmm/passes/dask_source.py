@@ -1,5 +1,6 @@
 """A dask array as a source: its row blocks are the leaves, its graph is used as it is."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,6 +8,7 @@ import dask.array as da
 import numpy as np
 import numpy.typing as npt
 from dask.delayed import Delayed
+from distributed import Client
 
 from dask_gmm.data.source import Block, Layout
 from dask_gmm.errors import DataError, InputError
@@ -60,6 +62,12 @@ class DaskSource:
             np.dtype(np.float32) if array.dtype == np.float32 else np.dtype(np.float64)
         )
         return cls(array, Layout(np.cumsum([0, *sizes], dtype=np.int64)), dtype)
+
+    @classmethod
+    def persisted(cls, leaves: Sequence[npt.NDArray[np.floating]], client: Client) -> "DaskSource":
+        """Give rows of this process (n, n_features), leaf by leaf, to the workers to hold."""
+        blocks = [da.from_array(leaf, chunks=-1) for leaf in leaves]
+        return cls.of(client.persist(da.concatenate(blocks)))
 
     @property
     def name(self) -> str:
@@ -121,6 +129,11 @@ class DaskReader:
         """Compute one leaf."""
         values = self.source.array.blocks[index].compute(scheduler="synchronous")
         return self.source.block(index, values)
+
+
+def is_dask_array(data: object) -> bool:
+    """Whether data are a dask array."""
+    return isinstance(data, da.Array)
 
 
 def _check(array: da.Array) -> None:

@@ -1,15 +1,12 @@
 """From whatever a user calls data to a source."""
 
-from pathlib import Path
 from typing import Any
 
-import dask.array as da
-import zarr
-
 from dask_gmm.data.array_source import ArraySource
-from dask_gmm.data.open import open_source
+from dask_gmm.data.open import is_stored, open_source
 from dask_gmm.data.source import Source
-from dask_gmm.passes.dask_source import DaskSource
+from dask_gmm.errors import InputError
+from dask_gmm.passes.dask_source import DaskSource, is_dask_array
 from dask_gmm.passes.distributed_runner import DistributedRunner
 from dask_gmm.passes.runner import Runner
 
@@ -31,20 +28,33 @@ def source_of(
     DataError
         If a stored chunk is missing.
     """
-    if isinstance(data, da.Array):
+    if is_dask_array(data):
         return DaskSource.of(data, columns, rows)
     return open_source(data, array=array, columns=columns, rows=rows, missing_chunks=missing_chunks)
 
 
 def in_memory(data: Any) -> bool:
     """Whether the rows lie in this process's memory."""
-    return not isinstance(data, da.Array | zarr.Array | str | Path)
+    return not (is_dask_array(data) or is_stored(data))
 
 
 def spread(source: Source, runner: Runner) -> Source:
-    """Give rows of this process to the workers, once, when passes run there."""
-    if isinstance(runner, DistributedRunner) and isinstance(source, ArraySource):
+    """Give rows of this process to the workers, once, when passes run there.
+
+    Raises
+    ------
+    InputError
+        If no other process can open the source.
+    """
+    if not isinstance(runner, DistributedRunner):
+        return source
+    if isinstance(source, ArraySource):
         reader = source.open()
-        leaves = [da.from_array(reader.read(i).rows, chunks=-1) for i in range(len(source.layout))]
-        return DaskSource.of(runner.client.persist(da.concatenate(leaves)))
+        leaves = [reader.read(index).rows for index in range(len(source.layout))]
+        return DaskSource.persisted(leaves, runner.client)
+    if not source.shareable:
+        raise InputError(
+            f"Wanted rows that workers can open, found {source.name}, which lies in this "
+            "process's memory. Give the path of a folder, or fit without a cluster."
+        )
     return source

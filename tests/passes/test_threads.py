@@ -29,5 +29,6 @@ def test_threads_are_limited_inside_and_restored_outside() -> None:
 
 
 def test_the_limit_stays_until_the_last_has_left() -> None:
-    program = "with ONE_THREAD:\n    with ONE_THREAD:\n        pass\n    print(threads())\nprint(threads())"
+    inner = "    with ONE_THREAD:\n        pass"
+    program = f"with ONE_THREAD:\n{inner}\n    print(threads())\nprint(threads())"
     assert run(program).splitlines() == ["{1}", "{2}"]

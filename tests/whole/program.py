@@ -1,0 +1,55 @@
+"""Generates and fits in a process of its own, and prints what must never change: one digest."""
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+
+from dask_gmm import GaussianMixtureModel
+from dask_gmm.passes.cluster import open_runner
+from dask_gmm.passes.progress import Silent
+from dask_gmm.passes.runner import Runner, ThreadRunner
+from dask_gmm.workflows.fit import fit
+from dask_gmm.workflows.generate import generate
+from dask_gmm.workflows.requests import FitRequest, GenerateRequest
+
+
+def digest_of(folder: Path, runner: Runner, families: list[str]) -> str:
+    """Generate and fit with this runner; SHA-256 of the rows and of all fitted parameters."""
+    data = folder / "data.zarr"
+    request = GenerateRequest(data, 20_000, 5, 4, seed=3, chunk_rows=700, imbalance=3)
+    generate(request, runner, Silent())
+    group: Any = zarr.open_group(data, mode="r")
+    total = hashlib.sha256(np.asarray(group["x"]).tobytes())
+    for family in families:
+        asked: dict[str, Any] = {"covariance": family, "n_init": 2, "tol": 1e-5}
+        result = fit(FitRequest(str(data), 4, folder / family, **asked), runner, Silent())
+        for values in (result.model.weights, result.model.means, result.model.covariances):
+            total.update(values.tobytes())
+        total.update(np.array(result.model.log_likelihoods).tobytes())
+    return total.hexdigest()
+
+
+def in_memory() -> str:
+    """Fit rows in memory where K-means and Cholesky would differ with more threads."""
+    x = np.random.default_rng(0).standard_normal((3000, 130))
+    model = GaussianMixtureModel(3, 2, reg_covar=1.0).fit(x)
+    return hashlib.sha256(model.means.tobytes() + model.covariances.tobytes()).hexdigest()
+
+
+def main(folder: Path, workers: str, families: list[str]) -> None:
+    """Run once and print the digest as JSON."""
+    if workers.startswith("threads"):
+        digest = digest_of(folder, ThreadRunner(int(workers[len("threads") :])), families)
+    else:
+        with open_runner(workers=int(workers)) as runner:
+            digest = digest_of(folder, runner, families)
+    sys.stdout.write(json.dumps([digest, in_memory()]))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2], sys.argv[3:])

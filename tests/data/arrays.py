@@ -69,6 +69,11 @@ def values_of(source: Source) -> Values:
     return np.concatenate([reader.read(i).rows.copy() for i in range(len(source.layout))])
 
 
+def files_of(path: Path) -> dict[str, bytes]:
+    files = (file for file in path.rglob("*") if file.is_file())
+    return {str(file.relative_to(path)): file.read_bytes() for file in files}
+
+
 def chunk_file(array: Path, chunk: int = DAMAGED) -> Path:
     return array / "c" / str(chunk) / "0"
 
@@ -95,10 +100,6 @@ def _truncated(file: Path) -> None:
 def _half(file: Path) -> None:
     stored = file.read_bytes()
     file.write_bytes(stored[: len(stored) // 2])
-
-
-def _longer(file: Path) -> None:
-    file.write_bytes(file.read_bytes() + b"more")
 
 
 def _empty(file: Path) -> None:

@@ -207,31 +207,6 @@ def test_a_chunk_that_may_not_be_read_is_not_missing(
         values_of(opened(group, missing_chunks="fill"))
 
 
-@pytest.mark.parametrize("kind", ["plain", "crc32c", "zstd"])
-def test_other_digests_than_of_this_array_are_refused(group: Path, kind: str) -> None:
-    array = ours(group, kind)
-    document = (array / "zarr.json").read_text()
-    (array / "zarr.json").write_text(document.replace("370", "470"))
-    with pytest.raises(DataError, match=r"digests/x are of \(4, 1\) chunks, not \(5, 1\)"):
-        opened(group)
-
-
-@pytest.mark.parametrize("damage", ["absent", "flipped", "half", "empty"])
-def test_damaged_digests_are_refused(group: Path, damage: str) -> None:
-    ours(group, "crc32c")
-    DAMAGES[damage](chunk_file(group / "digests" / "x", 0))
-    with pytest.raises(DataError, match=r"digests/x .*delete that to read without digests"):
-        opened(group)
-
-
-@pytest.mark.parametrize("text", ["", "{}", '{"zarr_format": 3, "node_type": "array"}'])
-def test_digests_of_no_kind_are_refused(group: Path, text: str) -> None:
-    ours(group, "crc32c")
-    (group / "digests" / "x" / "zarr.json").write_text(text)
-    with pytest.raises(DataError, match="digests/x"):
-        opened(group)
-
-
 def test_an_array_that_is_gone_or_another_is_refused_on_the_worker(group: Path) -> None:
     document = foreign(group, "crc32c") / "zarr.json"
     source = opened(group)

@@ -29,7 +29,9 @@ Array = npt.NDArray[np.float64]
 def three_clusters(rows: int = 3000) -> Array:
     generator = np.random.default_rng(5)
     centers = np.array([[0.0, 0, 0], [4, 0, 2], [0, 5, -3]])
-    return generator.standard_normal((rows, 3)) + centers[generator.integers(0, 3, rows)]
+    return np.asarray(
+        generator.standard_normal((rows, 3)) + centers[generator.integers(0, 3, rows)]
+    )
 
 
 X = three_clusters()
@@ -161,6 +163,7 @@ def test_states_say_what_they_wait_for() -> None:
 def test_a_log_likelihood_that_is_not_finite_is_an_error() -> None:
     start = Mixture.of([1.0], X[:1], np.eye(3)[None])
     climbing = candidate(Spec(1, start=start), SURVEY)
+    assert isinstance(climbing, Climbing)
     question = climbing.ask().fold
     assert isinstance(question, EStep)
     sums = np.zeros((question.density.features.size, 1))

@@ -194,13 +194,17 @@ def gather_bytes(
 ) -> int:
     """Projected bytes of reading leaf after leaf that way, the leaf in use included.
 
-    Three leaves: the one in use, the one read ahead, and one not yet let go of. To that the chunks
-    in pieces: what is read into before it is put in place; or, where zarr decodes, the stored
-    bytes of all chunks of a leaf in one column, and twice as many decoded.
+    Three leaves are held: the one in use, the one read ahead, and one not yet let go of. Where
+    chunks are put in place from a corner, one chunk more. Where zarr decodes, the chunks of a leaf
+    in one column of chunks four times: as stored, as decompressed, as put together, and once more,
+    since zarr lets go of them a little late.
     """
     form = chunks.format
+    column = leaf_chunks * form.chunk_bytes
     leaf = leaf_chunks * form.chunk[0] * n_columns(parts) * dtype.itemsize
-    if chunks.reads_files:
-        in_place = form.counts[1] == 1 and form.dtype == dtype
-        return 3 * (leaf_chunks * form.chunk_bytes if in_place else leaf) + form.plain_bytes
-    return 3 * leaf + 3 * leaf_chunks * form.chunk_bytes
+    as_stored = len(parts) == 1 and form.dtype == dtype
+    if not chunks.reads_files:
+        return 3 * (column if as_stored else leaf) + 4 * column
+    if form.counts[1] == 1 and as_stored:
+        return 3 * (column + CHECKSUM_BYTES)
+    return 3 * leaf + form.plain_bytes

@@ -5,6 +5,7 @@ read. Zarr's own stores report the first two alike, as absent, and zarr then giv
 """
 
 import errno
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,13 +101,13 @@ class Folder:
         return found
 
     def _check(self, path: Path, n_bytes: int | None) -> None:
-        size = path.stat().st_size
-        if path.is_dir():
+        found = path.stat()
+        if stat.S_ISDIR(found.st_mode):
             raise IsADirectoryError(errno.EISDIR, "")
-        if not size:
+        if not found.st_size:
             raise DamagedChunkError("is empty")
-        if n_bytes and size != n_bytes:
-            raise DamagedChunkError(f"has {size} bytes instead of {n_bytes}")
+        if n_bytes and found.st_size != n_bytes:
+            raise DamagedChunkError(f"has {found.st_size} bytes instead of {n_bytes}")
 
     def digests(self) -> "Folder":
         """Give the folder of the digests."""

@@ -37,12 +37,15 @@ class ArraySource:
         Type of the rows of a block: float64 or float32.
     layout : Layout
         The leaves.
+    first_row : int
+        The number that the array has for the first of the rows.
     """
 
     rows: npt.NDArray[Any]
     columns: tuple[int, ...] | None
     dtype: np.dtype[np.floating]
     layout: Layout
+    first_row: int
 
     @classmethod
     def of(
@@ -75,14 +78,15 @@ class ArraySource:
                 "Data must be there in full, but the array given is a masked array. Fill it, or "
                 "leave out the rows with masked elements."
             )
-        array = np.asarray(data)
+        array = _array(data)
         dtype = row_dtype(array.dtype, NAME)
         n_rows, n_features = refuse_bad_shape(array.shape, NAME)
         chosen = selected_columns(columns, n_features, NAME)
         selected = selected_rows(rows, n_rows, NAME)
         width = n_features if chosen is None else len(chosen)
         leaves = layout or array_layout(len(selected), width, dtype.itemsize)
-        return cls(array[selected.start : selected.stop], chosen, dtype, leaves)
+        rows_read = array[selected.start : selected.stop]
+        return cls(rows_read, chosen, dtype, leaves, selected.start)
 
     def values(self) -> npt.NDArray[np.floating]:
         """Give all rows of all leaves: a view where possible."""
@@ -123,12 +127,24 @@ class ArraySource:
         given.setflags(write=False)
         return given
 
-    def where(self, row: int) -> str:
-        """Name the leaf of a row."""
-        leaf = int(np.searchsorted(self.layout.edges, row, side="right")) - 1
-        start, stop = self.layout.bounds(leaf)
-        return f"rows {start:,} to {stop:,} of {self.name}"
+    def where(self, row: int, column: int) -> str:
+        """Name a row and a column, both as the array numbers them."""
+        return f"row {row + self.first_row:,}, column {self.number(column)} of {self.name}"
+
+    def number(self, column: int) -> int:
+        """Give the number that the array has for a column."""
+        return column if self.columns is None else self.columns[column]
 
     def task_bytes(self) -> int:
         """Projected bytes of three copied leaves; the array itself is the caller's."""
         return 3 * self.layout.largest * self.n_features * self.dtype.itemsize
+
+
+def _array(data: object) -> npt.NDArray[Any]:
+    try:
+        return np.asarray(data)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"Data must be what numpy makes an array of, but of the {type(data).__name__} given "
+            f"it does not ({error}). Give rows of equal length."
+        ) from error

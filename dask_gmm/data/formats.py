@@ -122,6 +122,7 @@ def array_format(document: bytes, zarr_format: int) -> ArrayFormat:
     """
     try:
         array = decoder(document, zarr_format, {})
+        chunk = array.shards or array.chunks
     except Exception as error:
         raise DamagedChunkError(f"cannot be understood ({error})") from error
     if array.ndim != 2 or 0 in array.shape:
@@ -131,12 +132,11 @@ def array_format(document: bytes, zarr_format: int) -> ArrayFormat:
     names = tuple(name for name, _ in codecs)
     outermost = [name for name, _ in _chain(meta)]
     flips = any(name in VERIFYING or conf.get("checksum") for name, conf in codecs)
-    shape, chunk = array.shape, array.shards or array.chunks
     prefix, separator = _naming(meta)
     return ArrayFormat(
         document,
         zarr_format,
-        (shape[0], shape[1]),
+        (array.shape[0], array.shape[1]),
         (chunk[0], chunk[1]),
         array.dtype.newbyteorder("="),
         0 if array.fill_value is None else array.fill_value,

@@ -57,9 +57,13 @@ class RowGrid:
         """Give itself."""
         return self
 
-    def where(self, row: int) -> str:
+    def where(self, row: int, column: int) -> str:
         """Name a row in a message."""
         return f"row {row:,} of {self.name}"
+
+    def number(self, column: int) -> int:
+        """Give itself."""
+        return column
 
     def task_bytes(self) -> int:
         """0."""

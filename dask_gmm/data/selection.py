@@ -1,5 +1,6 @@
 """Which rows and columns of an array are read, and as what: checked, and pure."""
 
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -74,17 +75,32 @@ def selected_columns(
     """
     if columns is None:
         return None
-    chosen = tuple(int(column) for column in columns)
+    wrong = f"{columns!r} was given"
+    try:
+        chosen = tuple(map(_number, columns))
+    except TypeError as error:
+        raise _bad_columns(wrong, n_features, name) from error
     outside = [column for column in chosen if not 0 <= column < n_features]
     twice = [column for column in chosen if chosen.count(column) > 1]
     if outside or twice or not chosen:
         found = f"{twice[0]} was given twice" if twice else "none was given"
         found = f"{outside[0]} was given" if outside else found
-        raise InputError(
-            f"columns must be different numbers from 0 to {n_features - 1}, but {found}, for "
-            f"{name}. Give each column once, or leave columns out to read all."
-        )
+        raise _bad_columns(found, n_features, name)
     return None if chosen == tuple(range(n_features)) else chosen
+
+
+def _number(value: object) -> int:
+    """The number of a column; a mask, which would be taken for zeros and ones, has none."""
+    if isinstance(value, bool | np.bool_):
+        raise TypeError("a boolean is no number of a column")
+    return operator.index(value)  # type: ignore[arg-type]
+
+
+def _bad_columns(found: str, n_features: int, name: str) -> InputError:
+    return InputError(
+        f"columns must be different numbers from 0 to {n_features - 1}, but {found}, for "
+        f"{name}. Give each column once, or leave columns out to read all."
+    )
 
 
 def selected_rows(rows: slice | None, n_rows: int, name: str) -> range:
@@ -95,7 +111,13 @@ def selected_rows(rows: slice | None, n_rows: int, name: str) -> range:
     InputError
         If it selects none, or not every one between its ends.
     """
-    selected = range(*(rows or slice(None)).indices(n_rows))
+    try:
+        selected = range(n_rows) if rows is None else range(*rows.indices(n_rows))
+    except (AttributeError, TypeError) as error:
+        raise InputError(
+            f"rows must be a slice of whole numbers, such as slice(0, 1000), but {rows!r} was "
+            f"given, for {name}. Give a slice, or leave rows out to read all."
+        ) from error
     if selected.step != 1 or not selected:
         found = "selects none" if not selected else f"has a step of {selected.step}"
         raise InputError(

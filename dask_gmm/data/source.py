@@ -107,8 +107,15 @@ class Source(Protocol):
         """
         ...
 
-    def where(self, row: int) -> str:
-        """Name the place of a row in a message, such as "chunk 3 (rows 300 to 400 of x.zarr)"."""
+    def where(self, row: int, column: int) -> str:
+        """Name the place of a value in a message, by the numbers that its array has for it.
+
+        Such as "row 317, column 2, in chunk c/3/0 (rows 300 to 400 of x.zarr/x)".
+        """
+        ...
+
+    def number(self, column: int) -> int:
+        """Give the number that the array has for a column of the rows."""
         ...
 
     def task_bytes(self) -> int:

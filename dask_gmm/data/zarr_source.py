@@ -132,11 +132,16 @@ class ZarrSource:
         way = gather(self.chunks, self._parts, self.dtype, self._leaf_chunks)
         return ZarrReader(self.layout, self.rows.start, form.chunk[0], way)
 
-    def where(self, row: int) -> str:
-        """Name the chunk of a row, and the rows of the array that it holds."""
-        at = row + self.rows.start
-        counted = f"; row 0 is its row {self.rows.start:,}" if self.rows.start else ""
-        return self.chunks.where(at // self.chunks.format.chunk[0], 0)[:-1] + counted + ")"
+    def where(self, row: int, column: int) -> str:
+        """Name a row and a column as the array numbers them, and the chunk that they lie in."""
+        at, across = row + self.rows.start, self.number(column)
+        height, width = self.chunks.format.chunk
+        chunk = self.chunks.where(at // height, across // width)
+        return f"row {at:,}, column {across}, in {chunk}"
+
+    def number(self, column: int) -> int:
+        """Give the number that the array has for a column."""
+        return column if self.columns is None else self.columns[column]
 
     def task_bytes(self) -> int:
         """Projected bytes that reading holds at most, per thread, the leaf read ahead included."""

@@ -50,8 +50,6 @@ def test_leaves_can_be_given() -> None:
     block = source.open().read(1)
     assert (block.index, block.start, block.stop) == (1, 300, 700)
     assert block.digests.size == 0
-    assert source.where(299) == "rows 0 to 300 of the array"
-    assert source.where(300) == "rows 300 to 700 of the array"
     assert source.task_bytes() == 3 * 400 * 6 * 8
 
 

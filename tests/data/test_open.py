@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import zarr
+from packaging.version import Version
 from zarr.storage import MemoryStore
 
 from dask_gmm.data.open import open_source
@@ -172,6 +173,15 @@ def test_arrays_of_another_kind_are_refused(tmp_path: Path, values: Values, mess
     with pytest.raises(InputError, match=message) as caught:
         open_source(path)
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.skipif(Version(zarr.__version__) < Version("3.4"), reason="zarr has no such chunks")
+def test_chunks_of_many_sizes_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "b.zarr"
+    with zarr.config.set({"array.rectilinear_chunks": True}):
+        zarr.create_array(path, shape=(6, 2), chunks=((1, 2, 3), (2,)), dtype="f8")  # type: ignore[arg-type, unused-ignore]
+        with pytest.raises(DataError, match=r"zarr\.json of .*b\.zarr cannot be understood"):
+            open_source(path)
 
 
 def test_strings_in_zarr_are_refused(tmp_path: Path) -> None:

@@ -25,4 +25,4 @@ def test_it_is_nothing_to_hold_to_share_or_to_pin() -> None:
     assert grid.shareable
     assert grid.task_bytes() == grid.n_features == 0
     assert grid.pinned(grid.read(0).digests) is grid
-    assert grid.where(1234) == "row 1,234 of new rows"
+    assert grid.where(1234, 0) == "row 1,234 of new rows"

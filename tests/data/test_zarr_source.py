@@ -164,11 +164,17 @@ def test_it_travels_without_its_rows(tmp_path: Path) -> None:
 
 def test_places_are_named_in_rows_of_the_array(tmp_path: Path) -> None:
     path = small(tmp_path / "a.zarr", shape=(4000, 3), chunks=(1000, 3))
-    assert open_source(path).where(1999) == f"chunk c/1/0 (rows 1,000 to 2,000 of {path})"
-    cut = open_source(path, rows=slice(1500, 2500))
-    assert cut.where(500) == (
-        f"chunk c/2/0 (rows 2,000 to 3,000 of {path}; row 0 is its row 1,500)"
-    )
+    chunk = f"chunk c/1/0 (rows 1,000 to 2,000 of {path})"
+    assert open_source(path).where(1999, 2) == f"row 1,999, column 2, in {chunk}"
+    cut = open_source(path, rows=slice(1500, 2500), columns=(2, 0))
+    assert cut.where(499, 0) == f"row 1,999, column 2, in {chunk}"
+    assert cut.number(1) == 0
+
+
+def test_places_are_named_with_the_chunk_of_the_column(tmp_path: Path) -> None:
+    path = small(tmp_path / "a.zarr", shape=(40, 5), chunks=(10, 2))
+    chunk = f"chunk c/3/1 (rows 30 to 40 of {path})"
+    assert open_source(path, columns=(4, 3)).where(33, 1) == f"row 33, column 3, in {chunk}"
 
 
 @pytest.mark.parametrize("missing_chunks", ["error", "fill"])

@@ -1,7 +1,7 @@
 """A Gaussian mixture: weights, means and covariances of one family."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -102,15 +102,35 @@ def checked_mixture(
     Raises
     ------
     InputError
-        If shapes disagree, weights are negative or do not sum to 1, or a covariance is not
-        symmetric positive definite.
+        If these are not real numbers, shapes disagree, weights are negative or do not sum to 1,
+        or a covariance is not symmetric positive definite.
     """
     family_of(covariance_type)
-    mixture = Mixture.of(weights, means, covariances, covariance_type)
+    mixture = Mixture.of(
+        _real("weights", weights),
+        _real("means", means),
+        _real("covariances", covariances),
+        covariance_type,
+    )
     _check_shapes(mixture)
     _check_weights(mixture.weights)
     _check_covariances(mixture)
     return mixture
+
+
+def _real(name: str, values: npt.ArrayLike) -> npt.NDArray[Any]:
+    try:
+        found = np.asarray(values)
+    except ValueError as error:
+        raise InputError(
+            f"{name}: wanted an array of numbers; found lists of different lengths ({error}); "
+            "make them agree"
+        ) from error
+    if found.dtype.kind not in "biuf":
+        raise InputError(
+            f"{name}: wanted real numbers; found an array of type {found.dtype}; convert it"
+        )
+    return found
 
 
 def _check_shapes(mixture: Mixture) -> None:

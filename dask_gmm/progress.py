@@ -15,6 +15,9 @@ from dask_gmm.passes.progress import Progress
 
 Clock: TypeAlias = Callable[[], float]
 
+PREFIXES = ("", "k ", "M ", "G ")
+NAME_WIDTH = 12
+
 
 @contextmanager
 def open_progress(stream: TextIO) -> Iterator[Progress]:
@@ -59,11 +62,17 @@ class Meter:
             self._rows += rows
 
     def line(self, note: str) -> str:
-        """One line on the pass: rows, seconds, rows per second, and a note if there is one."""
+        """One line on the pass: name, seconds, rows per second, and a note if there is one."""
         seconds = self._clock() - self._began
-        speed = f"{self._rows / seconds:,.0f} rows/s" if seconds > 0 else ""
-        parts = (f"{self._name}: {self._rows:,} rows in {seconds:.2f} s", speed, note)
-        return ", ".join(part for part in parts if part)
+        speed = rate(self._rows / seconds) if seconds > 0 else ""
+        return f"{self._name:<{NAME_WIDTH}} {seconds:8.2f} s  {speed:>13}  {note}".rstrip()
+
+
+def rate(rows_per_second: float) -> str:
+    """Write a speed with three digits, such as "19.4 M rows/s"."""
+    thousands = sum(rows_per_second >= 999.5 * 1000**power for power in range(3))
+    value = f"{rows_per_second / 1000**thousands:#.3g}".rstrip(".")
+    return f"{value} {PREFIXES[thousands]}rows/s"
 
 
 class Lines:
@@ -122,16 +131,17 @@ class Bar:
         self._display.advance(self._task, rows)
 
     def end_pass(self, note: str) -> None:
-        """Write the line of the pass above the bar."""
+        """Write the line of the pass, and hide the bar: what comes next may not be a pass."""
         line = self._meter.line(note)
+        self._display.update(self._task, visible=False)
         self._display.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def bar_display(stream: TextIO) -> Display:
     """The drawing of a bar: label, share, rows per second, and the time that is left."""
     return Display(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=20),
+        TextColumn(f"{{task.description:<{NAME_WIDTH}}}", markup=False),
+        BarColumn(bar_width=24, complete_style="cyan", finished_style="cyan"),
         TextColumn("{task.percentage:>3.0f}%"),
         _SpeedColumn(),
         TimeRemainingColumn(compact=True),
@@ -146,4 +156,4 @@ class _SpeedColumn(ProgressColumn):
     """Rows per second, as Rich estimates it from the latest steps."""
 
     def render(self, task: Task) -> Text:
-        return Text("" if task.speed is None else f"{task.speed:,.0f} rows/s")
+        return Text("" if task.speed is None else rate(task.speed))

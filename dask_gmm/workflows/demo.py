@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from dask_gmm.mixture.matching import match, reordered
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.passes.progress import Progress
@@ -13,10 +11,11 @@ from dask_gmm.passes.runner import Runner
 from dask_gmm.workflows.fit import FitResult, fit
 from dask_gmm.workflows.generate import GenerateResult, generate
 from dask_gmm.workflows.requests import FitRequest, GenerateRequest
-from dask_gmm.workflows.text import numbers, table
+from dask_gmm.workflows.text import comparison, covariances_table
 
 FEATURES = 4
 COMPONENTS = 3
+LABELS = ("true", "estimated")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,20 +45,17 @@ class DemoResult:
 
     def to_text(self) -> str:
         """Give it as plain text: true and estimated parameters, line under line."""
-        fitted = self.fitted
         return "\n".join(
             [
-                self.generated.to_text(),
+                self.generated.summary(),
                 "",
-                fitted.to_text(),
+                self.fitted.summary(),
                 "",
-                "true and estimated parameters, components matched",
+                comparison(self.truth, self.estimate, LABELS),
                 "",
-                _comparison(self.truth, self.estimate),
+                covariances_table(self.truth, self.estimate, LABELS),
                 "",
-                _covariances(self.truth, self.estimate),
-                "",
-                f"run folder: {fitted.out}",
+                f"data: {self.generated.out}, run folder: {self.fitted.out}",
             ]
         )
 
@@ -96,23 +92,3 @@ def _parameters(mixture: Mixture) -> dict[str, Any]:
         "means": mixture.means.tolist(),
         "covariances": mixture.covariances.tolist(),
     }
-
-
-def _comparison(truth: Mixture, estimate: Mixture) -> str:
-    rows = [
-        [str(k) if name == "true" else "", name, f"{mixture.weights[k]:.4f}",
-         numbers(mixture.means[k])]
-        for k in range(truth.n_components)
-        for name, mixture in (("true", truth), ("estimated", estimate))
-    ]  # fmt: skip
-    return table(["component", "", "weight", "mean"], rows)
-
-
-def _covariances(truth: Mixture, estimate: Mixture) -> str:
-    pairs = np.stack([truth.full_covariances(), estimate.full_covariances()], axis=1)
-    rows = [
-        [str(k) if not i else "", numbers(pairs[k, 0, i]), numbers(pairs[k, 1, i])]
-        for k in range(truth.n_components)
-        for i in range(truth.n_features)
-    ]
-    return table(["component", "true covariance", "estimated covariance"], rows)

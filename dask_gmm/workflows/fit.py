@@ -18,7 +18,7 @@ from dask_gmm.fitting.spec import Spec
 from dask_gmm.fitting.survey import SurveyAnswer
 from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.runner import Runner
-from dask_gmm.records.run_folder import RunFolder
+from dask_gmm.records.run_folder import MODEL, RunFolder
 from dask_gmm.workflows.fit_rows import FitOutcome, fit_rows
 from dask_gmm.workflows.requests import FitRequest
 from dask_gmm.workflows.sources import source_of, spread
@@ -73,19 +73,20 @@ class FitResult:
         }
 
     def to_text(self) -> str:
-        """Give it as plain text: how it ended, then the components."""
+        """Give it as plain text: how it ended, the components, and where the model is."""
+        components = mixture_table(self.model.mixture)
+        return "\n".join([self.summary(), "", components, "", f"model: {self.out / MODEL}"])
+
+    def summary(self) -> str:
+        """Give some lines of plain text: how it ended."""
         model = self.model
         return "\n".join(
             [
-                f"{model.reason}",
+                model.reason,
                 f"{model.n_iter} iterations, {self.passes} readings of {model.rows:,} rows, "
                 f"{self.seconds:.1f} s",
                 f"log-likelihood {model.log_likelihood:.6f} nats per row, BIC {model.bic:,.1f}",
                 *(f"repaired in iteration {number}: {text}" for number, text in model.repairs),
-                "",
-                mixture_table(model.mixture),
-                "",
-                f"model: {self.out / 'model.zarr'}",
             ]
         )
 

@@ -158,7 +158,7 @@ class _Trip:
         self._about = rows
         folds = [question.fold for question in questions]
         if rows is Rows.SAMPLE:
-            return self._read(self._sample, folds, "clusters of the sample")
+            return self._read(self._sample, folds, "k-means")
         return self._read(self._source, folds, f"EM pass {len(self.records)}")
 
     def keep(self, members: Sequence[Member]) -> None:

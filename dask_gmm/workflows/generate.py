@@ -66,14 +66,14 @@ class GenerateResult:
 
     def to_text(self) -> str:
         """Give it as plain text: what was written, and the true components."""
+        return "\n".join([self.summary(), "", mixture_table(self.truth)])
+
+    def summary(self) -> str:
+        """Give two lines of plain text: what was written."""
         kept = f" ({self.kept} kept from an interrupted run)" if self.kept else ""
-        return "\n".join(
-            [
-                f"{self.rows:,} rows x {self.features} columns of {self.dtype} in {self.out}",
-                f"{self.chunks:,} chunks of {self.chunk_rows:,} rows{kept}, seed {self.seed}",
-                "",
-                mixture_table(self.truth),
-            ]
+        return (
+            f"{self.rows:,} rows x {self.features} columns of {self.dtype} in {self.out}\n"
+            f"{self.chunks:,} chunks of {self.chunk_rows:,} rows{kept}, seed {self.seed}"
         )
 
 

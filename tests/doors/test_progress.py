@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from dask_gmm.passes.progress import Progress, Silent
-from dask_gmm.progress import Bar, Lines, bar_display, open_progress
+from dask_gmm.progress import Bar, Lines, bar_display, open_progress, rate
 
 
 class Terminal(io.StringIO):
@@ -34,8 +34,8 @@ def two_passes(progress: Progress) -> None:
 
 
 EXPECTED = [
-    "first: 300 rows in 2.00 s, 150 rows/s, log-likelihood -3.5 nats per row",
-    "second: 40 rows in 2.00 s, 20 rows/s",
+    "first            2.00 s     150 rows/s  log-likelihood -3.5 nats per row",
+    "second           2.00 s    20.0 rows/s",
 ]
 
 
@@ -48,7 +48,7 @@ def test_a_log_has_one_line_per_pass() -> None:
 def test_an_instant_pass_has_no_speed() -> None:
     stream = io.StringIO()
     two_passes(Lines(stream, lambda: 0.0))
-    assert stream.getvalue().splitlines()[1] == "second: 40 rows in 0.00 s"
+    assert stream.getvalue().splitlines()[1] == "second           0.00 s"
 
 
 def test_a_stream_that_is_no_terminal_gets_lines_alone() -> None:
@@ -62,12 +62,31 @@ def test_a_stream_that_is_no_terminal_gets_lines_alone() -> None:
 def test_a_terminal_gets_the_lines_and_the_bar() -> None:
     stream = Terminal()
     with bar_display(stream) as display:
-        two_passes(Bar(display, ticking()))
-        assert [task.completed for task in display.tasks] == [40]
-        assert display.finished
+        progress = Bar(display, ticking())
+        two_passes(progress)
+        assert [(task.completed, task.visible) for task in display.tasks] == [(40, False)]
+        progress.start_pass("third", 50)
+        progress.advance(20)
+        display.refresh()
     for line in EXPECTED:
         assert line in stream.getvalue()
-    assert "100%" in stream.getvalue()
+    assert "third" in stream.getvalue()
+    assert " 40%" in stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("speed", "written"),
+    [
+        (0.5, "0.500 rows/s"),
+        (42, "42.0 rows/s"),
+        (999.4, "999 rows/s"),
+        (999.6, "1.00 k rows/s"),
+        (19_361_508, "19.4 M rows/s"),
+        (999_600_000, "1.00 G rows/s"),
+    ],
+)
+def test_a_speed_has_three_digits(speed: float, written: str) -> None:
+    assert rate(speed) == written
 
 
 @pytest.mark.parametrize("no_color", [True, False])

@@ -23,7 +23,7 @@ def test_the_result_alone_goes_to_stdout(
 ) -> None:
     result = invoke(*args)
     assert result.stdout == f"the result of {args[0]}\n"
-    assert "a pass: 10 rows" in result.stderr
+    assert result.stderr.startswith("a pass ")
     assert "a note" in result.stderr
 
 

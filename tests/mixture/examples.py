@@ -3,9 +3,10 @@
 from typing import Final
 
 import numpy as np
-from hypothesis import settings
+from hypothesis import assume, settings
 from hypothesis import strategies as st
 
+from benchmarks.in_memory import Climb
 from dask_gmm.mixture.covariance import FAMILIES, family_of
 from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.model import Mixture
@@ -82,3 +83,9 @@ def rows_of(mixture: Mixture, per_component: int, seed: int) -> Array:
     normals = np.asarray(generator.standard_normal(shape))
     rows = mixture.means[:, None] + normals @ factors.transpose(0, 2, 1)
     return np.asarray(rows.reshape(-1, mixture.n_features))
+
+
+def assume_well_posed(found: Climb, n_rows: int) -> None:
+    """Set aside a fit in which a component shrinks onto a few rows: all its digits are lost."""
+    mass = found.mixture.weights.min() * n_rows
+    assume(not any(found.repairs) and mass > 4 * (found.mixture.n_features + 1))

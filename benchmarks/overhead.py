@@ -72,9 +72,13 @@ class SameRows:
         nothing = np.empty(0, np.uint32)
         return Block(index, first, first + len(self.rows), self.rows, nothing)
 
-    def where(self, row: int) -> str:
+    def where(self, row: int, column: int) -> str:
         """Name a row."""
         return f"row {row}"
+
+    def number(self, column: int) -> int:
+        """Give itself."""
+        return column
 
     def task_bytes(self) -> int:
         """Nothing beside the rows."""

@@ -6,10 +6,11 @@ from typing import Any, Self
 
 from distributed import Client
 
-from dask_gmm.checks import whole
+from dask_gmm.checks import one_of, whole
 from dask_gmm.errors import NotFittedError
 from dask_gmm.fitting.result import FittedMixture
 from dask_gmm.fitting.spec import Spec
+from dask_gmm.mixture.covariance import FAMILIES
 from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.passes.cluster import runner_for
@@ -126,12 +127,10 @@ class GaussianMixtureModel:
         DataError
             If rows are not finite, missing or damaged; the message names the place.
         """
-        spec = self._spec()
-        whole("n_init", self.n_init, 1)
-        chosen = None if columns is None else tuple(columns)
-        source = source_of(data, array=array, columns=chosen, rows=rows)
+        spec, n_init = self._spec(), whole("n_init", self.n_init, 1)
         runner = runner_for(self.client, in_memory=in_memory(data))
-        outcome = fit_rows(spread(source, runner), spec, self.n_init, runner, Silent())
+        source = source_of(data, array=array, columns=columns, rows=rows)
+        outcome = fit_rows(spread(source, runner), spec, n_init, runner, Silent())
         self._result = outcome.model
         return self
 
@@ -171,15 +170,14 @@ class GaussianMixtureModel:
         )
 
     def _spec(self) -> Spec:
-        whole("num_components", self.num_components, 1)
-        whole("num_iters", self.num_iters, 1)
+        one_of("covariance_type", self.covariance_type, FAMILIES)
         return Spec(
-            n_components=self.num_components,
+            n_components=whole("num_components", self.num_components, 1),
             covariance_type=self.covariance_type,
             tol=self.tol,
-            max_iter=self.num_iters,
+            max_iter=whole("num_iters", self.num_iters, 1),
             reg_covar=self.reg_covar,
             precision=self.precision,
-            seed=self.seed,
+            seed=whole("seed", self.seed, 0),
             start=self.start,
         )

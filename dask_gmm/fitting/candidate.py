@@ -6,7 +6,7 @@ from typing import Any, Final, Protocol, Union
 
 import numpy as np
 
-from dask_gmm.errors import DataError
+from dask_gmm.errors import DataError, InputError
 from dask_gmm.fitting.clusters import Clustered, ClusterSample
 from dask_gmm.fitting.questions import EStep, Question, Rows
 from dask_gmm.fitting.spec import Spec
@@ -19,6 +19,7 @@ from dask_gmm.mixture.mstep import MStep, log_likelihood, m_step
 from dask_gmm.mixture.statistics import SufficientStatistics
 from dask_gmm.mixture.summary import DataSummary
 
+FARTHEST_START: Final = 1e100
 FLOAT32_NOISE: Final = 1e-6
 SEED_STEP: Final = 1_000_003
 
@@ -164,7 +165,25 @@ def candidate(spec: Spec, survey: Survey) -> Initializing | Climbing:
     if spec.start is None:
         return Initializing(spec, survey)
     centered = spec.start.moved(-survey.frame.shift)
+    _refuse_far(centered, survey)
     return Climbing(spec, survey, MStep(centered, ()), (), spec.precision)
+
+
+def _refuse_far(centered: Mixture, survey: Survey) -> None:
+    """Refuse a start so far from the rows, or so wide or tight, that squares overflow."""
+    scale = survey.frame.scale
+    variances = np.einsum("kdd->kd", centered.full_covariances())
+    distances = np.abs(centered.means) * scale
+    inverses = 1 / (np.sqrt(variances) * scale)
+    with np.errstate(over="ignore"):
+        worst = np.maximum(distances, 1.0) * np.maximum(inverses, 1 / inverses)
+    if not worst.max() < FARTHEST_START:
+        k, j = np.unravel_index(np.argmax(worst), worst.shape)
+        raise InputError(
+            f"Wanted a start near the rows, found one whose component {k} in column {j} is "
+            f"{distances[k, j]:.3g} of their standard deviations from their mean, and "
+            f"{1 / inverses[k, j]:.3g} of them wide. Give another start."
+        )
 
 
 def _spread_out(spec: Spec, summary: DataSummary, survey: Survey) -> Mixture:

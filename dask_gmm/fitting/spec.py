@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 from dask_gmm.checks import number, one_of, whole
+from dask_gmm.errors import InputError
 from dask_gmm.mixture.covariance import FAMILIES
 from dask_gmm.mixture.estep import ERROR_LIMITS
-from dask_gmm.mixture.model import Mixture
+from dask_gmm.mixture.model import Mixture, refuse_unusable
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,6 +58,21 @@ class Spec:
         one_of("precision", self.precision, ERROR_LIMITS)
         whole("seed", self.seed, 0)
         if self.start is not None:
-            one_of("the start's covariance", self.start.covariance_type, [self.covariance_type])
-            whole("the start's components", self.start.n_components, self.n_components)
-            number("the start's components", self.start.n_components, 1, self.n_components)
+            self._check_start(self.start)
+
+    def _check_start(self, start: object) -> None:
+        if not isinstance(start, Mixture):
+            raise InputError(
+                f"Wanted a Mixture as start, found {type(start).__name__}. Make one of weights, "
+                "means and covariances with checked_mixture."
+            )
+        one_of("the start's covariance", start.covariance_type, [self.covariance_type])
+        try:
+            refuse_unusable(start)
+        except InputError as error:
+            raise InputError(f"Wanted a start at which there is a density: {error}.") from error
+        if start.n_components != self.n_components:
+            raise InputError(
+                f"Wanted a start of {self.n_components} components, as are to be fitted; found "
+                f"{start.n_components}. Give another start, or another number of components."
+            )

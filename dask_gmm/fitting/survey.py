@@ -1,5 +1,6 @@
 """The first pass: summary, sample, and digests of what was read."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -96,6 +97,6 @@ class Survey:
     frame: Frame
 
     @classmethod
-    def of(cls, summary: DataSummary) -> "Survey":
-        """Choose the frame of the data from its summary."""
-        return cls(summary, Frame.of(summary))
+    def of(cls, summary: DataSummary, number: Callable[[int], int] = int) -> "Survey":
+        """Choose the frame of the data from its summary; see `Frame.of`."""
+        return cls(summary, Frame.of(summary, number))

@@ -1,5 +1,6 @@
 """The coordinates in which a pass computes: shifted to the mean, scaled by powers of two."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -34,8 +35,14 @@ class Frame:
     reach: Array
 
     @classmethod
-    def of(cls, summary: DataSummary) -> "Frame":
+    def of(cls, summary: DataSummary, number: Callable[[int], int] = int) -> "Frame":
         """Choose the frame from the summary of all rows.
+
+        Parameters
+        ----------
+        summary : DataSummary
+        number : callable
+            The number of a column in messages: where the rows are of chosen columns, another.
 
         Raises
         ------
@@ -43,7 +50,7 @@ class Frame:
             If a column varies by so much, or so little, that float64 cannot hold its variance.
         """
         deviation = np.sqrt(summary.variance)
-        _check_deviation(deviation, summary)
+        _check_deviation(deviation, summary, number)
         exponent = np.round(np.log2(np.where(deviation > 0, deviation, 1.0)))
         scale = np.ldexp(1.0, -exponent.astype(np.int64))
         shift = summary.mean
@@ -69,14 +76,14 @@ class Frame:
         return out
 
 
-def _check_deviation(deviation: Array, summary: DataSummary) -> None:
+def _check_deviation(deviation: Array, summary: DataSummary, number: Callable[[int], int]) -> None:
     fits = (deviation >= SMALLEST_DEVIATION) & (deviation <= LARGEST_DEVIATION)
     bad = np.flatnonzero(~(fits | summary.constant))
     if len(bad):
         j = int(bad[0])
         raise DataError(
             f"Wanted columns whose standard deviation is between {SMALLEST_DEVIATION:g} and "
-            f"{LARGEST_DEVIATION:g}; found {deviation[j]:.3g} in column {j}, whose values go from "
-            f"{summary.minimum[j]:.6g} to {summary.maximum[j]:.6g}. Multiply the column by a "
-            "power of ten."
+            f"{LARGEST_DEVIATION:g}; found {deviation[j]:.3g} in column {number(j)}, whose "
+            f"values go from {summary.minimum[j]:.6g} to {summary.maximum[j]:.6g}. Multiply the "
+            "column by a power of ten."
         )

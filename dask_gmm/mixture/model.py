@@ -112,10 +112,25 @@ def checked_mixture(
         _real("covariances", covariances),
         covariance_type,
     )
+    refuse_unusable(mixture)
+    _check_thickness(mixture)
+    return mixture
+
+
+def refuse_unusable(mixture: Mixture) -> None:
+    """Refuse parameters at which there is no density, however they came about.
+
+    Those of a fit always pass, also where a component has become as thin as float64 can hold.
+
+    Raises
+    ------
+    InputError
+        If shapes disagree, weights are negative or do not sum to 1, or a covariance is not
+        symmetric or has no Cholesky factor.
+    """
     _check_shapes(mixture)
     _check_weights(mixture.weights)
     _check_covariances(mixture)
-    return mixture
 
 
 def _real(name: str, values: npt.ArrayLike) -> npt.NDArray[Any]:
@@ -126,6 +141,8 @@ def _real(name: str, values: npt.ArrayLike) -> npt.NDArray[Any]:
             f"{name}: wanted an array of numbers; found lists of different lengths ({error}); "
             "make them agree"
         ) from error
+    if isinstance(values, np.ma.MaskedArray):
+        raise InputError(f"{name}: wanted all numbers; found a masked array; fill it")
     if found.dtype.kind not in "biuf":
         raise InputError(
             f"{name}: wanted real numbers; found an array of type {found.dtype}; convert it"
@@ -179,15 +196,25 @@ def _check_covariances(mixture: Mixture) -> None:
         if not (variances > 0).all():
             j = int(np.argmin(variances))
             raise _not_definite(k, f"the variance {variances[j]:.3g} in column {j}")
-        unit = np.sqrt(np.outer(variances, variances))
+        deviations = np.sqrt(variances)
+        unit = np.outer(deviations, deviations)
         if (np.abs(matrix - matrix.T) > SYMMETRY_TOLERANCE * unit).any():
             raise InputError(
                 f"covariances: wanted symmetric matrices; the one of component {k} differs from "
                 f"its transpose by {np.abs(matrix - matrix.T).max():.3g}; average it with its "
                 "transpose"
             )
-        lowest = float(np.linalg.eigvalsh(matrix / unit)[0])
-        if not (lowest > len(matrix) * np.finfo(np.float64).eps and has_factor(matrix)):
+        if not has_factor(matrix):
+            lowest = float(np.linalg.eigvalsh(matrix / unit)[0])
+            raise _not_definite(k, f"the eigenvalue {lowest:.3g} among its correlations")
+
+
+def _check_thickness(mixture: Mixture) -> None:
+    """Refuse matrices that have a factor by the luck of rounding alone."""
+    for k, matrix in enumerate(mixture.full_covariances()):
+        deviations = np.sqrt(np.diagonal(matrix))
+        lowest = float(np.linalg.eigvalsh(matrix / np.outer(deviations, deviations))[0])
+        if not lowest > len(matrix) * np.finfo(np.float64).eps:
             raise _not_definite(k, f"the eigenvalue {lowest:.3g} among its correlations")
 
 

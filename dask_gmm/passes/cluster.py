@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 import dask
 from distributed import Client, LocalCluster, get_client, get_worker
@@ -11,7 +12,9 @@ from dask_gmm.errors import ClusterError, InputError
 from dask_gmm.passes.distributed_runner import DistributedRunner
 from dask_gmm.passes.runner import Runner, ThreadRunner
 
-CONNECT_TIMEOUT = "30s"
+CONNECT_TIMEOUT: Final = "30s"
+# Deaths of workers that a task may witness before it is blamed for them.
+ALLOWED_FAILURES: Final = 5
 
 
 @contextmanager
@@ -51,7 +54,17 @@ def runner_for(client: Client | None, *, in_memory: bool) -> Runner:
 
     Rows in this process's memory stay in it unless a client is given; so does a call from
     inside a Dask task, whose worker would wait for itself.
+
+    Raises
+    ------
+    InputError
+        If it is no client.
     """
+    if client is not None and not isinstance(client, Client):
+        raise InputError(
+            f"Wanted a distributed.Client as client, found {client!r}. Connect one to the "
+            "scheduler, and give that."
+        )
     if client is None and not in_memory and not _inside_task():
         try:
             client = get_client()
@@ -67,7 +80,7 @@ def local_cluster(workers: int) -> Iterator[Client]:
         raise InputError(f"Wanted at least 1 worker, found {workers}. Give another number.")
     environment = dict(os.environ)
     with (
-        dask.config.set({"distributed.scheduler.allowed-failures": 20}),
+        dask.config.set({"distributed.scheduler.allowed-failures": ALLOWED_FAILURES}),
         LocalCluster(
             n_workers=workers, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
         ) as cluster,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import dask.array as da
 import numpy as np
@@ -10,10 +10,30 @@ import numpy.typing as npt
 from dask.delayed import Delayed
 from distributed import Client
 
+from dask_gmm.data.selection import refuse_bad_shape, row_dtype, selected_columns, selected_rows
 from dask_gmm.data.source import Block, Layout
 from dask_gmm.errors import DataError, InputError
 
+NUMBERS: Final = "biuf"
 NO_DIGESTS: npt.NDArray[np.uint32] = np.empty(0, np.uint32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Origin:
+    """The array that rows are of, for messages.
+
+    Parameters
+    ----------
+    name : str
+    first_row : int
+        Its number for the first of the rows.
+    columns : tuple of int, or None
+        Its numbers for their columns; None for all as they are.
+    """
+
+    name: str
+    first_row: int
+    columns: tuple[int, ...] | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,52 +47,58 @@ class DaskSource:
     layout : Layout
     dtype : dtype
         float64 or float32, what the rows are converted to.
+    origin : Origin
+        Of which array they are which rows and columns.
     """
 
     array: da.Array
     layout: Layout
     dtype: np.dtype[np.floating]
+    origin: Origin
 
     @classmethod
     def of(
-        cls, array: da.Array, columns: tuple[int, ...] | None = None, rows: slice | None = None
+        cls, array: da.Array, columns: Sequence[int] | None = None, rows: slice | None = None
     ) -> "DaskSource":
         """Take the rows and columns of a dask array.
 
         Raises
         ------
         InputError
-            If it does not have two axes, numbers, known chunk sizes, and at least one of each.
+            If it does not have two axes, numbers, known chunk sizes, and the rows and columns.
         """
-        _check(array)
-        if rows is not None:
-            array = array[rows]
-        if columns is not None:
-            array = array[:, list(columns)]
-        if 0 in array.shape:
-            raise InputError(
-                f"Wanted at least one row and one column, found a dask array of shape "
-                f"{array.shape} after the choice of rows and columns. Choose some."
-            )
+        name = f"dask array {array.name}"
+        _check(array, name)
+        n_rows, n_features = refuse_bad_shape(array.shape, name)
+        selected = selected_rows(rows, n_rows, name)
+        chosen = selected_columns(columns, n_features, name)
+        if len(selected) < n_rows:
+            array = array[selected.start : selected.stop]
+        if chosen is not None:
+            array = array[:, list(chosen)]
+        return cls._of_blocks(array, Origin(name, selected.start, chosen))
+
+    @classmethod
+    def persisted(
+        cls, leaves: Sequence[npt.NDArray[np.floating]], origin: Origin, client: Client
+    ) -> "DaskSource":
+        """Give rows of this process (n, n_features), leaf by leaf, to the workers to hold."""
+        blocks = [da.from_array(leaf, chunks=-1) for leaf in leaves]
+        return cls._of_blocks(client.persist(da.concatenate(blocks)), origin)
+
+    @classmethod
+    def _of_blocks(cls, array: da.Array, origin: Origin) -> "DaskSource":
         array = array.rechunk({1: -1})
         sizes = [size for size in array.chunks[0] if size]
         if len(sizes) < len(array.chunks[0]):
             array = array.rechunk({0: tuple(sizes)})
-        dtype: np.dtype[np.floating] = (
-            np.dtype(np.float32) if array.dtype == np.float32 else np.dtype(np.float64)
-        )
-        return cls(array, Layout(np.cumsum([0, *sizes], dtype=np.int64)), dtype)
-
-    @classmethod
-    def persisted(cls, leaves: Sequence[npt.NDArray[np.floating]], client: Client) -> "DaskSource":
-        """Give rows of this process (n, n_features), leaf by leaf, to the workers to hold."""
-        blocks = [da.from_array(leaf, chunks=-1) for leaf in leaves]
-        return cls.of(client.persist(da.concatenate(blocks)))
+        layout = Layout(np.cumsum([0, *sizes], dtype=np.int64))
+        return cls(array, layout, row_dtype(array.dtype, origin.name), origin)
 
     @property
     def name(self) -> str:
         """How messages call it."""
-        return f"dask array {self.array.name}"
+        return self.origin.name
 
     @property
     def n_features(self) -> int:
@@ -88,11 +114,20 @@ class DaskSource:
         """Open it for computing block by block in the calling thread."""
         return DaskReader(self)
 
-    def where(self, row: int) -> str:
-        """Name the block of a row."""
-        block = int(np.searchsorted(self.layout.edges, row, side="right")) - 1
-        start, stop = self.layout.bounds(block)
-        return f"block {block} (rows {start:,} to {stop:,} of {self.name})"
+    def where(self, row: int, column: int) -> str:
+        """Name a row and a column as the array numbers them, and the block that they lie in."""
+        at, across = row + self.origin.first_row, self.number(column)
+        return f"row {at:,}, column {across}, in {self._block(row)}"
+
+    def number(self, column: int) -> int:
+        """Give the number that the array has for a column."""
+        columns = self.origin.columns
+        return column if columns is None else columns[column]
+
+    def _block(self, row: int) -> str:
+        index = int(np.searchsorted(self.layout.edges, row, side="right")) - 1
+        start, stop = (edge + self.origin.first_row for edge in self.layout.bounds(index))
+        return f"block {index} (rows {start:,} to {stop:,} of {self.name})"
 
     def task_bytes(self) -> int:
         """Three of the largest blocks: one in use, one computed ahead, and its parts."""
@@ -109,12 +144,16 @@ class DaskSource:
     def block(self, index: int, values: Any) -> Block:
         """Make a leaf of what its block computed to."""
         start, stop = self.layout.bounds(index)
-        rows = np.asarray(values)
-        if rows.shape != (stop - start, self.n_features):
+        wanted = f"{self.array.dtype} of shape {(stop - start, self.n_features)}"
+        rows = np.asanyarray(values)
+        full = not isinstance(rows, np.ma.MaskedArray)
+        if not (full and rows.dtype.kind in NUMBERS and rows.shape[1:] == (self.n_features,)
+                and len(rows) == stop - start):  # fmt: skip
+            kind = type(values).__name__
             raise DataError(
-                f"{self.where(start)}: wanted shape {(stop - start, self.n_features)} as the "
-                f"array's chunks say, found {rows.shape}. Correct the function that makes the "
-                "block, or the chunks stated for it."
+                f"A block must hold what the array says of it, {wanted}, but {self._block(start)} "
+                f"is {kind} of {rows.dtype} and shape {rows.shape}. Correct the function that "
+                "makes the block, or what is stated of it."
             )
         return Block(index, start, stop, rows.astype(self.dtype, copy=False), NO_DIGESTS)
 
@@ -136,19 +175,16 @@ def is_dask_array(data: object) -> bool:
     return isinstance(data, da.Array)
 
 
-def _check(array: da.Array) -> None:
-    if array.ndim != 2:
+def _check(array: da.Array, name: str) -> None:
+    row_dtype(array.dtype, name)
+    if isinstance(array._meta, np.ma.MaskedArray):
         raise InputError(
-            f"Wanted an array with two axes (rows, features), found a dask array of shape "
-            f"{array.shape}. Reshape it."
-        )
-    if array.dtype.kind not in "fiub" or array.dtype.itemsize > 8:
-        raise InputError(
-            f"Wanted float64, float32 or integers, found a dask array of type {array.dtype}. "
-            "Convert it."
+            f"Data must be there in full, but {name} is a masked array. Fill it, or leave out "
+            "the rows with masked elements."
         )
     if any(np.isnan(size) for sizes in array.chunks for size in sizes):
         raise InputError(
-            "Wanted a dask array with known chunk sizes, found unknown ones (nan), as arrays made "
-            "from data frames have. Call its compute_chunk_sizes() first."
+            f"The chunks of a dask array must have known sizes, but those of {name}, of shape "
+            f"{array.shape}, are unknown, as in arrays made from data frames. Call its "
+            "compute_chunk_sizes() first."
         )

@@ -116,7 +116,7 @@ def fit_rows(
     with ONE_THREAD:
         survey = trip.survey(spec)
         told = _inspect(survey, source)
-        known = Survey.of(survey.summary)
+        known = Survey.of(survey.summary, source.number)
         specs = [replace(spec, restart=restart) for restart in range(n_init)]
         finished = search([candidate(each, known) for each in specs], trip.run_pass, trip.keep)
     model = FittedMixture.of(best(finished), survey.summary.rows)
@@ -208,19 +208,20 @@ def _inspect(survey: SurveyAnswer, source: Source) -> tuple[str, ...]:
     if summary.bad_rows:
         row, column = summary.first_bad
         raise DataError(
-            f"Wanted finite values; found {summary.bad_rows:,} rows with others, the first in row "
-            f"{row:,}, column {column}: {source.where(row)}. Clean the data."
+            f"Wanted finite values; found NaN or infinity in {summary.bad_rows:,} of "
+            f"{source.layout.rows:,} rows, the first at {source.where(row, column)}. Clean the "
+            "data."
         )
     if not np.isfinite(summary.scatter).all():
         column = int(np.argmin(np.isfinite(np.diagonal(summary.scatter))))
         raise DataError(
             f"Wanted values whose squares can be added; found some up to "
             f"{max(abs(summary.minimum[column]), abs(summary.maximum[column])):.3g} in column "
-            f"{column} of {source.name}. Divide the column by a constant."
+            f"{source.number(column)} of {source.name}. Divide the column by a constant."
         )
     told = tuple(
-        f"column {j} of {source.name} is constant ({summary.minimum[j]:.6g}): its variance in "
-        "every component is reg_covar alone; leave it out, unless that is wanted"
+        f"column {source.number(int(j))} of {source.name} is constant ({summary.minimum[j]:.12g}): "
+        "its variance in every component is reg_covar alone; leave it out, unless that is wanted"
         for j in np.flatnonzero(summary.constant)
     )
     for text in told:

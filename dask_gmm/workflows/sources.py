@@ -1,12 +1,14 @@
 """From whatever a user calls data to a source."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from dask_gmm.data.array_source import ArraySource
 from dask_gmm.data.open import is_stored, open_source
 from dask_gmm.data.source import Source
+from dask_gmm.data.zarr_source import ZarrSource
 from dask_gmm.errors import InputError
-from dask_gmm.passes.dask_source import DaskSource, is_dask_array
+from dask_gmm.passes.dask_source import DaskSource, Origin, is_dask_array
 from dask_gmm.passes.distributed_runner import DistributedRunner
 from dask_gmm.passes.runner import Runner
 
@@ -15,7 +17,7 @@ def source_of(
     data: Any,
     *,
     array: str | None = None,
-    columns: tuple[int, ...] | None = None,
+    columns: Sequence[int] | None = None,
     rows: slice | None = None,
     missing_chunks: str = "error",
 ) -> Source:
@@ -28,9 +30,14 @@ def source_of(
     DataError
         If a stored chunk is missing.
     """
-    if is_dask_array(data):
+    if is_dask_array(data) and array is None:
         return DaskSource.of(data, columns, rows)
-    return open_source(data, array=array, columns=columns, rows=rows, missing_chunks=missing_chunks)
+    source = open_source(
+        data, array=array, columns=columns, rows=rows, missing_chunks=missing_chunks
+    )
+    if isinstance(source, ZarrSource):
+        source.check_present()
+    return source
 
 
 def in_memory(data: Any) -> bool:
@@ -51,7 +58,8 @@ def spread(source: Source, runner: Runner) -> Source:
     if isinstance(source, ArraySource):
         reader = source.open()
         leaves = [reader.read(index).rows for index in range(len(source.layout))]
-        return DaskSource.persisted(leaves, runner.client)
+        origin = Origin(source.name, source.first_row, source.columns)
+        return DaskSource.persisted(leaves, origin, runner.client)
     if not source.shareable:
         raise InputError(
             f"Wanted rows that workers can open, found {source.name}, which lies in this "

@@ -42,8 +42,11 @@ class RowsInMemory:
         start, stop = self.layout.bounds(index)
         return Block(index, start, stop, self.rows[start:stop], NO_DIGESTS)
 
-    def where(self, row: int) -> str:
-        return f"row {row}"
+    def where(self, row: int, column: int) -> str:
+        return f"row {row}, column {column}"
+
+    def number(self, column: int) -> int:
+        return column
 
     def task_bytes(self) -> int:
         return self.reading

@@ -1,8 +1,11 @@
 """Checks of single arguments; each raises InputError with what was wanted and found."""
 
 import math
+import os
+import re
 from collections.abc import Collection
 from numbers import Integral, Real
+from pathlib import Path
 
 from dask_gmm.errors import InputError
 
@@ -30,6 +33,17 @@ def one_of(name: str, value: object, choices: Collection[str]) -> None:
     """Refuse what is not one of the choices."""
     if not isinstance(value, str) or value not in choices:
         raise _refusal(name, value, f"one of {', '.join(sorted(choices))}")
+
+
+def local_path(path: str | os.PathLike[str]) -> Path:
+    """Give a path on a disk as an absolute one, or refuse an address elsewhere."""
+    text = os.fspath(path)
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", text):
+        raise InputError(
+            f"A path must be on a disk that this machine sees, but {text} is an address "
+            "elsewhere. Give the path of a folder; rows elsewhere can be given as a zarr.Array."
+        )
+    return Path(text).expanduser().absolute()
 
 
 def _float(value: object) -> float:

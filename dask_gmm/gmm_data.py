@@ -7,9 +7,8 @@ from typing import Any, Literal, TypeAlias, overload
 import numpy as np
 import numpy.typing as npt
 
-from dask_gmm.checks import one_of, whole
+from dask_gmm.checks import local_path, one_of, whole
 from dask_gmm.data.groups import StoredArray, open_written
-from dask_gmm.data.stores import local_path
 from dask_gmm.mixture.model import checked_mixture
 from dask_gmm.outputs.drawn import COMPONENTS, ROWS
 from dask_gmm.passes.cluster import runner_for
@@ -148,7 +147,7 @@ def generate_gmm_data(
         int(num_samples),
         secrets.randbits(63) if seed is None else int(seed),
         _float_type(dtype),
-        chunk_rows,
+        None if chunk_rows is None else int(chunk_rows),
     )
     if store is not None:
         x, components = _stored(rows, local_path(store))

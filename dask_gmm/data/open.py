@@ -7,18 +7,19 @@ from typing import Any, cast, get_args
 
 import zarr
 
-from dask_gmm.checks import one_of
+from dask_gmm.checks import local_path, one_of
 from dask_gmm.data.array_source import ArraySource
 from dask_gmm.data.chunks import MissingChunks
 from dask_gmm.data.damage import DamagedChunkError
 from dask_gmm.data.formats import METADATA_KEYS, array_format
 from dask_gmm.data.selection import refuse_bad_shape
 from dask_gmm.data.source import Source
-from dask_gmm.data.stores import local_path, place_of
+from dask_gmm.data.stores import place_of
 from dask_gmm.data.zarr_source import ZarrSource, zarr_source
 from dask_gmm.errors import DataError, InputError
 
 DEFAULT_ARRAY = "x"
+DOCUMENTS = ("zarr.json", ".zarray", ".zgroup")
 
 
 def open_source(
@@ -62,7 +63,7 @@ def open_source(
     one_of("missing_chunks", missing_chunks, get_args(MissingChunks))
     missing = cast(MissingChunks, missing_chunks)
     if isinstance(data, str | os.PathLike):
-        data = _opened(local_path(os.fspath(data)))
+        data = _opened(local_path(data))
     if isinstance(data, zarr.Group):
         return _zarr(_chosen(data, array), columns, rows, missing)
     if array is not None:
@@ -119,7 +120,9 @@ def _opened(path: Path) -> zarr.Array[Any] | zarr.Group:
     try:
         return zarr.open(path, mode="r")
     except Exception as error:
-        documents = [name for name in ("zarr.json", ".zarray", ".zgroup") if (path / name).exists()]
+        documents = [
+            name for name in ("zarr.json", ".zarray", ".zgroup") if os.path.lexists(path / name)
+        ]
         if documents:
             raise DataError(
                 f"The metadata of a zarr array or group must be readable, but {documents[0]} of "
@@ -132,10 +135,13 @@ def _opened(path: Path) -> zarr.Array[Any] | zarr.Group:
 
 
 def _found_at(path: Path) -> str:
-    if not path.exists():
+    try:
+        inside = sorted(each.name for each in path.iterdir())
+    except FileNotFoundError:
         return "is not there"
-    if not path.is_dir():
+    except NotADirectoryError:
         return "is a file"
-    inside = sorted(entry.name for entry in path.iterdir())
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
     listed = ", ".join(inside[:5]) + ", ..." * (len(inside) > 5)
     return f"is a folder with {listed}" if inside else "is an empty folder"

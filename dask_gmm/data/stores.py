@@ -19,7 +19,6 @@ from zarr.storage import LocalStore
 
 from dask_gmm.data.damage import AbsentChunkError, DamagedChunkError, damage
 from dask_gmm.data.plain import Bytes
-from dask_gmm.errors import InputError
 
 DIGESTS = "digests"
 
@@ -172,22 +171,6 @@ def _some(stored: Bytes) -> Bytes:
     if not stored.size:
         raise DamagedChunkError("is empty")
     return stored
-
-
-def local_path(path: str | Path) -> Path:
-    """Path on a disk, absolute.
-
-    Raises
-    ------
-    InputError
-        If it is an address elsewhere.
-    """
-    if "://" in str(path):
-        raise InputError(
-            f"Data must be on a disk that this machine sees, but {path} is an address elsewhere. "
-            f"Give the path of a local zarr array or group, or a zarr.Array."
-        )
-    return Path(path).expanduser().absolute()
 
 
 def place_of(store: Store, path: str) -> Place:

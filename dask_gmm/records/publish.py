@@ -11,7 +11,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from dask_gmm.errors import OutputExistsError, output_errors
+from dask_gmm.errors import InputError, OutputExistsError, output_errors
 
 # A disk commits many small files together for about the price of one.
 FLUSHES_AT_ONCE = 16
@@ -29,11 +29,18 @@ def refuse_existing(path: Path, overwrite: bool) -> None:
 
     Raises
     ------
+    InputError
+        If it is a root, or a folder above where it is said to be.
     OutputExistsError
         If there is something and ``overwrite`` is false.
     OutputError
         If nothing can be written there.
     """
+    if path.name in ("", ".."):
+        raise InputError(
+            f"An output is a folder of its own, with a name, but {path} has none. Choose another "
+            f"place, such as {path / 'output'}."
+        )
     with output_errors(path):
         _put_back(path)
         if os.path.lexists(path) and not overwrite:

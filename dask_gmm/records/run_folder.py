@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from dask_gmm.errors import DataError, OutputError
+from dask_gmm.errors import DataError, output_errors
 from dask_gmm.fitting.result import FittedMixture
 from dask_gmm.records.model_file import write_model
 from dask_gmm.records.publish import aside, publish, refuse_existing
@@ -56,28 +56,21 @@ class RunFolder:
             If it cannot be made.
         """
         refuse_existing(self.path, self.overwrite)
-        try:
+        with output_errors(self.path):
             self.wip.mkdir(parents=True, exist_ok=True)
             (self.wip / HISTORY).write_text("")
-        except OSError as error:
-            raise _cannot_write(self.path, error) from error
 
     def add_pass(self, record: Mapping[str, Any]) -> None:
         """Add a line to the history."""
-        try:
-            with (self.wip / HISTORY).open("a") as history:
-                history.write(json.dumps(record) + "\n")
-        except OSError as error:
-            raise _cannot_write(self.path, error) from error
+        with output_errors(self.path), (self.wip / HISTORY).open("a") as history:
+            history.write(json.dumps(record) + "\n")
 
     def finish(self, model: FittedMixture, manifest: Mapping[str, Any]) -> None:
         """Write the model and the manifest, and publish the folder."""
         full = {"format": "run", "version": VERSION, **manifest}
-        try:
+        with output_errors(self.path):
             write_model(model, self.wip / MODEL, manifest)
             (self.wip / MANIFEST).write_text(json.dumps(full, indent=2) + "\n")
-        except OSError as error:
-            raise _cannot_write(self.path, error) from error
         publish(self.wip, self.path, self.overwrite)
 
 
@@ -105,12 +98,17 @@ def read_manifest(path: Path) -> dict[str, Any]:
 
 
 def read_history(path: Path) -> list[dict[str, Any]]:
-    """Read the history of a run, a record per pass."""
-    return [json.loads(line) for line in (path / HISTORY).read_text().splitlines()]
+    """Read the history of a run, a record per pass.
 
-
-def _cannot_write(path: Path, error: OSError) -> OutputError:
-    return OutputError(
-        f"Wanted to write the run folder {path}; found {error.strerror or error} at "
-        f"{error.filename or path}. Free space or choose another folder, then run it again."
-    )
+    Raises
+    ------
+    DataError
+        If it cannot be read.
+    """
+    try:
+        return [json.loads(line) for line in (path / HISTORY).read_text().splitlines()]
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"Wanted a {HISTORY} of one record per line in {path}; found none that can be read "
+            f"({error}). Restore it from a copy, or run it again."
+        ) from error

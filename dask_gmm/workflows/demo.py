@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dask_gmm.errors import OutputExistsError
 from dask_gmm.mixture.matching import match, reordered
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.passes.progress import Progress
@@ -15,6 +16,7 @@ from dask_gmm.workflows.text import comparison, covariances_table
 
 FEATURES = 4
 COMPONENTS = 3
+OWN = ("data.zarr", "run")
 LABELS = ("true", "estimated")
 
 
@@ -73,17 +75,33 @@ def demo(rows: int, out: Path, runner: Runner, progress: Progress) -> DemoResult
         Where the passes run.
     progress : Progress
         Who hears of the passes.
+
+    Raises
+    ------
+    OutputExistsError
+        If there are other things in the folder.
     """
-    data = out / "data.zarr"
+    _refuse_other(out)
+    data, run = (out / name for name in OWN)
     generated = generate(
         GenerateRequest(data, rows, FEATURES, COMPONENTS, imbalance=2.0, overwrite=True),
         runner,
         progress,
     )
-    request = FitRequest(str(data), COMPONENTS, out / "run", tol=1e-6, overwrite=True)
+    request = FitRequest(str(data), COMPONENTS, run, tol=1e-6, overwrite=True)
     fitted = fit(request, runner, progress)
     order = match(generated.truth, fitted.model.mixture)
     return DemoResult(generated, fitted, generated.truth, reordered(fitted.model.mixture, order))
+
+
+def _refuse_other(out: Path) -> None:
+    inside = sorted(each.name for each in out.iterdir()) if out.is_dir() else []
+    others = [name for name in inside if name not in OWN and not name.startswith(".")]
+    if others:
+        raise OutputExistsError(
+            f"A demo is written to a folder of its own, but {out} holds {others[0]}. Choose "
+            "another place."
+        )
 
 
 def _parameters(mixture: Mixture) -> dict[str, Any]:

@@ -12,11 +12,11 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from dask_gmm.checks import local_path
 from dask_gmm.data.groups import put_array
 from dask_gmm.data.row_grid import RowGrid
 from dask_gmm.data.sink import ArraySpec, Sink
-from dask_gmm.data.stores import local_path
-from dask_gmm.errors import OutputExistsError
+from dask_gmm.errors import MemoryLimitError, OutputExistsError
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.sampling import Components, Sampler, block_rows, component_dtype
 from dask_gmm.outputs.drawn import COMPONENTS, ROWS, DrawRows, GroupTarget, MemoryTarget, Receipt
@@ -157,9 +157,21 @@ def write_group(
 def fill_memory(
     rows: RowsToDraw, runner: Runner, progress: Progress
 ) -> tuple[npt.NDArray[np.floating], Components]:
-    """Draw rows into memory: ``x`` (n_rows, n_features) and ``component`` (n_rows,)."""
-    x = np.empty((rows.n_rows, rows.mixture.n_features), rows.dtype)
-    components = np.empty(rows.n_rows, np.intp)
+    """Draw rows into memory: ``x`` (n_rows, n_features) and ``component`` (n_rows,).
+
+    Raises
+    ------
+    MemoryLimitError
+        If there is not so much of it.
+    """
+    shape = (rows.n_rows, rows.mixture.n_features)
+    try:
+        x, components = np.empty(shape, rows.dtype), np.empty(rows.n_rows, np.intp)
+    except (MemoryError, ValueError) as error:
+        raise MemoryLimitError(
+            f"Wanted to draw {shape[0]:,} rows of {shape[1]:,} columns into memory, found not so "
+            f"much of it ({error}). Draw them into a store, or draw fewer."
+        ) from error
     rows.draw(MemoryTarget(x, components), runner, progress)
     return x, components
 

@@ -12,7 +12,10 @@ from typing import Any, Final
 
 import numpy as np
 
+from dask_gmm.checks import local_path
 from dask_gmm.data.source import Source
+from dask_gmm.data.zarr_source import ZarrSource
+from dask_gmm.errors import InputError
 from dask_gmm.fitting.result import FittedMixture
 from dask_gmm.fitting.spec import Spec
 from dask_gmm.fitting.survey import SurveyAnswer
@@ -112,7 +115,7 @@ def fit(request: FitRequest, runner: Runner, progress: Progress) -> FitResult:
         If it cannot be written.
     """
     started = datetime.now(UTC)
-    folder = RunFolder(request.out, request.overwrite)
+    folder = RunFolder(local_path(request.out), request.overwrite)
     source = source_of(
         request.data,
         array=request.array,
@@ -120,6 +123,7 @@ def fit(request: FitRequest, runner: Runner, progress: Progress) -> FitResult:
         rows=request.rows,
         missing_chunks=request.missing_chunks,
     )
+    _refuse_own_rows(source, folder.path)
     folder.start()
     outcome = fit_rows(
         spread(source, runner),
@@ -134,6 +138,16 @@ def fit(request: FitRequest, runner: Runner, progress: Progress) -> FitResult:
     folder.finish(outcome.model, {**times, **_manifest(request, source, outcome, runner)})
     seconds = (ended - started).total_seconds()
     return FitResult(outcome.model, request.out, len(outcome.passes), seconds, outcome.warnings)
+
+
+def _refuse_own_rows(source: Source, out: Path) -> None:
+    """Refuse a run folder that would replace the rows it is about."""
+    stored = source.chunks.place.folder if isinstance(source, ZarrSource) else None
+    if stored is not None and out.resolve() in (stored.resolve(), *stored.resolve().parents):
+        raise InputError(
+            f"A run folder must not replace its own rows, but those are in {stored}, and the run "
+            f"folder is {out}. Choose another place."
+        )
 
 
 def _spec(request: FitRequest) -> Spec:

@@ -1,6 +1,6 @@
 """Say on one page what lies at a path: an array, a model or a run folder."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -9,7 +9,7 @@ import numpy as np
 
 from dask_gmm.data.open import open_source
 from dask_gmm.data.zarr_source import ZarrSource
-from dask_gmm.errors import InputError
+from dask_gmm.errors import DataError, InputError
 from dask_gmm.fitting.result import FittedMixture
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.records.model_file import is_model, load_model
@@ -107,8 +107,20 @@ def _array(path: Path) -> Report:
 def _run(path: Path) -> Report:
     manifest, history = read_manifest(path), read_history(path)
     model = load_model(path / MODEL)
+    try:
+        return Report("run", path, _run_facts(manifest, history, model), model.mixture)
+    except (KeyError, TypeError) as error:
+        raise DataError(
+            f"Wanted a {MANIFEST} and a history as a run writes them in {path}; found others "
+            f"({type(error).__name__}: {error}). Restore them from a copy, or run it again."
+        ) from error
+
+
+def _run_facts(
+    manifest: Mapping[str, Any], history: Sequence[Mapping[str, Any]], model: FittedMixture
+) -> dict[str, Any]:
     seconds = sum(record["seconds"] for record in history)
-    facts = {
+    return {
         "data": manifest["data"]["name"],
         "started": manifest["started"],
         "ended": manifest["ended"],
@@ -121,7 +133,6 @@ def _run(path: Path) -> Report:
         "machines": manifest["machines"],
         "versions": manifest["versions"],
     }
-    return Report("run", path, facts, model.mixture)
 
 
 def _model_facts(model: FittedMixture) -> dict[str, Any]:

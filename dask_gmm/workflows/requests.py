@@ -64,13 +64,10 @@ class GenerateRequest:
     overwrite: bool = False
 
     def __post_init__(self) -> None:
-        whole("rows", self.rows, 1)
-        whole("features", self.features, 1)
-        whole("components", self.components, 1)
-        whole("seed", self.seed, 0)
+        _make_whole(self, rows=1, features=1, components=1, seed=0)
         one_of("dtype", self.dtype, get_args(FloatType))
         if self.chunk_rows is not None:
-            whole("chunk_rows", self.chunk_rows, 1)
+            _make_whole(self, chunk_rows=1)
         number("overlap", self.overlap, 0.0, 0.5, above=True)
         number("imbalance", self.imbalance, 1.0)
         number("condition", self.condition, 1.0)
@@ -138,12 +135,15 @@ class FitRequest:
     overwrite: bool = False
 
     def __post_init__(self) -> None:
-        whole("components", self.components, 1)
+        _make_whole(self, components=1, seed=0, max_iter=1, n_init=1)
         one_of("covariance", self.covariance, get_args(Covariance))
-        whole("seed", self.seed, 0)
-        whole("max_iter", self.max_iter, 1)
         number("tol", self.tol, 0.0)
-        whole("n_init", self.n_init, 1)
         number("reg_covar", self.reg_covar, 0.0)
         one_of("precision", self.precision, get_args(FloatType))
         one_of("missing_chunks", self.missing_chunks, get_args(MissingChunks))
+
+
+def _make_whole(request: object, **least: int) -> None:
+    """Make whole numbers of numpy, which JSON does not know, Python's; refuse what is none."""
+    for name, smallest in least.items():
+        object.__setattr__(request, name, whole(name, getattr(request, name), smallest))

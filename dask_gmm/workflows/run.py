@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from dask_gmm.checks import local_path
 from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.runner import Runner
+from dask_gmm.records.publish import refuse_existing
 from dask_gmm.workflows.fit import fit
 from dask_gmm.workflows.generate import generate
 from dask_gmm.workflows.requests import FitRequest, GenerateRequest
@@ -49,6 +51,8 @@ def run(
 ) -> RunResult:
     """Carry out steps in order; a later one may read what an earlier one wrote.
 
+    That all outputs can be written is looked at before the first step.
+
     Parameters
     ----------
     requests : sequence of GenerateRequest or FitRequest
@@ -68,6 +72,8 @@ def run(
     DaskGMMError
         Of the first step that fails; what the steps before it wrote is kept.
     """
+    for request in requests:
+        refuse_existing(local_path(request.out), request.overwrite)
     return RunResult(tuple(_carry_out(request, runner, progress) for request in requests))
 
 

@@ -115,9 +115,10 @@ def draw_climb(axes: Axes, fitted: FittedMixture, reference: float, theme: Theme
     axes.axhline(reference, color=theme.ink, lw=1, ls=(0, (4, 3)))
     axes.annotate(
         "at the true parameters",
-        (1, reference),
-        (0, 4),
+        (len(values), reference),
+        (0, -13),
         textcoords="offset points",
+        ha="right",
         color=theme.ink,
     )
     axes.plot(range(1, len(values) + 1), values, "-o", color=theme.accent, lw=1.6, ms=3.6)

@@ -1,35 +1,26 @@
 """Passes on a Dask cluster: the same tree of sums, climbed by the workers."""
 
-import queue
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import CancelledError
-from typing import Any, Final
+from typing import Final
 
-from dask.delayed import delayed
-from distributed import Client, Future, KilledWorker
+from distributed import Client, KilledWorker
 from distributed.client import FutureCancelledError
 
-from dask_gmm.data.source import Block, Source
+from dask_gmm.data.source import Source
 from dask_gmm.errors import ClusterError
-from dask_gmm.passes.dask_source import DaskSource
-from dask_gmm.passes.fold import Answers, Fold, Workspace, measure
+from dask_gmm.passes.attempt import Attempt, DeadlyRowsError
+from dask_gmm.passes.fold import Answers, Fold
 from dask_gmm.passes.machine import machine
 from dask_gmm.passes.memory import project
 from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.sizing import tasks_wanted
-from dask_gmm.passes.task import answer_node
-from dask_gmm.passes.threads import ONE_THREAD
-from dask_gmm.passes.tree import fold_in_order, level_for, nodes
 
-FAN_IN: Final = 16
 ATTEMPTS: Final = 3
 STALL_SECONDS: Final = 600.0
-LOST: Final = (KilledWorker, FutureCancelledError, CancelledError)
-
-Question = tuple[Source, tuple[Fold, ...]]
-Task = Future[Any]
+LOST: Final = (DeadlyRowsError, KilledWorker, FutureCancelledError, CancelledError)
 
 
 class DistributedRunner:
@@ -37,7 +28,8 @@ class DistributedRunner:
 
     Every key names the run, the pass, the attempt and the node, so that nothing stale is used
     again. The question travels as one task of its own, which is recomputed when its holder dies.
-    A pass that loses too many workers is made again, three times at most.
+    A pass whose workers are lost is made again, three times at most; one that fails twice at the
+    same rows is not, since these rows are the cause.
 
     Parameters
     ----------
@@ -57,17 +49,20 @@ class DistributedRunner:
         """See `Runner.run`."""
         threads = self._check_workers(source, folds)
         self._passes += 1
-        for attempt in range(ATTEMPTS):
+        n_tasks = tasks_wanted(threads, self._thread_seconds)
+        losses: list[BaseException] = []
+        while True:
+            prefix = f"dask-gmm-{self._run}-{self._passes}-{len(losses)}"
+            attempt = Attempt(self.client, prefix, self.stall_seconds)
             started = time.monotonic()
             try:
-                answers = self._attempt(source, tuple(folds), threads, attempt, progress)
+                answers = attempt.run(source, tuple(folds), n_tasks, progress)
             except LOST as lost:
-                if attempt == ATTEMPTS - 1 or self.client.status != "running":
-                    raise self._gave_up(source, lost) from lost
+                losses.append(lost)
+                self._give_up_or_go_on(source, losses)
             else:
                 self._thread_seconds = (time.monotonic() - started) * threads
                 return answers
-        raise AssertionError("unreachable: the last attempt returns or raises")
 
     def machines(self) -> tuple[str, ...]:
         """See `Runner.machines`."""
@@ -89,116 +84,19 @@ class DistributedRunner:
     def _address(self) -> str:
         return str(self.client.scheduler_info().get("address", "its address"))
 
-    def _attempt(
-        self,
-        source: Source,
-        folds: tuple[Fold, ...],
-        threads: int,
-        attempt: int,
-        progress: Progress,
-    ) -> Answers:
-        prefix = f"dask-gmm-{self._run}-{self._passes}-{attempt}"
-        question = self.client.submit(_same, (source, folds), key=f"{prefix}-question")
-        if isinstance(source, DaskSource):
-            parts = self._submit_blocks(source, question, prefix)
-        else:
-            parts = self._submit_nodes(source, question, threads, prefix)
-        try:
-            return self._climb(parts, prefix, progress)
-        except BaseException:
-            self.client.cancel([question, *(part for part, _ in parts)])
-            raise
-
-    def _submit_nodes(
-        self, source: Source, question: Task, threads: int, prefix: str
-    ) -> list[tuple[Task, int]]:
-        level = level_for(len(source.layout), tasks_wanted(threads, self._thread_seconds))
-        edges = source.layout.edges
-        return [
-            (
-                self.client.submit(_answer, question, node, key=f"{prefix}-{node[0]}-{node[1]}"),
-                int(edges[node[1]] - edges[node[0]]),
-            )
-            for node in nodes(len(source.layout), level)
-        ]
-
-    def _submit_blocks(
-        self, source: DaskSource, question: Task, prefix: str
-    ) -> list[tuple[Task, int]]:
-        answer = delayed(_answer_block, pure=False)
-        tasks = [
-            answer(question, index, block, dask_key_name=f"{prefix}-{index}")
-            for index, block in enumerate(source.delayed_blocks())
-        ]
-        rows = [stop - start for start, stop in map(source.layout.bounds, range(len(tasks)))]
-        return list(zip(self.client.compute(tasks), rows, strict=True))
-
-    def _climb(self, parts: list[tuple[Task, int]], prefix: str, progress: Progress) -> Answers:
-        ended: queue.SimpleQueue[int] = queue.SimpleQueue()
-        for part, rows in parts:
-            part.add_done_callback(_tell(ended, rows))
-        level, futures, n_parts = 0, [part for part, _ in parts], len(parts)
-        while len(futures) > 1:
-            level += 1
-            groups = [futures[i : i + FAN_IN] for i in range(0, len(futures), FAN_IN)]
-            futures = [
-                self.client.submit(_add, group, key=f"{prefix}-sum-{level}-{number}")
-                for number, group in enumerate(groups)
-            ]
-        del parts
-        self._watch(ended, n_parts, futures[0], progress)
-        answers: Answers = futures[0].result()
-        return answers
-
-    def _watch(
-        self, ended: "queue.SimpleQueue[int]", n_parts: int, root: Task, progress: Progress
-    ) -> None:
-        """Tell of tasks as they end; return early if the pass has failed."""
-        for _ in range(n_parts):
-            try:
-                rows = ended.get(timeout=self.stall_seconds)
-            except queue.Empty:
-                raise self._stalled() from None
-            if root.status in ("error", "cancelled", "lost"):
-                return
-            progress.advance(rows)
-
-    def _stalled(self) -> ClusterError:
-        running = sum(map(len, self.client.processing().values()))
-        return ClusterError(
-            f"Wanted a task of the pass to end within {self.stall_seconds:,.0f} s, found none "
-            f"({running} tasks assigned, {len(self.client.scheduler_info()['workers'])} workers). "
-            "Look at the workers' logs, then run it again."
-        )
-
-    def _gave_up(self, source: Source, lost: BaseException) -> ClusterError:
-        return ClusterError(
-            f"Wanted a pass over {source.name} within {ATTEMPTS} attempts, but workers were lost "
-            f"in each; the last: {lost}. Look at the workers' logs, then run it again."
-        )
-
-
-def _tell(ended: "queue.SimpleQueue[int]", rows: int) -> Callable[[Task], None]:
-    return lambda _: ended.put(rows)
-
-
-def _same(question: Question) -> Question:
-    return question
-
-
-def _answer(question: Question, node: tuple[int, int]) -> Answers:
-    source, folds = question
-    return answer_node(source, folds, node, Workspace(), lambda rows: None)
-
-
-def _answer_block(question: Question, index: int, values: Any) -> Answers:
-    source, folds = question
-    assert isinstance(source, DaskSource)
-    block: Block = source.block(index, values)
-    with ONE_THREAD:
-        return measure(folds, block, Workspace())
-
-
-def _add(parts: Sequence[Answers]) -> Answers:
-    total: Answers = fold_in_order(parts)
-    return total
+    def _give_up_or_go_on(self, source: Source, losses: Sequence[BaseException]) -> None:
+        last = losses[-1]
+        blamed = [loss.blamed for loss in losses if isinstance(loss, DeadlyRowsError)]
+        deadly = sorted(frozenset.intersection(*blamed)) if len(blamed) > 1 else []
+        if deadly:
+            start, stop = deadly[0]
+            raise ClusterError(
+                f"Wanted workers to survive a pass over {source.name}, but they died again and "
+                f"again at its rows {start:,} to {stop:,}, from {source.where(start, 0)} on. Look "
+                "at the workers' logs, and give them more memory if they ran out of it."
+            ) from last
+        if len(losses) == ATTEMPTS or self.client.status != "running":
+            raise ClusterError(
+                f"Wanted a pass over {source.name} within {ATTEMPTS} attempts, but workers were "
+                f"lost in each; the last: {last}. Look at the workers' logs, then run it again."
+            ) from last

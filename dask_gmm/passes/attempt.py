@@ -1,0 +1,181 @@
+"""One attempt of a pass on a cluster: tasks out, sums up the tree, one answer back."""
+
+import queue
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from dask.delayed import delayed
+from distributed import Client, Future, KilledWorker
+
+from dask_gmm.data.source import Source
+from dask_gmm.errors import ClusterError
+from dask_gmm.passes.dask_source import DaskSource
+from dask_gmm.passes.fold import Answers, Fold, Workspace, measure
+from dask_gmm.passes.progress import Progress
+from dask_gmm.passes.task import answer_node
+from dask_gmm.passes.threads import ONE_THREAD
+from dask_gmm.passes.tree import fold_in_order, level_for, nodes
+
+FAN_IN: Final = 16
+
+Question = tuple[Source, tuple[Fold, ...]]
+Task = Future[Any]
+
+
+class DeadlyRowsError(Exception):
+    """Workers died at some rows again and again; or at their neighbors in the same worker.
+
+    Parameters
+    ----------
+    blamed : frozenset of (int, int)
+        First row of each task that is blamed, and the first row after it.
+    """
+
+    def __init__(self, blamed: frozenset[tuple[int, int]]) -> None:
+        super().__init__(blamed)
+        self.blamed = blamed
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """The answer about rows ``start`` to ``stop``, to come."""
+
+    task: Task
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Attempt:
+    """One attempt of a pass.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    prefix : str
+        What all its keys begin with; no other attempt has the same.
+    stall_seconds : float
+        It is given up when no task ends for so long.
+    """
+
+    client: Client
+    prefix: str
+    stall_seconds: float
+
+    def run(
+        self, source: Source, folds: tuple[Fold, ...], n_tasks: int, progress: Progress
+    ) -> Answers:
+        """Give the answers of the folds about all rows, in about so many tasks.
+
+        Raises
+        ------
+        DeadlyRowsError
+            If workers died of the same task again and again.
+        ClusterError
+            If no task ends.
+        """
+        key = f"{self.prefix}-question"
+        question = self.client.submit(_same, (source, folds), key=key)
+        if isinstance(source, DaskSource):
+            parts = self._submit_blocks(source, question)
+        else:
+            parts = self._submit_nodes(source, question, n_tasks)
+        try:
+            return self._climb(parts, progress)
+        except KilledWorker as killed:
+            raise DeadlyRowsError(_blamed(parts)) from killed
+        finally:
+            # What is not done has no use any more, and what is done has been taken.
+            self.client.cancel([question, *(part.task for part in parts)])
+
+    def _submit_nodes(self, source: Source, question: Task, n_tasks: int) -> list[Part]:
+        edges, level = source.layout.edges, level_for(len(source.layout), n_tasks)
+        return [
+            Part(
+                self.client.submit(_answer, question, (first, last), key=self._key(first, last)),
+                int(edges[first]),
+                int(edges[last]),
+            )
+            for first, last in nodes(len(source.layout), level)
+        ]
+
+    def _submit_blocks(self, source: DaskSource, question: Task) -> list[Part]:
+        answer = delayed(_answer_block, pure=False)
+        tasks = [
+            answer(question, index, block, dask_key_name=self._key(index, index + 1))
+            for index, block in enumerate(source.delayed_blocks())
+        ]
+        futures = self.client.compute(tasks)
+        return [Part(task, *source.layout.bounds(index)) for index, task in enumerate(futures)]
+
+    def _key(self, first: int, last: int) -> tuple[str, int, int]:
+        # Keys of one name are one group, which the scheduler hands out little by little: a death
+        # is then held against the few tasks that were at hand, not against the whole pass.
+        return (f"{self.prefix}-leaves", first, last)
+
+    def _climb(self, parts: Sequence[Part], progress: Progress) -> Answers:
+        ended: queue.SimpleQueue[int] = queue.SimpleQueue()
+        for part in parts:
+            part.task.add_done_callback(_tell(ended, part.stop - part.start))
+        level, tasks = 0, [part.task for part in parts]
+        while len(tasks) > 1:
+            level += 1
+            groups = [tasks[i : i + FAN_IN] for i in range(0, len(tasks), FAN_IN)]
+            tasks = [
+                self.client.submit(_add, group, key=(f"{self.prefix}-sums", level, number))
+                for number, group in enumerate(groups)
+            ]
+        self._watch(ended, len(parts), tasks[0], progress)
+        answers: Answers = tasks[0].result()
+        return answers
+
+    def _watch(
+        self, ended: "queue.SimpleQueue[int]", n_parts: int, root: Task, progress: Progress
+    ) -> None:
+        """Tell of tasks as they end; return early if the pass has failed."""
+        for _ in range(n_parts):
+            try:
+                rows = ended.get(timeout=self.stall_seconds)
+            except queue.Empty:
+                raise self._stalled() from None
+            if root.status in ("error", "cancelled", "lost"):
+                return
+            progress.advance(rows)
+
+    def _stalled(self) -> ClusterError:
+        running = sum(map(len, self.client.processing().values()))
+        return ClusterError(
+            f"Wanted a task of the pass to end within {self.stall_seconds:,.0f} s, found none "
+            f"({running} tasks assigned, {len(self.client.scheduler_info()['workers'])} workers). "
+            "Look at the workers' logs, then run it again."
+        )
+
+
+def _blamed(parts: Sequence[Part]) -> frozenset[tuple[int, int]]:
+    return frozenset((part.start, part.stop) for part in parts if part.task.status == "error")
+
+
+def _tell(ended: "queue.SimpleQueue[int]", rows: int) -> Callable[[Task], None]:
+    return lambda _: ended.put(rows)
+
+
+def _same(question: Question) -> Question:
+    return question
+
+
+def _answer(question: Question, node: tuple[int, int]) -> Answers:
+    source, folds = question
+    return answer_node(source, folds, node, Workspace(), lambda rows: None)
+
+
+def _answer_block(question: Question, index: int, values: Any) -> Answers:
+    source, folds = question
+    assert isinstance(source, DaskSource)
+    with ONE_THREAD:
+        return measure(folds, source.block(index, values), Workspace())
+
+
+def _add(parts: Sequence[Answers]) -> Answers:
+    total: Answers = fold_in_order(parts)
+    return total

@@ -11,7 +11,7 @@ from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.mstep import MStep, log_likelihood, m_step
 from dask_gmm.mixture.statistics import SufficientStatistics
 from dask_gmm.mixture.summary import DataSummary
-from tests.mixture.examples import FAMILY_NAMES, LAW, blobs, families, random_mixture, seeds
+from tests.mixture.examples import FAMILY_NAMES, LAW, families, random_mixture, rows_of, seeds
 
 REG_COVAR = 0.25
 
@@ -53,7 +53,8 @@ def weighted_moments(mixture: Mixture, rows: Array) -> Mixture:
 @given(name=families, seed=seeds)
 @LAW
 def test_it_gives_weighted_moments(name: str, seed: int) -> None:
-    rows, mixture = blobs(seed, 200, 3, 2), random_mixture(seed, name, 2, 3)
+    mixture = random_mixture(seed, name, 2, 3)
+    rows = rows_of(mixture, 100, seed)
     frame = Frame.of(summarize_all(rows))
     found = step(rows, mixture, frame).mixture.moved(frame.shift)
     wanted = weighted_moments(mixture, rows)
@@ -65,7 +66,8 @@ def test_it_gives_weighted_moments(name: str, seed: int) -> None:
 @given(name=families, seed=seeds)
 @LAW
 def test_a_sample_counts_about_the_frame_of_all_rows(name: str, seed: int) -> None:
-    rows, mixture = blobs(seed, 200, 3, 2), random_mixture(seed, name, 2, 3)
+    mixture = random_mixture(seed, name, 2, 3)
+    rows = rows_of(mixture, 100, seed)
     sample = rows[:120]
     frames = [Frame.of(summarize_all(each)) for each in (rows, sample)]
     found, wanted = (step(sample, mixture, each).mixture.moved(each.shift) for each in frames)
@@ -78,14 +80,16 @@ def test_a_sample_counts_about_the_frame_of_all_rows(name: str, seed: int) -> No
 @given(name=families, seed=seeds)
 @LAW
 def test_the_log_likelihood_is_the_mean_per_row(name: str, seed: int) -> None:
-    rows, mixture = blobs(seed, 700, 3, 2), random_mixture(seed, name, 2, 3)
+    mixture = random_mixture(seed, name, 2, 3)
+    rows = rows_of(mixture, 350, seed)
     found = log_likelihood(*ask(rows, mixture, Frame.of(summarize_all(rows))))
     assert found == pytest.approx(logsumexp(log_joint(mixture, rows), axis=1).mean(), rel=1e-11)
 
 
 @pytest.mark.parametrize("name", FAMILY_NAMES)
 def test_the_ridge_is_added_to_each_variance(name: str) -> None:
-    rows, mixture = blobs(1, 200, 3, 2), random_mixture(1, name, 2, 3)
+    mixture = random_mixture(1, name, 2, 3)
+    rows = rows_of(mixture, 100, 1)
     frame = Frame.of(summarize_all(rows))
     plain, ridged = (step(rows, mixture, frame, ridge).mixture for ridge in (0.0, REG_COVAR))
     added = ridged.full_covariances() - plain.full_covariances()

@@ -1,0 +1,70 @@
+"""What a fit holds at its peak is under what was projected, and does not grow with the rows."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dask_gmm import generate_gmm_data
+
+ROOT = Path(__file__).parents[2]
+FEATURES, CHUNK_ROWS = 16, 62_500  # chunks of 8 MB
+
+PROGRAM = """
+import json, resource, sys
+from dask_gmm.data.open import open_source
+from dask_gmm.fitting.spec import Spec
+from dask_gmm.passes.memory import project
+from dask_gmm.passes.progress import Silent
+from dask_gmm.passes.runner import ThreadRunner
+from dask_gmm.workflows.fit_rows import fit_rows
+
+projected = []
+
+class Watched(ThreadRunner):
+    def run(self, source, folds, progress):
+        projected.append(project(source, folds, self.threads).total)
+        return super().run(source, folds, progress)
+
+source = open_source(sys.argv[1])
+fit_rows(source, Spec(8, max_iter=2, tol=0), 1, Watched(2), Silent())
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+print(json.dumps([peak, max(projected)]))
+"""
+
+
+def fitted(folder: Path, n_chunks: int) -> tuple[int, int]:
+    """Peak and projected bytes of a fit to so many chunks of rows."""
+    path = folder / f"{n_chunks}.zarr"
+    eye = [[float(i == j) for j in range(FEATURES)] for i in range(FEATURES)]
+    means = [[0.0] * FEATURES, [3.0] * FEATURES]
+    generate_gmm_data(
+        n_chunks * CHUNK_ROWS, [0.5, 0.5], means, [eye, eye], store=path, chunk_rows=CHUNK_ROWS
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(path)],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+    peak, projected = json.loads(done.stdout)
+    return peak, projected
+
+
+@pytest.fixture(scope="module")
+def few(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, int]:
+    return fitted(tmp_path_factory.mktemp("few"), 32)
+
+
+def test_the_peak_is_under_the_projection(few: tuple[int, int]) -> None:
+    peak, projected = few
+    assert peak <= projected
+
+
+def test_more_rows_take_no_more_memory(few: tuple[int, int], tmp_path: Path) -> None:
+    peak, projected = fitted(tmp_path, 96)
+    assert projected == few[1]
+    assert peak < 1.1 * few[0]

@@ -182,15 +182,18 @@ def test_without_the_affine_form_the_density_is_wrong(
 
 def test_the_form_is_chosen_tile_by_tile_from_the_rows_at_hand() -> None:
     mixture = Mixture.of([0.5, 0.5], [[0.0, 0.0], [1.0, 0.0]], [[1e-6, 1.0], [1.0, 1.0]], "diag")
-    rows = np.array([[1e3, 0.5], [-1e3, 0.2], [1e-3, 0.1], [2e-3, -0.3]])
+    near = np.random.default_rng(0).standard_normal((40, 2)) * [1e-3, 1]
+    rows = np.concatenate([[[1e3, 0.5], [-1e3, 0.2]], near - near.mean(axis=0)])
     density, z = density_of(mixture, rows, "float64")
-    assert density.form is not None
     linear = replace(density, suspects=np.empty(0, np.intp))
-    near, far = np.ascontiguousarray(z[:, 2:]), np.ascontiguousarray(z[:, :2])
+    affine = replace(density, form=None)
     assert density.suspects.tolist() == [0]
-    assert np.array_equal(log_joint(density, near), log_joint(linear, near))
-    assert log_joint(density, far)[0].tolist() != log_joint(linear, far)[0].tolist()
-    assert np.array_equal(log_joint(density, far)[1], log_joint(linear, far)[1])
+    for tile, chosen in ((z[:, 2:], linear), (z[:, :2], affine)):
+        tile = np.ascontiguousarray(tile)
+        found = log_joint(density, tile)
+        assert np.array_equal(found[0], log_joint(chosen, tile)[0])
+        assert np.array_equal(found[1], log_joint(linear, tile)[1])
+        assert not np.array_equal(log_joint(linear, tile)[0], log_joint(affine, tile)[0])
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)

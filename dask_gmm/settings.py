@@ -112,7 +112,7 @@ class GenerateSettings(Settings):
     condition: float = 10.0
     """Condition number of every covariance, at least 1."""
     outliers: float = 0.0
-    """Share of rows drawn far from all components, at most 0.5."""
+    """Share of rows drawn from a wide box around all components instead, at most 0.5."""
     overwrite: bool = False
     """Replace a group that is already there."""
 

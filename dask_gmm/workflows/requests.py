@@ -40,7 +40,7 @@ class GenerateRequest:
     condition : float, default 10
         Condition number of every covariance, at least 1.
     outliers : float, default 0
-        Share of the rows drawn far from all components, from 0 to 0.5.
+        Share of the rows drawn from a wide box around all components instead, from 0 to 0.5.
     overwrite : bool, default False
         Whether to replace a group that is already there.
 

@@ -16,10 +16,18 @@ from dask_gmm.checks import local_path
 from dask_gmm.data.groups import put_array
 from dask_gmm.data.row_grid import RowGrid
 from dask_gmm.data.sink import ArraySpec, Sink
-from dask_gmm.errors import MemoryLimitError, OutputExistsError
+from dask_gmm.errors import MemoryLimitError, OutputExistsError, output_errors
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.sampling import Components, Sampler, block_rows, component_dtype
-from dask_gmm.outputs.drawn import COMPONENTS, ROWS, DrawRows, GroupTarget, MemoryTarget, Receipt
+from dask_gmm.outputs.drawn import (
+    COMPONENTS,
+    ROWS,
+    DrawRows,
+    GroupTarget,
+    MemoryTarget,
+    Receipt,
+    Target,
+)
 from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.runner import Runner
 from dask_gmm.records.publish import aside, publish, refuse_existing
@@ -83,9 +91,7 @@ class RowsToDraw:
         wanted = BLOCKS_OF_CUT_LEAF * block if cut else block
         return RowGrid.of(name, self.n_rows, self.chunk_rows * -(-wanted // self.chunk_rows))
 
-    def draw(
-        self, target: GroupTarget | MemoryTarget, runner: Runner, progress: Progress
-    ) -> Receipt:
+    def draw(self, target: Target, runner: Runner, progress: Progress) -> Receipt:
         """Draw them all into a target."""
         progress.start_pass("drawing rows", self.n_rows)
         fold = DrawRows(Sampler.of(self.mixture, self.outliers), self.seed, target)
@@ -218,5 +224,6 @@ def _begin(sink: Sink, attributes: Mapping[str, Any]) -> None:
     except OutputExistsError:
         if not (sink.path / "zarr.json").exists():
             raise
-        shutil.rmtree(sink.path)
+        with output_errors(sink.path):
+            shutil.rmtree(sink.path)
         sink.create(attributes)

@@ -23,6 +23,7 @@ WANTED = {
     "int_from_float": "a whole number",
     "int_parsing": "a whole number",
     "int_type": "a whole number",
+    "invalid_key": "a key that is a text",
     "model_type": "a mapping",
     "path_type": "a path",
     "string_pattern_mismatch": "rows such as '0:1000'",

@@ -1,6 +1,6 @@
 """A fitted mixture as a zarr group: arrays and JSON, readable without this package."""
 
-import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -9,11 +9,12 @@ import numpy as np
 import zarr
 from zarr.codecs import Crc32cCodec
 
-from dask_gmm.errors import DataError
+from dask_gmm.checks import local_path, whole
+from dask_gmm.errors import DataError, output_errors
 from dask_gmm.fitting.candidate import Evaluation
 from dask_gmm.fitting.result import FittedMixture
 from dask_gmm.mixture.features import Array
-from dask_gmm.mixture.model import Mixture, checked_mixture
+from dask_gmm.mixture.model import Mixture, refuse_unusable
 from dask_gmm.records.publish import aside, publish, refuse_existing
 
 KEY: Final = "dask_gmm"
@@ -68,11 +69,16 @@ def save_model(
     >>> zarr.open_group("model.zarr", mode="r")["means"].shape
     (1, 2)
     """
-    path = Path(path)
+    path = local_path(path)
     refuse_existing(path, overwrite)
     wip = aside(path)
-    write_model(model, wip, provenance or {})
-    publish(wip, path, overwrite)
+    try:
+        with output_errors(path):
+            write_model(model, wip, provenance or {})
+        publish(wip, path, overwrite)
+    except BaseException:
+        shutil.rmtree(wip, ignore_errors=True)
+        raise
 
 
 def write_model(model: FittedMixture, path: Path, provenance: Mapping[str, Any]) -> None:
@@ -98,6 +104,8 @@ def load_model(path: str | Path) -> FittedMixture:
 
     Raises
     ------
+    InputError
+        If the path is an address elsewhere.
     DataError
         If there is no model, or it is of another version, incomplete or damaged.
 
@@ -111,24 +119,45 @@ def load_model(path: str | Path) -> FittedMixture:
     >>> np.array_equal(load_model("model.zarr").means, model.means)
     True
     """
+    path = local_path(path)
     facts = model_facts(path)
     names = ("weights", "means", "covariances", "log_likelihoods")
-    arrays = {name: _read(Path(path), name) for name in names}
-    mixture = _mixture(path, arrays, facts["covariance_type"])
+    arrays = {name: _read(path, name) for name in names}
+    try:
+        return _fitted(arrays, facts)
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(
+            f"{_wanted(path)}; found contents of no such model ({_said(error)}). Restore the "
+            "model from a copy, or fit it again."
+        ) from error
+
+
+def _fitted(arrays: Mapping[str, Array], facts: Mapping[str, Any]) -> FittedMixture:
+    mixture = Mixture.of(
+        arrays["weights"], arrays["means"], arrays["covariances"], facts["covariance_type"]
+    )
+    refuse_unusable(mixture)
     history = tuple(
-        Evaluation(float(value), precision, tuple(repairs))
+        Evaluation(float(value), str(precision), tuple(map(str, repairs)))
         for value, precision, repairs in zip(
             arrays["log_likelihoods"], facts["precisions"], facts["repairs"], strict=True
         )
     )
-    return FittedMixture(mixture, history, facts["converged"], facts["reason"], facts["rows"])
+    if not history:
+        raise ValueError("no log-likelihoods")
+    rows, reason = whole("rows", facts["rows"], 1), str(facts["reason"])
+    return FittedMixture(mixture, history, facts["converged"] is True, reason, rows)
+
+
+def _said(error: Exception) -> str:
+    return f"{error} is missing" if isinstance(error, KeyError) else str(error)
 
 
 def is_model(path: str | Path) -> bool:
     """Whether a zarr group says that it is a model."""
     try:
         facts = zarr.open_group(path, mode="r").attrs.get(KEY)
-    except (OSError, ValueError):
+    except (AttributeError, KeyError, OSError, TypeError, ValueError):
         return False
     return isinstance(facts, dict) and facts.get("format") == "model"
 
@@ -143,7 +172,7 @@ def model_facts(path: str | Path) -> dict[str, Any]:
     """
     try:
         facts = dict(zarr.open_group(path, mode="r").attrs).get(KEY)
-    except (OSError, ValueError, json.JSONDecodeError) as error:
+    except Exception as error:
         raise DataError(f"{_wanted(path)}; found none ({error}). Check the path.") from error
     if not isinstance(facts, dict) or facts.get("format") != "model":
         raise DataError(f"{_wanted(path)}; found a zarr group of another kind. Check the path.")
@@ -189,7 +218,7 @@ def _read(path: Path, name: str) -> Array:
         array = zarr.open_array(path / name, mode="r")
         missing = array.nchunks - array.nchunks_initialized
         values = np.asarray(array[...], dtype=np.float64)
-    except (OSError, ValueError, RuntimeError) as error:
+    except Exception as error:
         raise DataError(
             f"Wanted the array {name!r} of the model {path}; found it missing or damaged "
             f"({error}). Restore the model from a copy, or fit it again."
@@ -200,18 +229,6 @@ def _read(path: Path, name: str) -> Array:
             "the model from a copy, or fit it again."
         )
     return values
-
-
-def _mixture(path: str | Path, arrays: Mapping[str, Array], covariance_type: str) -> Mixture:
-    try:
-        return checked_mixture(
-            arrays["weights"], arrays["means"], arrays["covariances"], covariance_type
-        )
-    except ValueError as error:
-        raise DataError(
-            f"{_wanted(path)}; found parameters of no mixture ({error}). Restore the model from "
-            "a copy, or fit it again."
-        ) from error
 
 
 def _wanted(path: str | Path) -> str:

@@ -30,7 +30,7 @@ def refuse_existing(path: Path, overwrite: bool) -> None:
     Raises
     ------
     InputError
-        If it is a root, or a folder above where it is said to be.
+        If it has no name, or would replace the folder that the program runs in.
     OutputExistsError
         If there is something and ``overwrite`` is false.
     OutputError
@@ -40,6 +40,12 @@ def refuse_existing(path: Path, overwrite: bool) -> None:
         raise InputError(
             f"An output is a folder of its own, with a name, but {path} has none. Choose another "
             f"place, such as {path / 'output'}."
+        )
+    here = Path.cwd()
+    if overwrite and path.resolve() in (here, *here.parents):
+        raise InputError(
+            f"An output must not replace the folder that the program runs in, {here}, but {path} "
+            "is that or above it. Choose another place."
         )
     with output_errors(path):
         _put_back(path)

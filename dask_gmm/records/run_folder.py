@@ -9,7 +9,9 @@
 """
 
 import json
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -45,8 +47,9 @@ class RunFolder:
         """Where it is written meanwhile."""
         return aside(self.path)
 
-    def start(self) -> None:
-        """Make it, empty.
+    @contextmanager
+    def started(self) -> Iterator[None]:
+        """Make it, empty; what was written of it is removed if the run does not end well.
 
         Raises
         ------
@@ -59,6 +62,11 @@ class RunFolder:
         with output_errors(self.path):
             self.wip.mkdir(parents=True, exist_ok=True)
             (self.wip / HISTORY).write_text("")
+        try:
+            yield
+        except BaseException:
+            shutil.rmtree(self.wip, ignore_errors=True)
+            raise
 
     def add_pass(self, record: Mapping[str, Any]) -> None:
         """Add a line to the history."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from dask_gmm.data.array_source import ArraySource
 from dask_gmm.data.source import Layout, Source
+from dask_gmm.data.zarr_source import ZarrSource
 from dask_gmm.errors import DataError, InputError
 from dask_gmm.fitting.candidate import candidate
 from dask_gmm.fitting.cohort import Member, best, search
@@ -109,7 +110,8 @@ def fit_rows(
     InputError
         If there are fewer rows than components, or the start has other columns.
     DataError
-        If rows are not finite, damaged, or change during the run.
+        If rows are not finite, damaged, or change during the run. That all chunks are there is
+        looked at before any is read.
     """
     _check(source, spec)
     trip = _Trip(source, runner, progress, on_pass)
@@ -117,7 +119,8 @@ def fit_rows(
         survey = trip.survey(spec)
         told = _inspect(survey, source)
         known = Survey.of(survey.summary, source.number)
-        specs = [replace(spec, restart=restart) for restart in range(n_init)]
+        starts = n_init if spec.start is None else 1
+        specs = [replace(spec, restart=restart) for restart in range(starts)]
         finished = search([candidate(each, known) for each in specs], trip.run_pass, trip.keep)
     model = FittedMixture.of(best(finished), survey.summary.rows)
     return FitOutcome(model, survey, tuple(trip.records), told)
@@ -201,6 +204,8 @@ def _check(source: Source, spec: Spec) -> None:
             f"Wanted a start with {source.n_features} columns, as {source.name} has; found "
             f"{spec.start.n_features}. Choose columns, or give another start."
         )
+    if isinstance(source, ZarrSource):
+        source.check_present()
 
 
 def _inspect(survey: SurveyAnswer, source: Source) -> tuple[str, ...]:

@@ -6,7 +6,6 @@ from typing import Any
 from dask_gmm.data.array_source import ArraySource
 from dask_gmm.data.open import is_stored, open_source
 from dask_gmm.data.source import Source
-from dask_gmm.data.zarr_source import ZarrSource
 from dask_gmm.errors import InputError
 from dask_gmm.passes.dask_source import DaskSource, Origin, is_dask_array
 from dask_gmm.passes.distributed_runner import DistributedRunner
@@ -28,16 +27,11 @@ def source_of(
     InputError
         If it is nothing of the kind, or the choice of array, columns or rows is not in it.
     DataError
-        If a stored chunk is missing.
+        If what is said of a stored array is damaged.
     """
     if is_dask_array(data) and array is None:
         return DaskSource.of(data, columns, rows)
-    source = open_source(
-        data, array=array, columns=columns, rows=rows, missing_chunks=missing_chunks
-    )
-    if isinstance(source, ZarrSource):
-        source.check_present()
-    return source
+    return open_source(data, array=array, columns=columns, rows=rows, missing_chunks=missing_chunks)
 
 
 def in_memory(data: Any) -> bool:

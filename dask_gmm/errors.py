@@ -8,7 +8,6 @@
     - OutputError (also OSError): a result could not be written
     - MemoryLimitError (also MemoryError): the projected memory does not fit
     - ClusterError (also RuntimeError): the workers are gone; trying again may help
-    - ExtraMissingError (also ImportError): an optional dependency is not installed
     - NotFittedError (also ValueError, AttributeError): a model was asked before it was fitted
 
 A message has four parts: what was wanted, what was found, where, and what to do.
@@ -67,12 +66,6 @@ class ClusterError(DaskGMMError, RuntimeError):
     """The cluster was lost or made no progress; the same call may succeed later."""
 
     exit_code = 75
-
-
-class ExtraMissingError(DaskGMMError, ImportError):
-    """An optional dependency is not installed."""
-
-    exit_code = 78
 
 
 class NotFittedError(DaskGMMError, ValueError, AttributeError):

@@ -6,8 +6,7 @@ The *digest* of a chunk is a number of 32 bits that tells it from another:
   checksum. It costs nothing. The CRC-32C of the whole would be one constant for every chunk: to a
   cyclic code, a message with its own remainder behind it is as good as none;
 * of stored bytes with CRC-32Cs in other places, such as shards of such chunks, whose CRC-32C is
-  such a constant too, their CRC-32C and the folded sum of their words (`plain.folded_sum`), joined
-  by exclusive or;
+  such a constant too, their CRC-32C xor their CRC-32 (that of zlib, another polynomial);
 * of all others, their CRC-32C;
 * of an absent chunk 0, the CRC-32C of no bytes.
 """

@@ -31,13 +31,6 @@ def checksum(data: Bytes) -> int:
     return int(google_crc32c.value(data))
 
 
-def folded_sum(data: Bytes) -> int:
-    """Sum of the 64-bit words in contiguous bytes, its upper half folded onto the lower one."""
-    words = data[: data.size // 8 * 8].view("<u8")
-    total = int(np.add.reduce(words, dtype=np.uint64))
-    return (total ^ total >> 32) & 0xFFFFFFFF
-
-
 def trailing_checksum(stored: Bytes) -> int:
     """Give the checksum that the last four of the stored bytes hold.
 

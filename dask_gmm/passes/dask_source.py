@@ -10,6 +10,7 @@ import numpy.typing as npt
 from dask.delayed import Delayed
 from distributed import Client
 
+from dask_gmm.data.blocks import irregular_layout
 from dask_gmm.data.selection import refuse_bad_shape, row_dtype, selected_columns, selected_rows
 from dask_gmm.data.source import Block, Layout
 from dask_gmm.errors import DataError, InputError
@@ -92,7 +93,7 @@ class DaskSource:
         sizes = [size for size in array.chunks[0] if size]
         if len(sizes) < len(array.chunks[0]):
             array = array.rechunk({0: tuple(sizes)})
-        layout = Layout(np.cumsum([0, *sizes], dtype=np.int64))
+        layout = irregular_layout(sizes)
         return cls(array, layout, row_dtype(array.dtype, origin.name), origin)
 
     @property

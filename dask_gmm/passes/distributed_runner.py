@@ -61,7 +61,8 @@ class DistributedRunner:
                 losses.append(lost)
                 self._give_up_or_go_on(source, losses)
             else:
-                self._thread_seconds = (time.monotonic() - started) * threads
+                if len(source.layout) > 1:  # a sample says nothing about all rows
+                    self._thread_seconds = (time.monotonic() - started) * threads
                 return answers
 
     def machines(self) -> tuple[str, ...]:

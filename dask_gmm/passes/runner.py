@@ -71,7 +71,8 @@ class ThreadRunner:
         work = [(folds, node) for node in nodes(len(source.layout), level)]
         started = time.monotonic()
         total: Answers = fold_in_order(self._map(source, work, progress.advance))
-        self._thread_seconds = (time.monotonic() - started) * self.threads
+        if len(source.layout) > 1:  # a sample says nothing about the passes over all rows
+            self._thread_seconds = (time.monotonic() - started) * self.threads
         return total
 
     def machines(self) -> tuple[str, ...]:

@@ -7,7 +7,9 @@ from typing import Any, Final
 
 import numpy as np
 import zarr
+from zarr.abc.buffer import Buffer
 from zarr.codecs import Crc32cCodec
+from zarr.storage import MemoryStore
 
 from dask_gmm.checks import local_path, whole
 from dask_gmm.errors import DataError, output_errors
@@ -82,8 +84,28 @@ def save_model(
 
 
 def write_model(model: FittedMixture, path: Path, provenance: Mapping[str, Any]) -> None:
-    """Write the group in its place, replacing what is there; for a folder that is not published."""
-    group = zarr.open_group(path, mode="w", zarr_format=3)
+    """Write the group in its place, replacing what is there; for a folder that is not published.
+
+    Zarr writes to memory, and that goes to the disk file by file: of several files that it writes
+    at once, some would still come after one had failed.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    if path.exists():
+        shutil.rmtree(path)
+    for key, document in _stored(model, provenance).items():
+        file = path / key
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(document.to_bytes())
+
+
+def _stored(model: FittedMixture, provenance: Mapping[str, Any]) -> dict[str, Buffer]:
+    stored: dict[str, Buffer] = {}
+    attributes = {KEY: {**_facts(model), "provenance": dict(provenance)}}
+    group = zarr.create_group(MemoryStore(stored), attributes=attributes, zarr_format=3)
     for name, values in _arrays(model).items():
         array = group.create_array(
             name,
@@ -96,7 +118,7 @@ def write_model(model: FittedMixture, path: Path, provenance: Mapping[str, Any])
             config={"write_empty_chunks": True},
         )
         array[...] = values
-    group.attrs[KEY] = {**_facts(model), "provenance": dict(provenance)}
+    return stored
 
 
 def load_model(path: str | Path) -> FittedMixture:

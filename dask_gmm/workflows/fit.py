@@ -124,18 +124,18 @@ def fit(request: FitRequest, runner: Runner, progress: Progress) -> FitResult:
         missing_chunks=request.missing_chunks,
     )
     _refuse_own_rows(source, folder.path)
-    folder.start()
-    outcome = fit_rows(
-        spread(source, runner),
-        _spec(request),
-        request.n_init,
-        runner,
-        progress,
-        lambda record: folder.add_pass(record.to_json()),
-    )
-    ended = datetime.now(UTC)
-    times = {"started": started.isoformat(), "ended": ended.isoformat()}
-    folder.finish(outcome.model, {**times, **_manifest(request, source, outcome, runner)})
+    with folder.started():
+        outcome = fit_rows(
+            spread(source, runner),
+            _spec(request),
+            request.n_init,
+            runner,
+            progress,
+            lambda record: folder.add_pass(record.to_json()),
+        )
+        ended = datetime.now(UTC)
+        times = {"started": started.isoformat(), "ended": ended.isoformat()}
+        folder.finish(outcome.model, {**times, **_manifest(request, source, outcome, runner)})
     seconds = (ended - started).total_seconds()
     return FitResult(outcome.model, request.out, len(outcome.passes), seconds, outcome.warnings)
 

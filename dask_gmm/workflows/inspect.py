@@ -146,8 +146,8 @@ def _model_facts(model: FittedMixture) -> dict[str, Any]:
         "iterations": model.n_iter,
         "log-likelihood, nats per row": model.log_likelihood,
         "gain of the last iteration": _last_gain(model),
-        "AIC": model.aic,
-        "BIC": model.bic,
+        "AIC": round(model.aic, 3),
+        "BIC": round(model.bic, 3),
         "repairs": [f"iteration {number}: {text}" for number, text in model.repairs],
     }
 
@@ -164,7 +164,7 @@ def _shown(value: Any) -> str:
         case int():
             return f"{value:,}"
         case float():
-            return f"{value:.8g}"
+            return f"{value:,.3f}" if abs(value) >= 1000 else f"{value:.8g}"
         case [] | None:
             return "none"
         case list():

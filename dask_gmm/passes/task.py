@@ -22,8 +22,10 @@ def answer_node(
 
     def answers() -> Iterator[Answers]:
         for block in read_ahead(source.open(), range(*node)):
+            rows = block.stop - block.start
             yield measure(folds, block, workspace)
-            advance(block.stop - block.start)
+            advance(rows)
+            del block  # before the next but one is read into memory
 
     with ONE_THREAD:
         total: Answers = fold_in_order(answers())

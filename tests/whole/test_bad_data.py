@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import dask.array as da
 import numpy as np
 import numpy.typing as npt
-import pandas as pd  # type: ignore[import-untyped]
+import pandas as pd
 import pytest
 import scipy.sparse
 import zarr

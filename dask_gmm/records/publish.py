@@ -59,10 +59,11 @@ def refuse_existing(path: Path, overwrite: bool) -> None:
             pass
 
 
-def publish(wip: Path, path: Path, overwrite: bool) -> None:
+def publish(wip: Path, path: Path, overwrite: bool, *, durable: bool = True) -> None:
     """Put an output that is whole in its place, by renaming.
 
-    All of it is on the disk before the old one is touched, and the old one is removed last.
+    The old one is removed last. What is durable is on the disk, and would outlive a power cut,
+    before the old one is touched.
 
     Parameters
     ----------
@@ -72,6 +73,9 @@ def publish(wip: Path, path: Path, overwrite: bool) -> None:
         Its place.
     overwrite : bool
         Whether to replace what is there.
+    durable : bool
+        Whether to wait for the disk. Rows with digests that can be drawn again need not: what a
+        power cut took of them is found when they are read.
 
     Raises
     ------
@@ -83,7 +87,8 @@ def publish(wip: Path, path: Path, overwrite: bool) -> None:
     refuse_existing(path, overwrite)
     old = _old(path)
     with output_errors(path):
-        flush(wip)
+        if durable:
+            flush(wip)
         _remove(old)
         if os.path.lexists(path):
             path.replace(old)

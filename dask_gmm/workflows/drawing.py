@@ -156,7 +156,7 @@ def write_group(
         put_array(sink.path, name, _truth(rows.mixture)[name], dimensions)
     receipt = rows.draw(GroupTarget(sink), runner, progress)
     sink.finalize({ROWS: receipt.rows, COMPONENTS: receipt.components})
-    publish(sink.path, out, overwrite)
+    publish(sink.path, out, overwrite, durable=False)
     return receipt
 
 

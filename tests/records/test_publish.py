@@ -159,6 +159,17 @@ def test_all_is_on_the_disk_before_it_has_its_name(
     assert flushed[-1] == "runs, published"
 
 
+def test_what_is_not_durable_does_not_wait_for_the_disk(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[Path] = []
+    monkeypatch.setattr(module, "_flush_one", flushed.append)
+    write_folder(aside(path), "new")
+    publish(aside(path), path, overwrite=False, durable=False)
+    assert text_of(path) == "new"
+    assert flushed == [path.parent]
+
+
 @pytest.fixture
 def read_only(path: Path) -> Iterator[Path]:
     """A place that cannot be written to, by root either: a folder of the system's own."""

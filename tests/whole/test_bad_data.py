@@ -158,7 +158,7 @@ SMALLER: dict[str, Values] = {
 
 
 @pytest.mark.parametrize("dtype", SMALLER)
-@pytest.mark.parametrize("kind", OPENED)
+@pytest.mark.parametrize("kind", ["numpy", "dask", "path"])
 def test_smaller_numbers_are_converted(kind: str, dtype: str, tmp_path: Path) -> None:
     values = SMALLER[dtype]
     model = GaussianMixtureModel(2).fit(OPENED[kind](values, tmp_path))

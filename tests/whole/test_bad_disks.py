@@ -69,7 +69,7 @@ def fill(disk: Path, free: int) -> Path:
     return filler
 
 
-@pytest.mark.parametrize("free", [0, 1, 2, 4, 8])
+@pytest.mark.parametrize("free", [0, 2, 8])
 def test_a_fit_onto_a_full_disk_loses_nothing_and_can_be_repeated(
     disk: Path, data: Path, free: int
 ) -> None:
@@ -89,7 +89,7 @@ def test_a_fit_onto_a_full_disk_loses_nothing_and_can_be_repeated(
     assert {each.name for each in disk.iterdir()} == {"old", "new"}
 
 
-@pytest.mark.parametrize("free", [0, 1, 3, 9])
+@pytest.mark.parametrize("free", [1, 9])
 def test_a_model_saved_to_a_full_disk_leaves_the_last_one(disk: Path, free: int) -> None:
     model = GaussianMixtureModel(2).fit(X)
     model.save(disk / "m")

@@ -108,7 +108,7 @@ def test_an_interrupted_fit_publishes_nothing_and_can_be_repeated(folder: Path) 
     for passes in (1, 2, 4):
         with pytest.raises(KeyboardInterrupt):
             fit(request, ThreadRunner(2), Interrupting(passes, interrupt))
-        nothing_at(folder / "again")
+        assert {each.name for each in folder.iterdir()} == {"d.zarr", "run"}
     assert command(*FIT, "again").exit_code == 0
     repeated, straight = load_model("again/model.zarr"), load_model("run/model.zarr")
     assert repeated.covariances.tobytes() == straight.covariances.tobytes()
@@ -150,7 +150,7 @@ def test_an_output_never_replaces_the_folder_that_the_program_runs_in(
     kept.check()
 
 
-@pytest.mark.parametrize("out", ["s3://bucket/a", "file:///a", "gs://b"])
+@pytest.mark.parametrize("out", ["s3://bucket/a", "file:///a"])
 def test_an_address_is_not_taken_for_a_path(folder: Path, out: str) -> None:
     kept = Kept(folder)
     (folder / "c.yaml").write_text(

@@ -93,7 +93,7 @@ def test_damage_to_a_generated_array_is_named_by_every_runner(
     nothing_at(tmp_path / "run")
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("damage", ["absent", "directory", "flipped", "swapped"])
 def test_the_command_says_the_same_and_succeeds_once_it_is_mended(
     generated: Path, damage: str, tmp_path: Path
 ) -> None:
@@ -108,7 +108,7 @@ def test_the_command_says_the_same_and_succeeds_once_it_is_mended(
         f"steps: [{{fit: {{data: {generated}, components: 2, out: {tmp_path}/run}}}}]"
     )
     assert refused("run", tmp_path / "c.yaml", code=65) == message
-    nothing_at(tmp_path / "run")
+    assert {each.name for each in tmp_path.iterdir()} == {"d.zarr", "c.yaml"}
     if file.is_dir():
         file.rmdir()
     file.write_bytes(stored)

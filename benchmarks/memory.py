@@ -19,7 +19,6 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import psutil
 
@@ -41,17 +40,16 @@ def pss(process: psutil.Process) -> int:
     return total * 1024
 
 
-def watch(command: list[str], before: Callable[[], None] | None = None) -> tuple[int, Any]:
-    """Run a command to its end; its peak memory and what it printed."""
-    running = subprocess.Popen(command, stdout=subprocess.PIPE, preexec_fn=before)
+def watch(command: list[str], before: Callable[[], None] | None = None) -> int:
+    """Run a command to its end; its peak memory."""
+    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, preexec_fn=before)
     process, peak = psutil.Process(running.pid), 0
     while running.poll() is None:
         peak = max(peak, pss(process))
         time.sleep(0.1)
     if running.returncode:
         raise SystemExit(f"{command} ended with {running.returncode}")
-    assert running.stdout is not None
-    return peak, json.load(running.stdout)
+    return peak
 
 
 class ControlGroup:
@@ -91,7 +89,7 @@ def generate(path: Path, gigabytes: int) -> None:
 def fit(data: Path, out: Path, flags: list[str], before: Callable[[], None] | None = None) -> str:
     """Fit three passes; peak memory and rows per second of the last pass, as text."""
     asked = ["--components", str(COMPONENTS), "--out", str(out), "--max-iter", "1", "--tol", "0"]
-    peak, _ = watch([*COMMAND, "fit", str(data), *asked, "--json", "--overwrite", *flags], before)
+    peak = watch([*COMMAND, "fit", str(data), *asked, "--overwrite", *flags], before)
     history = [json.loads(line) for line in (out / "history.jsonl").read_text().splitlines()]
     return f"{peak / 1e6:7,.0f} MB  {history[-1]['rows_per_second'] / 1e6:5.2f} million rows/s"
 

@@ -97,7 +97,7 @@ def plain_loop(source: SameRows, fold: EStep) -> float:
 
 def one_pass(runner: Runner, source: SameRows, fold: EStep, wanted: int) -> tuple[int, float]:
     """Number of tasks and seconds of a pass in about so many tasks."""
-    distributed_runner.tasks_wanted = lambda threads, seconds: wanted
+    setattr(distributed_runner, "tasks_wanted", lambda *_: wanted)  # noqa: B010  for mypy
     started = time.perf_counter()
     runner.run(source, [fold], Silent())
     tasks = len(nodes(source.n_leaves, level_for(source.n_leaves, wanted)))

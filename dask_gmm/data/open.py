@@ -76,9 +76,23 @@ def open_source(
     return ArraySource.of(data, columns, rows)
 
 
-def is_stored(data: object) -> bool:
-    """Whether data are an array or group in zarr, or a path."""
-    return isinstance(data, str | os.PathLike | zarr.Array | zarr.Group)
+def arrays_to_choose(path: Path) -> dict[str, str]:
+    """Shape and type of each array of a group in which one must be chosen, by name.
+
+    There are none where there is an array, or `open_source` chooses by itself.
+
+    Raises
+    ------
+    InputError, DataError
+        See `open_source`.
+    """
+    found = _opened(local_path(path))
+    if isinstance(found, zarr.Array) or isinstance(found.get(DEFAULT_ARRAY), zarr.Array):
+        return {}
+    arrays = dict(sorted(found.arrays()))
+    if sum(array.ndim == 2 for array in arrays.values()) == 1:
+        return {}
+    return {name: f"{array.shape} of {array.dtype}" for name, array in arrays.items()}
 
 
 def _zarr(

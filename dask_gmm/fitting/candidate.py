@@ -19,7 +19,8 @@ from dask_gmm.mixture.mstep import MStep, log_likelihood, m_step
 from dask_gmm.mixture.statistics import SufficientStatistics
 from dask_gmm.mixture.summary import DataSummary
 
-FARTHEST_START: Final = 1e100
+# Squares of these, with room for correlations, are numbers of the precision.
+FARTHEST_STARTS: Final = {"float64": 1e100, "float32": 1e12}
 FLOAT32_NOISE: Final = 1e-6
 SEED_STEP: Final = 1_000_003
 
@@ -165,24 +166,25 @@ def candidate(spec: Spec, survey: Survey) -> Initializing | Climbing:
     if spec.start is None:
         return Initializing(spec, survey)
     centered = spec.start.moved(-survey.frame.shift)
-    _refuse_far(centered, survey)
+    _refuse_far(centered, survey, spec.precision)
     return Climbing(spec, survey, MStep(centered, ()), (), spec.precision)
 
 
-def _refuse_far(centered: Mixture, survey: Survey) -> None:
-    """Refuse a start so far from the rows, or so wide or tight, that squares overflow."""
+def _refuse_far(centered: Mixture, survey: Survey, precision: str) -> None:
+    """Refuse a start so far from the rows, or so wide or tight, that squares overflow in a precision."""
     scale = survey.frame.scale
     variances = np.einsum("kdd->kd", centered.full_covariances())
     distances = np.abs(centered.means) * scale
     inverses = 1 / (np.sqrt(variances) * scale)
     with np.errstate(over="ignore"):
         worst = np.maximum(distances, 1.0) * np.maximum(inverses, 1 / inverses)
-    if not worst.max() < FARTHEST_START:
+    if not worst.max() < FARTHEST_STARTS[precision]:
         k, j = np.unravel_index(np.argmax(worst), worst.shape)
         raise InputError(
-            f"Wanted a start near the rows, found one whose component {k} in column {j} is "
+            f"Wanted a start near enough to the rows for {precision}, found one whose component {k} in column {j} is "
             f"{distances[k, j]:.3g} of their standard deviations from their mean, and "
-            f"{1 / inverses[k, j]:.3g} of them wide. Give another start."
+            f"{1 / inverses[k, j]:.3g} of them wide. Give another start"
+            f"{'.' if precision == 'float64' else ', or the precision float64.'}"
         )
 
 

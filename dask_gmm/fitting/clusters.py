@@ -7,14 +7,16 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import threadpool_limits
 
 from dask_gmm.data.source import Block
+from dask_gmm.fitting.sample import sample_size
 from dask_gmm.mixture.covariance import family_of
 from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.frame import Frame
 from dask_gmm.mixture.statistics import SufficientStatistics
 from dask_gmm.mixture.summary import DataSummary, summarize
-from dask_gmm.passes.fold import Tile
+from dask_gmm.passes.fold import Tile, tile_rows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,8 +54,13 @@ class ClusterSample:
         return _ClusterMeter(self, block)
 
     def tile_bytes(self, n_features: int) -> int:
-        """Project nothing: a sample is small beside a chunk."""
-        return 0
+        """Project the copies of the sample that Lloyd works on, and the features of a tile."""
+        rows, size = (
+            tile_rows(n_features),
+            family_of(self.covariance_type).features(n_features).size,
+        )
+        sample = sample_size(self.n_components, n_features) * (4 * n_features + 8)
+        return 8 * (sample + rows * (size + n_features + self.n_components))
 
 
 class _ClusterMeter:
@@ -68,14 +75,18 @@ class _ClusterMeter:
         fold, rows = self._fold, self._rows
         labels = _labels(rows, fold.n_components, fold.seed)
         features = family_of(fold.covariance_type).features(rows.shape[1])
-        z = np.empty(rows.shape[::-1])
-        built = features.all_of(fold.frame.standardize(rows, z, z))
-        sums = built @ _one_hot(labels, fold.n_components)
+        step, sums = tile_rows(rows.shape[1]), np.zeros((features.size, fold.n_components))
+        for at in range(0, len(rows), step):
+            part = rows[at : at + step]
+            z = np.empty(part.shape[::-1])
+            built = features.all_of(fold.frame.standardize(part, z, z))
+            sums += built @ _one_hot(labels[at : at + step], fold.n_components)
         return Clustered(SufficientStatistics(len(rows), 0.0, sums, fold.frame), summarize(rows))
 
 
 def _labels(rows: Array, n_clusters: int, seed: int) -> npt.NDArray[np.int32]:
-    with warnings.catch_warnings():
+    # OpenMP counts threads by thread: the limit is set where k-means runs.
+    with threadpool_limits(limits=1, user_api="openmp"), warnings.catch_warnings():
         # Fewer distinct rows than clusters leave clusters empty: the M-step keeps such a one.
         warnings.simplefilter("ignore", ConvergenceWarning)
         labels = KMeans(n_clusters, n_init=1, random_state=seed).fit(rows).labels_

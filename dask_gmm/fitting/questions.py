@@ -84,8 +84,10 @@ def standardized(tile: Tile, frame: Frame, dtype: np.dtype[np.floating]) -> Floa
 
     def build() -> Floats:
         shape = tile.rows.shape[::-1]
+        out = tile.workspace.array(("standardized", id(frame)), shape, dtype)
+        if dtype == np.float64:
+            return frame.standardize(tile.rows, out, out)
         work = tile.workspace.array("centered", shape, np.float64)
-        out = work if dtype == np.float64 else tile.workspace.array("standardized", shape, dtype)
         return frame.standardize(tile.rows, out, work)
 
     return tile.once(("standardized", id(frame), dtype), build)

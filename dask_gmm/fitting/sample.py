@@ -1,5 +1,6 @@
 """A uniform sample of rows, drawn in one pass, the same for any layout of the rows."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -55,20 +56,17 @@ class Sample:
     rows: npt.NDArray[np.floating]
 
     @classmethod
-    def smallest(
-        cls, size: int, keys: Keys, index: npt.NDArray[np.int64], rows: npt.NDArray[np.floating]
-    ) -> "Sample":
-        """Keep the ``size`` rows with the smallest keys; of equal keys, the first row."""
+    def smallest_of(cls, parts: Sequence["Sample"]) -> "Sample":
+        """Keep the rows with the smallest keys of all parts; of equal keys, the first row."""
+        keys = np.concatenate([part.keys for part in parts])
+        index = np.concatenate([part.index for part in parts])
+        rows = np.concatenate([part.rows for part in parts])
+        size = parts[0].size
         order = np.lexsort((index, keys))[:size]
         return cls(size, keys[order], index[order], rows[order])
 
     def __add__(self, other: "Sample") -> "Sample":
-        return Sample.smallest(
-            self.size,
-            np.concatenate([self.keys, other.keys]),
-            np.concatenate([self.index, other.index]),
-            np.concatenate([self.rows, other.rows]),
-        )
+        return Sample.smallest_of((self, other))
 
     def in_row_order(self) -> npt.NDArray[np.float64]:
         """Give the rows (n, n_features) as float64, in the order of the data."""

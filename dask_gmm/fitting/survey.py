@@ -66,21 +66,23 @@ class SurveyFold:
 
 class _SurveyMeter:
     def __init__(self, fold: SurveyFold, block: Block) -> None:
+        self._fold = fold
         self._digests = block.digests
-        keys = row_keys(fold.seed, block.start, block.stop)
-        taken = np.flatnonzero(keys <= np.uint64(key_limit(fold.size, fold.rows)))
-        self._sample = Sample.smallest(
-            fold.size, keys[taken], taken + block.start, block.rows[taken]
-        )
+        self._limit = np.uint64(key_limit(fold.size, fold.rows))
+        self._taken: list[Sample] = []
         self._summary: DataSummary | None = None
 
     def add(self, tile: Tile) -> None:
         summary = summarize(tile.rows, tile.start)
         self._summary = summary if self._summary is None else self._summary + summary
+        keys = row_keys(self._fold.seed, tile.start, tile.start + len(tile.rows))
+        at = np.flatnonzero(keys <= self._limit)
+        size = self._fold.size
+        self._taken.append(Sample(size, keys[at], at + tile.start, tile.rows[at]))
 
     def answer(self) -> SurveyAnswer:
         assert self._summary is not None
-        return SurveyAnswer(self._summary, self._sample, self._digests)
+        return SurveyAnswer(self._summary, Sample.smallest_of(self._taken), self._digests)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

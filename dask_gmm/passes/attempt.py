@@ -10,9 +10,10 @@ from distributed import Client, Future, KilledWorker
 
 from dask_gmm.data.source import Source
 from dask_gmm.errors import ClusterError
+from dask_gmm.passes.dask_blocks import DaskBlocks
 from dask_gmm.passes.dask_source import DaskSource
 from dask_gmm.passes.fold import Answers, Fold, Workspace, measure
-from dask_gmm.passes.progress import Progress
+from dask_gmm.passes.progress import Progress, Silent
 from dask_gmm.passes.task import answer_node
 from dask_gmm.passes.threads import ONE_THREAD
 from dask_gmm.passes.tree import fold_in_order, level_for, nodes
@@ -20,6 +21,7 @@ from dask_gmm.passes.tree import fold_in_order, level_for, nodes
 FAN_IN: Final = 16
 
 Question = tuple[Source, tuple[Fold, ...]]
+BlockQuestion = tuple[DaskBlocks, tuple[Fold, ...]]
 Task = Future[Any]
 
 
@@ -75,19 +77,35 @@ class Attempt:
         ClusterError
             If no task ends.
         """
+        # The graph of an array stays with its blocks: the question needs what is known of them.
+        asked = source.blocks if isinstance(source, DaskSource) else source
         key = f"{self.prefix}-question"
-        question = self.client.submit(_same, (source, folds), key=key)
-        if isinstance(source, DaskSource):
+        question = self.client.submit(_same, (asked, folds), key=key)
+        one_by_one = len(source.layout) == 1 and not isinstance(source, DaskSource)
+        if one_by_one:
+            parts = self._submit_folds(source, question, len(folds))
+        elif isinstance(source, DaskSource):
             parts = self._submit_blocks(source, question)
         else:
             parts = self._submit_nodes(source, question, n_tasks)
         try:
-            return self._climb(parts, progress)
+            return self._collect(parts, progress) if one_by_one else self._climb(parts, progress)
         except KilledWorker as killed:
             raise DeadlyRowsError(_blamed(parts)) from killed
         finally:
             # What is not done has no use any more, and what is done has been taken.
             self.client.cancel([question, *(part.task for part in parts)])
+
+    def _submit_folds(self, source: Source, question: Task, n_folds: int) -> list[Part]:
+        """Each fold in a task of its own, where a single leaf leaves workers idle."""
+        return [
+            Part(
+                self.client.submit(_answer_one, question, i, key=(f"{self.prefix}-folds", i)),
+                0,
+                source.layout.rows,
+            )
+            for i in range(n_folds)
+        ]
 
     def _submit_nodes(self, source: Source, question: Task, n_tasks: int) -> list[Part]:
         edges, level = source.layout.edges, level_for(len(source.layout), n_tasks)
@@ -115,9 +133,6 @@ class Attempt:
         return (f"{self.prefix}-leaves", first, last)
 
     def _climb(self, parts: Sequence[Part], progress: Progress) -> Answers:
-        ended: queue.SimpleQueue[int] = queue.SimpleQueue()
-        for part in parts:
-            part.task.add_done_callback(_tell(ended, part.stop - part.start))
         level, tasks = 0, [part.task for part in parts]
         while len(tasks) > 1:
             level += 1
@@ -126,22 +141,34 @@ class Attempt:
                 self.client.submit(_add, group, key=(f"{self.prefix}-sums", level, number))
                 for number, group in enumerate(groups)
             ]
-        self._watch(ended, len(parts), tasks[0], progress)
-        answers: Answers = tasks[0].result()
+        self._watch(parts, progress)
+        answers: Answers = self._result(tasks[0])
         return answers
 
-    def _watch(
-        self, ended: "queue.SimpleQueue[int]", n_parts: int, root: Task, progress: Progress
-    ) -> None:
-        """Tell of tasks as they end; return early if the pass has failed."""
-        for _ in range(n_parts):
+    def _collect(self, parts: Sequence[Part], progress: Progress) -> Answers:
+        self._watch(parts, Silent())
+        progress.advance(parts[0].stop)
+        return Answers(self._result(part.task) for part in parts)
+
+    def _watch(self, parts: Sequence[Part], progress: Progress) -> None:
+        """Tell of tasks as they end; return early if one has failed."""
+        ended: queue.SimpleQueue[Part] = queue.SimpleQueue()
+        for part in parts:
+            part.task.add_done_callback(_tell(ended, part))
+        for _ in parts:
             try:
-                rows = ended.get(timeout=self.stall_seconds)
+                part = ended.get(timeout=self.stall_seconds)
             except queue.Empty:
                 raise self._stalled() from None
-            if root.status in ("error", "cancelled", "lost"):
+            if part.task.status != "finished":
                 return
-            progress.advance(rows)
+            progress.advance(part.stop - part.start)
+
+    def _result(self, task: Task) -> Any:
+        try:
+            return task.result(timeout=self.stall_seconds)
+        except TimeoutError:
+            raise self._stalled() from None
 
     def _stalled(self) -> ClusterError:
         running = sum(map(len, self.client.processing().values()))
@@ -156,11 +183,11 @@ def _blamed(parts: Sequence[Part]) -> frozenset[tuple[int, int]]:
     return frozenset((part.start, part.stop) for part in parts if part.task.status == "error")
 
 
-def _tell(ended: "queue.SimpleQueue[int]", rows: int) -> Callable[[Task], None]:
-    return lambda _: ended.put(rows)
+def _tell(ended: "queue.SimpleQueue[Part]", part: Part) -> Callable[[Task], None]:
+    return lambda _: ended.put(part)
 
 
-def _same(question: Question) -> Question:
+def _same(question: Any) -> Any:
     return question
 
 
@@ -169,11 +196,16 @@ def _answer(question: Question, node: tuple[int, int]) -> Answers:
     return answer_node(source, folds, node, Workspace(), lambda rows: None)
 
 
-def _answer_block(question: Question, index: int, values: Any) -> Answers:
+def _answer_one(question: Question, fold: int) -> Any:
     source, folds = question
-    assert isinstance(source, DaskSource)
+    (answer,) = answer_node(source, folds[fold : fold + 1], (0, 1), Workspace(), lambda rows: None)
+    return answer
+
+
+def _answer_block(question: BlockQuestion, index: int, values: Any) -> Answers:
+    blocks, folds = question
     with ONE_THREAD:
-        return measure(folds, source.block(index, values), Workspace())
+        return measure(folds, blocks.block(index, values), Workspace())
 
 
 def _add(parts: Sequence[Answers]) -> Answers:

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
+import dask
 import dask.array as da
 import numpy as np
 import numpy.typing as npt
@@ -13,28 +14,11 @@ from distributed import Client
 from dask_gmm.data.blocks import irregular_layout
 from dask_gmm.data.selection import refuse_bad_shape, row_dtype, selected_columns, selected_rows
 from dask_gmm.data.source import Block, Layout
-from dask_gmm.errors import DataError, InputError
+from dask_gmm.errors import InputError
+from dask_gmm.passes.dask_blocks import DaskBlocks, Origin
 
-NUMBERS: Final = "biuf"
-NO_DIGESTS: npt.NDArray[np.uint32] = np.empty(0, np.uint32)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Origin:
-    """The array that rows are of, for messages.
-
-    Parameters
-    ----------
-    name : str
-    first_row : int
-        Its number for the first of the rows.
-    columns : tuple of int, or None
-        Its numbers for their columns; None for all as they are.
-    """
-
-    name: str
-    first_row: int
-    columns: tuple[int, ...] | None
+# Rows of this process travel in tasks, which are made again when their holder dies.
+LARGE_GRAPHS: Final = {"distributed.admin.large-graph-warning-threshold": "1 TiB"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,17 +29,12 @@ class DaskSource:
     ----------
     array : dask.array.Array of shape (n_rows, n_features)
         Numbers in one block per run of rows.
-    layout : Layout
-    dtype : dtype
-        float64 or float32, what the rows are converted to.
-    origin : Origin
-        Of which array they are which rows and columns.
+    blocks : DaskBlocks
+        What is known of its blocks.
     """
 
     array: da.Array
-    layout: Layout
-    dtype: np.dtype[np.floating]
-    origin: Origin
+    blocks: DaskBlocks
 
     @classmethod
     def of(
@@ -85,7 +64,8 @@ class DaskSource:
     ) -> "DaskSource":
         """Give rows of this process (n, n_features), leaf by leaf, to the workers to hold."""
         blocks = [da.from_array(leaf, chunks=-1) for leaf in leaves]
-        return cls._of_blocks(client.persist(da.concatenate(blocks)), origin)
+        with dask.config.set(LARGE_GRAPHS):
+            return cls._of_blocks(client.persist(da.concatenate(blocks)), origin)
 
     @classmethod
     def _of_blocks(cls, array: da.Array, origin: Origin) -> "DaskSource":
@@ -93,18 +73,28 @@ class DaskSource:
         sizes = [size for size in array.chunks[0] if size]
         if len(sizes) < len(array.chunks[0]):
             array = array.rechunk({0: tuple(sizes)})
-        layout = irregular_layout(sizes)
-        return cls(array, layout, row_dtype(array.dtype, origin.name), origin)
+        layout, dtype = irregular_layout(sizes), row_dtype(array.dtype, origin.name)
+        return cls(array, DaskBlocks(layout, int(array.shape[1]), array.dtype, dtype, origin))
 
     @property
     def name(self) -> str:
         """How messages call it."""
-        return self.origin.name
+        return self.blocks.origin.name
+
+    @property
+    def layout(self) -> Layout:
+        """The leaves."""
+        return self.blocks.layout
 
     @property
     def n_features(self) -> int:
         """Number of columns."""
-        return int(self.array.shape[1])
+        return self.blocks.n_features
+
+    @property
+    def dtype(self) -> np.dtype[np.floating]:
+        """Type of the rows of a block."""
+        return self.blocks.dtype
 
     @property
     def shareable(self) -> bool:
@@ -117,18 +107,11 @@ class DaskSource:
 
     def where(self, row: int, column: int) -> str:
         """Name a row and a column as the array numbers them, and the block that they lie in."""
-        at, across = row + self.origin.first_row, self.number(column)
-        return f"row {at:,}, column {across}, in {self._block(row)}"
+        return self.blocks.where(row, column)
 
     def number(self, column: int) -> int:
         """Give the number that the array has for a column."""
-        columns = self.origin.columns
-        return column if columns is None else columns[column]
-
-    def _block(self, row: int) -> str:
-        index = int(np.searchsorted(self.layout.edges, row, side="right")) - 1
-        start, stop = (edge + self.origin.first_row for edge in self.layout.bounds(index))
-        return f"block {index} (rows {start:,} to {stop:,} of {self.name})"
+        return self.blocks.number(column)
 
     def task_bytes(self) -> int:
         """Three of the largest blocks: one in use, one computed ahead, and its parts."""
@@ -142,22 +125,6 @@ class DaskSource:
         """The blocks as tasks of the array's own graph, one per leaf."""
         return [row[0] for row in self.array.to_delayed()]
 
-    def block(self, index: int, values: Any) -> Block:
-        """Make a leaf of what its block computed to."""
-        start, stop = self.layout.bounds(index)
-        wanted = f"{self.array.dtype} of shape {(stop - start, self.n_features)}"
-        rows = np.asanyarray(values)
-        full = not isinstance(rows, np.ma.MaskedArray)
-        if not (full and rows.dtype.kind in NUMBERS and rows.shape[1:] == (self.n_features,)
-                and len(rows) == stop - start):  # fmt: skip
-            kind = type(values).__name__
-            raise DataError(
-                f"A block must hold what the array says of it, {wanted}, but {self._block(start)} "
-                f"is {kind} of {rows.dtype} and shape {rows.shape}. Correct the function that "
-                "makes the block, or what is stated of it."
-            )
-        return Block(index, start, stop, rows.astype(self.dtype, copy=False), NO_DIGESTS)
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DaskReader:
@@ -168,7 +135,7 @@ class DaskReader:
     def read(self, index: int) -> Block:
         """Compute one leaf."""
         values = self.source.array.blocks[index].compute(scheduler="synchronous")
-        return self.source.block(index, values)
+        return self.source.blocks.block(index, values)
 
 
 def is_dask_array(data: object) -> bool:

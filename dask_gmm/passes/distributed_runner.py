@@ -6,20 +6,23 @@ from collections.abc import Sequence
 from concurrent.futures import CancelledError
 from typing import Final
 
+import dask
 from distributed import Client, KilledWorker
 from distributed.client import FutureCancelledError
 
 from dask_gmm.data.source import Source
 from dask_gmm.errors import ClusterError
 from dask_gmm.passes.attempt import Attempt, DeadlyRowsError
+from dask_gmm.passes.dask_source import LARGE_GRAPHS
 from dask_gmm.passes.fold import Answers, Fold
 from dask_gmm.passes.machine import machine
-from dask_gmm.passes.memory import project
+from dask_gmm.passes.memory import bytes_of, project
 from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.sizing import tasks_wanted
 
 ATTEMPTS: Final = 3
 STALL_SECONDS: Final = 600.0
+WORKER_SECONDS: Final = 60.0
 LOST: Final = (DeadlyRowsError, KilledWorker, FutureCancelledError, CancelledError)
 
 
@@ -36,11 +39,19 @@ class DistributedRunner:
     client : distributed.Client
     stall_seconds : float
         A pass in which no task ends for so long is given up.
+    worker_seconds : float
+        So long a pass waits for the first worker, as an adaptive cluster may have none.
     """
 
-    def __init__(self, client: Client, stall_seconds: float = STALL_SECONDS) -> None:
+    def __init__(
+        self,
+        client: Client,
+        stall_seconds: float = STALL_SECONDS,
+        worker_seconds: float = WORKER_SECONDS,
+    ) -> None:
         self.client = client
         self.stall_seconds = stall_seconds
+        self.worker_seconds = worker_seconds
         self._run = uuid.uuid4().hex[:12]
         self._passes = 0
         self._thread_seconds: float | None = None
@@ -49,14 +60,15 @@ class DistributedRunner:
         """See `Runner.run`."""
         threads = self._check_workers(source, folds)
         self._passes += 1
-        n_tasks = tasks_wanted(threads, self._thread_seconds)
+        n_tasks = tasks_wanted(threads, self._thread_seconds, bytes_of(source) * len(folds))
         losses: list[BaseException] = []
         while True:
             prefix = f"dask-gmm-{self._run}-{self._passes}-{len(losses)}"
             attempt = Attempt(self.client, prefix, self.stall_seconds)
             started = time.monotonic()
             try:
-                answers = attempt.run(source, tuple(folds), n_tasks, progress)
+                with dask.config.set(LARGE_GRAPHS):
+                    answers = attempt.run(source, tuple(folds), n_tasks, progress)
             except LOST as lost:
                 losses.append(lost)
                 self._give_up_or_go_on(source, losses)
@@ -71,12 +83,15 @@ class DistributedRunner:
 
     def _check_workers(self, source: Source, folds: Sequence[Fold]) -> int:
         """Give the number of threads of all workers, after their memory was found sufficient."""
-        workers = self.client.scheduler_info(n_workers=-1)["workers"].values()
-        if not workers:
+        try:
+            self.client.wait_for_workers(1, timeout=self.worker_seconds)
+        except TimeoutError:
             raise ClusterError(
                 f"Wanted at least one worker for a pass over {source.name}, found none at "
-                f"{self._address()}. Start workers, then run it again."
-            )
+                f"{self._address()} within {self.worker_seconds:,.0f} s. Start workers, then run "
+                "it again."
+            ) from None
+        workers = self.client.scheduler_info(n_workers=-1)["workers"].values()
         for worker in workers:
             projection = project(source, folds, worker["nthreads"])
             projection.require(worker["memory_limit"], source.name)

@@ -61,5 +61,10 @@ def project(source: Source, folds: Sequence[Fold], threads: int) -> Projection:
     return Projection(source.task_bytes(), tile, threads)
 
 
+def bytes_of(source: Source) -> int:
+    """Bytes of all rows of a source, decoded."""
+    return source.layout.rows * source.n_features * source.dtype.itemsize
+
+
 def _mib(size: int) -> str:
     return f"{size / 2**20:,.0f} MiB"

@@ -4,7 +4,8 @@ import os
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from threading import Event
 from typing import Protocol
 
 from distributed.system import MEMORY_LIMIT
@@ -12,7 +13,7 @@ from distributed.system import MEMORY_LIMIT
 from dask_gmm.data.source import Source
 from dask_gmm.passes.fold import Answers, Fold, Workspace
 from dask_gmm.passes.machine import machine
-from dask_gmm.passes.memory import project
+from dask_gmm.passes.memory import bytes_of, project
 from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.sizing import tasks_wanted
 from dask_gmm.passes.task import Advance, answer_node
@@ -66,7 +67,7 @@ class ThreadRunner:
         project(source, folds, self.threads).require(self.memory_limit, source.name)
         if len(source.layout) == 1 and len(folds) > 1:
             return self._one_by_one(source, folds, progress)
-        wanted = tasks_wanted(self.threads, self._thread_seconds)
+        wanted = tasks_wanted(self.threads, self._thread_seconds, bytes_of(source) * len(folds))
         level = level_for(len(source.layout), wanted)
         work = [(folds, node) for node in nodes(len(source.layout), level)]
         started = time.monotonic()
@@ -90,11 +91,17 @@ class ThreadRunner:
         self, source: Source, work: Sequence[tuple[Sequence[Fold], Node]], advance: Advance
     ) -> Iterator[Answers]:
         """Give the answers in the order of the work, holding each only until it is taken."""
+        stopped = Event()
+
+        def tell(rows: int) -> None:
+            if stopped.is_set():  # another task has failed: end between two leaves
+                raise CancelledError
+            advance(rows)
 
         def answer(folds: Sequence[Fold], node: Node) -> Answers:
             workspace = self._borrow()
             try:
-                return answer_node(source, folds, node, workspace, advance)
+                return answer_node(source, folds, node, workspace, tell)
             finally:
                 self._workspaces.append(workspace)
 
@@ -104,6 +111,7 @@ class ThreadRunner:
                 while waiting:
                     yield waiting.popleft().result()
             finally:
+                stopped.set()
                 pool.shutdown(wait=True, cancel_futures=True)
 
     def _borrow(self) -> Workspace:

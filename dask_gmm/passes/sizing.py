@@ -4,9 +4,12 @@ from typing import Final
 
 SECONDS_PER_TASK: Final = 2.0
 FEWEST_PER_THREAD, FIRST_PER_THREAD, MOST_PER_THREAD = 4, 16, 64
+# Bytes of rows times folds that a task gets at most: seconds for few components, a minute for
+# many, so that a task never outlasts the patience of whoever waits for the first to end.
+BYTES_PER_TASK: Final = 2**30
 
 
-def tasks_wanted(n_threads: int, thread_seconds: float | None) -> int:
+def tasks_wanted(n_threads: int, thread_seconds: float | None, n_bytes: int) -> int:
     """Give the number of tasks for a pass.
 
     Parameters
@@ -15,8 +18,11 @@ def tasks_wanted(n_threads: int, thread_seconds: float | None) -> int:
         Threads that will work on it.
     thread_seconds : float or None
         Seconds of one thread that the pass before took in all, None before the first.
+    n_bytes : int
+        Bytes of the rows, times the number of folds that are asked of them.
     """
+    least = -(-n_bytes // BYTES_PER_TASK)
     if thread_seconds is None:
-        return FIRST_PER_THREAD * n_threads
+        return max(least, FIRST_PER_THREAD * n_threads)
     wanted = int(thread_seconds / SECONDS_PER_TASK)
-    return min(MOST_PER_THREAD * n_threads, max(FEWEST_PER_THREAD * n_threads, wanted))
+    return max(least, min(MOST_PER_THREAD * n_threads, max(FEWEST_PER_THREAD * n_threads, wanted)))

@@ -1,7 +1,7 @@
-"""One BLAS thread and one OpenMP thread while numbers are computed.
+"""One BLAS thread while numbers are computed.
 
-With more of them k-means gives other centers and a Cholesky factor other bits. The limit is
-process-wide, so that it is set by the first who needs it and lifted by the last.
+With more of them a Cholesky factor has other bits. The limit is process-wide, so that it is set
+by the first who needs it and lifted by the last.
 """
 
 import threading
@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 
 
 class ThreadLimit:
-    """Holds the process to one BLAS and one OpenMP thread; may be nested and shared."""
+    """Holds the process to one BLAS thread; may be nested and shared."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -21,7 +21,7 @@ class ThreadLimit:
     def __enter__(self) -> None:
         with self._lock:
             if not self._users:
-                self._limit = threadpool_limits(limits=1)
+                self._limit = threadpool_limits(limits=1, user_api="blas")
             self._users += 1
 
     def __exit__(self, *exception: object) -> None:

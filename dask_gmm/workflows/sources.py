@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from dask_gmm.data.array_source import ArraySource
-from dask_gmm.data.open import is_stored, open_source
+from dask_gmm.data.open import open_source
 from dask_gmm.data.source import Source
 from dask_gmm.errors import InputError
-from dask_gmm.passes.dask_source import DaskSource, Origin, is_dask_array
+from dask_gmm.passes.dask_blocks import Origin
+from dask_gmm.passes.dask_source import DaskSource, is_dask_array
 from dask_gmm.passes.distributed_runner import DistributedRunner
 from dask_gmm.passes.runner import Runner
 
@@ -32,11 +33,6 @@ def source_of(
     if is_dask_array(data) and array is None:
         return DaskSource.of(data, columns, rows)
     return open_source(data, array=array, columns=columns, rows=rows, missing_chunks=missing_chunks)
-
-
-def in_memory(data: Any) -> bool:
-    """Whether the rows lie in this process's memory."""
-    return not (is_dask_array(data) or is_stored(data))
 
 
 def spread(source: Source, runner: Runner) -> Source:

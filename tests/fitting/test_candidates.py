@@ -7,19 +7,24 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
+from threadpoolctl import threadpool_limits
 
 from dask_gmm.data.array_source import ArraySource
 from dask_gmm.data.source import Layout
 from dask_gmm.errors import DataError, InputError
+from dask_gmm.fitting import clusters
 from dask_gmm.fitting.candidate import Climbing, Finished, Initializing, Why, candidate
 from dask_gmm.fitting.cohort import best, search
-from dask_gmm.fitting.questions import EStep, Question, Rows
+from dask_gmm.fitting.questions import EStep, Question, Rows, standardized
 from dask_gmm.fitting.spec import Spec
 from dask_gmm.fitting.survey import Survey
 from dask_gmm.mixture.covariance import FAMILIES
+from dask_gmm.mixture.frame import Frame
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.statistics import SufficientStatistics
 from dask_gmm.mixture.summary import summarize
+from dask_gmm.passes.fold import Tile, Workspace
 from dask_gmm.passes.progress import Silent
 from dask_gmm.passes.runner import ThreadRunner
 
@@ -78,6 +83,30 @@ def test_a_candidate_is_the_same_alone_and_together(family: str, precision: str)
     (alone,) = fitted(spec)
     together = fitted(*before, spec, *after)[len(before)]
     assert bytes_of(alone) == bytes_of(together)
+
+
+def test_rows_standardized_in_one_precision_survive_the_other() -> None:
+    tile = Tile(100 * X[:300], 0, Workspace())
+    frame = Frame.of(summarize(tile.rows))
+    double = standardized(tile, frame, np.dtype(np.float64)).copy()
+    single = standardized(tile, frame, np.dtype(np.float32))
+    again = standardized(tile, frame, np.dtype(np.float64))
+    np.testing.assert_array_equal(again, double)
+    np.testing.assert_array_equal(single, double.astype(np.float32))
+
+
+def test_k_means_runs_on_one_openmp_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[int] = []
+
+    class Watched(clusters.KMeans):  # type: ignore[misc]
+        def fit(self, rows: Array) -> Any:
+            threads.append(_openmp_effective_n_threads())
+            return super().fit(rows)
+
+    monkeypatch.setattr(clusters, "KMeans", Watched)
+    with threadpool_limits(limits=4, user_api="openmp"):
+        fitted(Spec(3, max_iter=1), Spec(2, max_iter=1), trip=Trip(2))
+    assert threads == [1, 1]
 
 
 def test_threads_change_no_byte() -> None:

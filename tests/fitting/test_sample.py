@@ -12,7 +12,7 @@ from dask_gmm.fitting.sample import Sample, key_limit, row_keys, sample_size
 def drawn(size: int, seed: int, start: int, stop: int) -> Sample:
     index = np.arange(start, stop)
     rows = np.stack([index, index**2], axis=1).astype(float)
-    return Sample.smallest(size, row_keys(seed, start, stop), index, rows)
+    return Sample.smallest_of([Sample(size, row_keys(seed, start, stop), index, rows)])
 
 
 @given(st.integers(1, 60), st.integers(0, 2**40), st.lists(st.integers(0, 200), max_size=5))

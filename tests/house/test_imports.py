@@ -11,7 +11,7 @@ ROOMS = ("data", "fitting", "mixture", "outputs", "passes", "records", "workflow
 # What each room may import, beside itself and what lies below all of them. A fold is given
 # blocks, so whoever knows folds knows what a source is.
 EVERYBODY = ("errors", "checks")
-FOLDS = ("passes.fold", "passes.seeds", "data.source")
+FOLDS = ("passes.fold", "passes.seeds", "passes.threads", "data.source")
 BELOW: dict[str, tuple[str, ...]] = {
     "mixture": (),
     "data": (),

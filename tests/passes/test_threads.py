@@ -10,7 +10,8 @@ from threadpoolctl import ThreadpoolController, threadpool_limits
 from dask_gmm.passes.threads import ONE_THREAD
 
 def threads():
-    return {pool["num_threads"] for pool in ThreadpoolController().info()}
+    pools = ThreadpoolController().select(user_api="blas").info()
+    return {pool["num_threads"] for pool in pools}
 
 threadpool_limits(limits=2)
 """

@@ -29,7 +29,8 @@ class _Doors(click.Group):
         try:
             return super().invoke(ctx)
         except DaskGMMError as error:
-            click.echo(f"Error: {error}", err=True)
+            for line in (f"Error: {error}", *getattr(error, "__notes__", ())):
+                click.echo(line, err=True)
             ctx.exit(error.exit_code)
 
 

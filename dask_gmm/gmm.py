@@ -17,7 +17,7 @@ from dask_gmm.passes.cluster import runner_for
 from dask_gmm.passes.progress import Silent
 from dask_gmm.records.model_file import save_model
 from dask_gmm.workflows.fit_rows import fit_rows
-from dask_gmm.workflows.sources import in_memory, source_of, spread
+from dask_gmm.workflows.sources import source_of, spread
 
 
 class GaussianMixtureModel:
@@ -101,6 +101,7 @@ class GaussianMixtureModel:
         array: str | None = None,
         columns: Sequence[int] | None = None,
         rows: slice | None = None,
+        missing_chunks: str = "error",
     ) -> Self:
         """Fit the mixture to rows.
 
@@ -114,6 +115,8 @@ class GaussianMixtureModel:
             Columns to use, in this order.
         rows : slice, optional
             Rows to use, in steps of 1.
+        missing_chunks : {"error", "fill"}, default "error"
+            Whether a chunk that is not stored is an error, or reads as the fill value of its array.
 
         Returns
         -------
@@ -128,8 +131,10 @@ class GaussianMixtureModel:
             If rows are not finite, missing or damaged; the message names the place.
         """
         spec, n_init = self._spec(), whole("n_init", self.n_init, 1)
-        runner = runner_for(self.client, in_memory=in_memory(data))
-        source = source_of(data, array=array, columns=columns, rows=rows)
+        source = source_of(
+            data, array=array, columns=columns, rows=rows, missing_chunks=missing_chunks
+        )
+        runner = runner_for(self.client, in_memory=not source.shareable)
         outcome = fit_rows(spread(source, runner), spec, n_init, runner, Silent())
         self._result = outcome.model
         return self

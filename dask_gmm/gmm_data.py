@@ -150,7 +150,7 @@ def generate_gmm_data(
         None if chunk_rows is None else int(chunk_rows),
     )
     if store is not None:
-        x, components = _stored(rows, local_path(store))
+        x, components = _stored(rows, local_path(store), repeatable=seed is not None)
         return (x, components) if return_components else x
     drawn, numbers = fill_memory(rows, runner_for(None, in_memory=True), Silent())
     return (drawn, numbers) if return_components else drawn
@@ -173,7 +173,8 @@ def _float_type(dtype: npt.DTypeLike) -> FloatType:
     return "float32" if name == "float32" else "float64"
 
 
-def _stored(rows: RowsToDraw, out: Path) -> tuple[StoredArray, StoredArray]:
+def _stored(rows: RowsToDraw, out: Path, *, repeatable: bool) -> tuple[StoredArray, StoredArray]:
     settings = {"rows": rows.n_rows, "dtype": rows.dtype, "chunk_rows": rows.chunk_rows}
-    write_group(rows, out, settings, runner_for(None, in_memory=False), Silent())
+    runner = runner_for(None, in_memory=False)
+    write_group(rows, out, settings, runner, Silent(), repeatable=repeatable)
     return open_written(out, ROWS), open_written(out, COMPONENTS)

@@ -17,6 +17,8 @@ from dask_gmm.fitting.candidate import Evaluation
 from dask_gmm.fitting.result import FittedMixture
 from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.model import Mixture, refuse_unusable
+from dask_gmm.passes.threads import ONE_THREAD
+from dask_gmm.records.kinds import MODEL_GROUP
 from dask_gmm.records.publish import aside, publish, refuse_existing
 
 KEY: Final = "dask_gmm"
@@ -51,12 +53,12 @@ def save_model(
     provenance : mapping, optional
         JSON values to keep beside it: settings, versions, the data's fingerprint.
     overwrite : bool, default False
-        Whether to replace what is there.
+        Whether to replace a model, or an empty folder, that is there.
 
     Raises
     ------
     OutputExistsError
-        If there is something and ``overwrite`` is false.
+        If there is something and ``overwrite`` is false, or it is of another kind.
     OutputError
         If it cannot be written.
 
@@ -72,12 +74,12 @@ def save_model(
     (1, 2)
     """
     path = local_path(path)
-    refuse_existing(path, overwrite)
+    refuse_existing(path, overwrite, MODEL_GROUP)
     wip = aside(path)
     try:
         with output_errors(path):
             write_model(model, wip, provenance or {})
-        publish(wip, path, overwrite)
+        publish(wip, path, overwrite, MODEL_GROUP)
     except BaseException:
         shutil.rmtree(wip, ignore_errors=True)
         raise
@@ -175,15 +177,6 @@ def _said(error: Exception) -> str:
     return f"{error} is missing" if isinstance(error, KeyError) else str(error)
 
 
-def is_model(path: str | Path) -> bool:
-    """Whether a zarr group says that it is a model."""
-    try:
-        facts = zarr.open_group(path, mode="r").attrs.get(KEY)
-    except (AttributeError, KeyError, OSError, TypeError, ValueError):
-        return False
-    return isinstance(facts, dict) and facts.get("format") == "model"
-
-
 def model_facts(path: str | Path) -> dict[str, Any]:
     """Read what is said of a model beside its arrays.
 
@@ -222,11 +215,13 @@ def _facts(model: FittedMixture) -> dict[str, Any]:
 
 
 def _arrays(model: FittedMixture) -> dict[str, Array]:
+    with ONE_THREAD:
+        precisions = model.precisions
     return {
         "weights": model.weights,
         "means": model.means,
         "covariances": model.covariances,
-        "precisions": model.precisions,
+        "precisions": precisions,
         "log_likelihoods": np.array(model.log_likelihoods),
     }
 

@@ -2,16 +2,17 @@
 
 Beside ``runs/a`` lies ``runs/.a.wip`` while it is written, under the same name in every run, so
 that a run that was interrupted finds what it left. While a published output is replaced, the old
-one lies in ``runs/.a.old``; a crash in between leaves both, and the next run puts the old one back.
+one lies in ``runs/.a.old``. After a crash in between, the next run puts the old one back if the
+new one is still aside, and otherwise removes it. Only outputs of the same kind are replaced.
 """
 
 import os
-import shutil
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from dask_gmm.errors import InputError, OutputExistsError, output_errors
+from dask_gmm.records.kinds import Kind
 
 # A disk commits many small files together for about the price of one.
 FLUSHES_AT_ONCE = 16
@@ -22,17 +23,26 @@ def aside(path: Path) -> Path:
     return path.with_name(f".{path.name}.wip")
 
 
-def refuse_existing(path: Path, overwrite: bool) -> None:
+def refuse_existing(path: Path, overwrite: bool, kind: Kind) -> None:
     """Check, before any work, that an output can be published at a path.
 
-    Folders above it are made. What a crash left of a replaced output is put back in its place.
+    Folders above it are made. What a crash left of a replaced output is put back, or removed.
+
+    Parameters
+    ----------
+    path : Path
+        Its place.
+    overwrite : bool
+        Whether to replace an output that is there.
+    kind : Kind
+        What it will be, and of what kind one must be that is replaced.
 
     Raises
     ------
     InputError
         If it has no name, or would replace the folder that the program runs in.
     OutputExistsError
-        If there is something and ``overwrite`` is false.
+        If there is something and ``overwrite`` is false, or it is of another kind.
     OutputError
         If nothing can be written there.
     """
@@ -48,18 +58,33 @@ def refuse_existing(path: Path, overwrite: bool) -> None:
             "is that or above it. Choose another place."
         )
     with output_errors(path):
-        _put_back(path)
-        if os.path.lexists(path) and not overwrite:
-            raise OutputExistsError(
-                f"An output is written where there is none, but {path} exists. Choose another "
-                f"place, or overwrite it."
-            )
+        _settle(path, kind)
+        if os.path.lexists(path):
+            _refuse_to_replace(path, overwrite, kind)
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path.parent):
             pass
 
 
-def publish(wip: Path, path: Path, overwrite: bool, *, durable: bool = True) -> None:
+def _refuse_to_replace(path: Path, overwrite: bool, kind: Kind) -> None:
+    if not overwrite:
+        raise OutputExistsError(
+            f"An output is written where there is none, but {path} exists. Choose another "
+            f"place, or overwrite it."
+        )
+    if not kind.may_replace(path):
+        raise OutputExistsError(
+            f"Overwriting replaces a {kind.name} or an empty folder, but {path} is neither. Choose "
+            "another place, or move that away."
+        )
+    if os.path.lexists(_old(path)):
+        raise OutputExistsError(
+            f"What is replaced lies in {_old(path)} meanwhile, but that is something else. Choose "
+            "another place, or move that away."
+        )
+
+
+def publish(wip: Path, path: Path, overwrite: bool, kind: Kind, *, durable: bool = True) -> None:
     """Put an output that is whole in its place, by renaming.
 
     The old one is removed last. What is durable is on the disk, and would outlive a power cut,
@@ -72,33 +97,34 @@ def publish(wip: Path, path: Path, overwrite: bool, *, durable: bool = True) -> 
     path : Path
         Its place.
     overwrite : bool
-        Whether to replace what is there.
+        Whether to replace an output that is there.
+    kind : Kind
+        See `refuse_existing`.
     durable : bool
-        Whether to wait for the disk. Rows with digests that can be drawn again need not: what a
-        power cut took of them is found when they are read.
+        Whether to wait for the disk even if nothing is replaced. Rows with digests that can be
+        drawn again need not: what a power cut took of them is found when they are read.
 
     Raises
     ------
     OutputExistsError
-        If there is something and ``overwrite`` is false.
+        If there is something and ``overwrite`` is false, or it is of another kind.
     OutputError
         If it cannot be put there; both are then where they were.
     """
-    refuse_existing(path, overwrite)
-    old = _old(path)
+    refuse_existing(path, overwrite, kind)
+    replaces = os.path.lexists(path)
     with output_errors(path):
-        if durable:
+        if durable or replaces:
             flush(wip)
-        _remove(old)
-        if os.path.lexists(path):
-            path.replace(old)
+        if replaces:
+            path.replace(_old(path))
         try:
             wip.replace(path)
         except OSError:
-            _put_back(path)
+            _settle(path, kind)
             raise
         _flush_one(path.parent)
-        _remove(old)
+        _settle(path, kind)
 
 
 def flush(path: Path) -> None:
@@ -127,14 +153,12 @@ def _old(path: Path) -> Path:
     return path.with_name(f".{path.name}.old")
 
 
-def _put_back(path: Path) -> None:
+def _settle(path: Path, kind: Kind) -> None:
+    """End a replacement, or undo it if the new output has not come from aside to its place."""
     old = _old(path)
-    if os.path.lexists(old) and not os.path.lexists(path):
-        old.replace(path)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
+    if not kind.may_replace(old):
+        return
+    if os.path.lexists(path) or not os.path.lexists(aside(path)):
+        kind.remove(old)
     else:
-        path.unlink(missing_ok=True)
+        old.replace(path)

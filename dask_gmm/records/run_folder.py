@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from dask_gmm.errors import DataError, output_errors
 from dask_gmm.fitting.result import FittedMixture
+from dask_gmm.records.kinds import RUN_FOLDER, remove
 from dask_gmm.records.model_file import write_model
 from dask_gmm.records.publish import aside, publish, refuse_existing
 
@@ -36,7 +37,7 @@ class RunFolder:
     path : Path
         Where it will be.
     overwrite : bool
-        Whether to replace what is there.
+        Whether to replace a run folder, or an empty one, that is there.
     """
 
     path: Path
@@ -51,21 +52,27 @@ class RunFolder:
     def started(self) -> Iterator[None]:
         """Make it, empty; what was written of it is removed if the run does not end well.
 
+        Once the model is written, all is kept: the error then says where the model is.
+
         Raises
         ------
         OutputExistsError
-            If there is something at the path and ``overwrite`` is false.
+            If there is something at the path and ``overwrite`` is false, or it is no run folder.
         OutputError
             If it cannot be made.
         """
-        refuse_existing(self.path, self.overwrite)
+        refuse_existing(self.path, self.overwrite, RUN_FOLDER)
         with output_errors(self.path):
-            self.wip.mkdir(parents=True, exist_ok=True)
+            remove(self.wip)
+            self.wip.mkdir(parents=True)
             (self.wip / HISTORY).write_text("")
         try:
             yield
-        except BaseException:
-            shutil.rmtree(self.wip, ignore_errors=True)
+        except BaseException as error:
+            if (self.wip / MODEL).exists():
+                error.add_note(f"The fitted model is kept: move it away from {self.wip / MODEL}.")
+            else:
+                shutil.rmtree(self.wip, ignore_errors=True)
             raise
 
     def add_pass(self, record: Mapping[str, Any]) -> None:
@@ -77,9 +84,11 @@ class RunFolder:
         """Write the model and the manifest, and publish the folder."""
         full = {"format": "run", "version": VERSION, **manifest}
         with output_errors(self.path):
-            write_model(model, self.wip / MODEL, manifest)
+            half = aside(self.wip / MODEL)
+            write_model(model, half, manifest)
+            half.replace(self.wip / MODEL)
             (self.wip / MANIFEST).write_text(json.dumps(full, indent=2) + "\n")
-        publish(self.wip, self.path, self.overwrite)
+        publish(self.wip, self.path, self.overwrite, RUN_FOLDER)
 
 
 def read_manifest(path: Path) -> dict[str, Any]:

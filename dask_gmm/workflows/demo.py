@@ -4,11 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dask_gmm.checks import local_path
 from dask_gmm.errors import OutputExistsError
 from dask_gmm.mixture.matching import match, reordered
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.runner import Runner
+from dask_gmm.records.kinds import DATA_GROUP, RUN_FOLDER
+from dask_gmm.records.publish import refuse_existing
 from dask_gmm.workflows.fit import FitResult, fit
 from dask_gmm.workflows.generate import GenerateResult, generate
 from dask_gmm.workflows.requests import FitRequest, GenerateRequest
@@ -70,7 +73,7 @@ def demo(rows: int, out: Path, runner: Runner, progress: Progress) -> DemoResult
     rows : int
         Rows to generate.
     out : Path
-        Folder for both; what an earlier demo left there is replaced.
+        Folder for both; a generated data set and a run folder of these names are replaced.
     runner : Runner
         Where the passes run.
     progress : Progress
@@ -79,10 +82,12 @@ def demo(rows: int, out: Path, runner: Runner, progress: Progress) -> DemoResult
     Raises
     ------
     OutputExistsError
-        If there are other things in the folder.
+        If there are other things in the folder, or others of these names.
     """
     _refuse_other(out)
     data, run = (out / name for name in OWN)
+    for path, kind in ((data, DATA_GROUP), (run, RUN_FOLDER)):
+        refuse_existing(local_path(path), overwrite=True, kind=kind)
     generated = generate(
         GenerateRequest(data, rows, FEATURES, COMPONENTS, imbalance=2.0, overwrite=True),
         runner,

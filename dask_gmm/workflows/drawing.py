@@ -30,6 +30,7 @@ from dask_gmm.outputs.drawn import (
 )
 from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.runner import Runner
+from dask_gmm.records.kinds import DATA_GROUP
 from dask_gmm.records.publish import aside, publish, refuse_existing
 from dask_gmm.workflows.requests import FloatType
 
@@ -121,6 +122,7 @@ def write_group(
 ) -> Receipt:
     """Write drawn rows as a zarr group, which appears when it is whole.
 
+    repeatable: bool = True,
     It has the arrays ``x`` and ``component``, and beside them the truth: ``weights``, ``means``
     and ``covariances``. What an interrupted call with the same settings finished is kept; what one
     with other settings left is removed.
@@ -137,26 +139,28 @@ def write_group(
     progress : Progress
         Who hears of it.
     overwrite : bool, default False
-        Whether to replace what is there.
+        Whether to replace generated rows, or an empty folder, that are there.
+    repeatable : bool, default True
+        Whether the same rows can be drawn again, so that they need not wait for the disk.
 
     Raises
     ------
     OutputExistsError
-        If there is something and ``overwrite`` is false.
+        If there is something and ``overwrite`` is false, or it is of another kind.
     OutputError
         If it cannot be written.
     MemoryLimitError
         If the projected memory does not fit.
     """
     out = local_path(out)
-    refuse_existing(out, overwrite)
+    refuse_existing(out, overwrite, DATA_GROUP)
     sink = Sink(aside(out), arrays_of(rows))
     _begin(sink, _attributes(rows, settings))
     for name, dimensions in TRUTH.items():
         put_array(sink.path, name, _truth(rows.mixture)[name], dimensions)
     receipt = rows.draw(GroupTarget(sink), runner, progress)
     sink.finalize({ROWS: receipt.rows, COMPONENTS: receipt.components})
-    publish(sink.path, out, overwrite, durable=False)
+    publish(sink.path, out, overwrite, DATA_GROUP, durable=not repeatable)
     return receipt
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
+from operator import index
 from pathlib import Path
 from typing import Any, Final
 
@@ -110,9 +111,10 @@ def fit(request: FitRequest, runner: Runner, progress: Progress) -> FitResult:
     InputError, DataError
         See `fit_rows`.
     OutputExistsError
-        If the run folder is there already; nothing has been read then.
+        If the run folder is there already and may not be overwritten, or is none; nothing has been
+        read then.
     OutputError
-        If it cannot be written.
+        If it cannot be written. A note says where the model is, if that was written.
     """
     started = datetime.now(UTC)
     folder = RunFolder(local_path(request.out), request.overwrite)
@@ -124,7 +126,9 @@ def fit(request: FitRequest, runner: Runner, progress: Progress) -> FitResult:
         missing_chunks=request.missing_chunks,
     )
     _refuse_own_rows(source, folder.path)
+    settings = _settings(request)
     with folder.started():
+        machines = runner.machines()
         outcome = fit_rows(
             spread(source, runner),
             _spec(request),
@@ -135,7 +139,8 @@ def fit(request: FitRequest, runner: Runner, progress: Progress) -> FitResult:
         )
         ended = datetime.now(UTC)
         times = {"started": started.isoformat(), "ended": ended.isoformat()}
-        folder.finish(outcome.model, {**times, **_manifest(request, source, outcome, runner)})
+        about = {**times, **settings, "machines": list(machines)}
+        folder.finish(outcome.model, {**about, **_manifest(source, outcome)})
     seconds = (ended - started).total_seconds()
     return FitResult(outcome.model, request.out, len(outcome.passes), seconds, outcome.warnings)
 
@@ -162,15 +167,9 @@ def _spec(request: FitRequest) -> Spec:
     )
 
 
-def _manifest(
-    request: FitRequest, source: Source, outcome: FitOutcome, runner: Runner
-) -> dict[str, Any]:
-    settings = _settings(request)
-    canonical = json.dumps(settings, sort_keys=True).encode()
+def _manifest(source: Source, outcome: FitOutcome) -> dict[str, Any]:
     model = outcome.model
     return {
-        "settings": settings,
-        "settings_sha256": hashlib.sha256(canonical).hexdigest(),
         "data": {
             "name": source.name,
             "rows": source.layout.rows,
@@ -185,20 +184,22 @@ def _manifest(
         "log_likelihood": model.log_likelihood,
         "repairs": [list(repair) for repair in model.repairs],
         "warnings": list(outcome.warnings),
-        "machines": list(runner.machines()),
         "versions": versions(),
     }
 
 
 def _settings(request: FitRequest) -> dict[str, Any]:
-    """Everything that was asked but where to put it."""
-    settings = {name: getattr(request, name) for name in request.__slots__}
+    """Everything that was asked but where to put it, the same for requests that ask the same."""
+    names = (name for name in request.__slots__ if name not in NOT_SETTINGS)
+    settings = {name: getattr(request, name) for name in names}
     settings["data"] = str(request.data) if isinstance(request.data, str | Path) else None
-    return {k: v if _plain(v) else str(v) for k, v in settings.items() if k not in NOT_SETTINGS}
-
-
-def _plain(value: object) -> bool:
-    return value is None or isinstance(value, str | int | float | bool | tuple)
+    if request.columns is not None:
+        settings["columns"] = [index(column) for column in request.columns]
+    if request.rows is not None:
+        ends = (request.rows.start, request.rows.stop)
+        settings["rows"] = [None if end is None else index(end) for end in ends]
+    canonical = json.dumps(settings, sort_keys=True).encode()
+    return {"settings": settings, "settings_sha256": hashlib.sha256(canonical).hexdigest()}
 
 
 def fingerprint(source: Source, survey: SurveyAnswer) -> str:

@@ -1,4 +1,4 @@
-"""Say on one page what lies at a path: an array, a model or a run folder."""
+"""Say on one page what lies at a path: an array, a group, a model or a run folder."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,12 +7,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from dask_gmm.data.open import open_source
+from dask_gmm.data.open import arrays_to_choose, open_source
 from dask_gmm.data.zarr_source import ZarrSource
 from dask_gmm.errors import DataError, InputError
 from dask_gmm.fitting.result import FittedMixture
 from dask_gmm.mixture.model import Mixture
-from dask_gmm.records.model_file import is_model, load_model
+from dask_gmm.records.kinds import MODEL_GROUP
+from dask_gmm.records.model_file import load_model
 from dask_gmm.records.run_folder import MANIFEST, MODEL, read_history, read_manifest
 from dask_gmm.workflows.text import mixture_table
 
@@ -25,7 +26,7 @@ class Report:
 
     Parameters
     ----------
-    kind : {"array", "model", "run"}
+    kind : {"array", "group", "model", "run"}
     path : Path
     facts : mapping
         Facts by name, as JSON values.
@@ -57,7 +58,8 @@ def inspect(path: Path) -> Report:
     Parameters
     ----------
     path : Path
-        A zarr array, a group with one, a model, or a run folder.
+        A zarr array, a group with one, a model, or a run folder. Of a group with several arrays,
+        none of which is ``x``, these are listed.
 
     Raises
     ------
@@ -68,9 +70,11 @@ def inspect(path: Path) -> Report:
     """
     if (path / MANIFEST).is_file():
         return _run(path)
-    if is_model(path):
+    if MODEL_GROUP.is_at(path):
         model = load_model(path)
         return Report("model", path, _model_facts(model), model.mixture)
+    if arrays := arrays_to_choose(path):
+        return Report("group", path, {"arrays": arrays})
     return _array(path)
 
 

@@ -74,6 +74,7 @@ class GenerateRequest:
         number("outliers", self.outliers, 0.0, 0.5)
 
 
+        _make_floats(self, "overlap", "imbalance", "condition", "outliers")
 @dataclass(frozen=True, slots=True, eq=False)
 class FitRequest:
     """A mixture to fit to rows, and the run folder in which it is kept.
@@ -141,9 +142,16 @@ class FitRequest:
         number("reg_covar", self.reg_covar, 0.0)
         one_of("precision", self.precision, get_args(FloatType))
         one_of("missing_chunks", self.missing_chunks, get_args(MissingChunks))
+        _make_floats(self, "tol", "reg_covar")
 
 
 def _make_whole(request: object, **least: int) -> None:
     """Make whole numbers of numpy, which JSON does not know, Python's; refuse what is none."""
     for name, smallest in least.items():
         object.__setattr__(request, name, whole(name, getattr(request, name), smallest))
+
+
+def _make_floats(request: object, *names: str) -> None:
+    """Make numbers of any type Python's floats, so that equal ones are the same in JSON."""
+    for name in names:
+        object.__setattr__(request, name, float(getattr(request, name)))

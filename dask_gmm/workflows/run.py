@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from dask_gmm.checks import local_path
 from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.runner import Runner
+from dask_gmm.records.kinds import DATA_GROUP, RUN_FOLDER
 from dask_gmm.records.publish import refuse_existing
 from dask_gmm.workflows.fit import fit
 from dask_gmm.workflows.generate import generate
@@ -73,7 +74,8 @@ def run(
         Of the first step that fails; what the steps before it wrote is kept.
     """
     for request in requests:
-        refuse_existing(local_path(request.out), request.overwrite)
+        kind = RUN_FOLDER if isinstance(request, FitRequest) else DATA_GROUP
+        refuse_existing(local_path(request.out), request.overwrite, kind)
     return RunResult(tuple(_carry_out(request, runner, progress) for request in requests))
 
 

@@ -11,6 +11,7 @@ import zarr
 from dask_gmm import Mixture, generate_gmm_data
 from dask_gmm.errors import InputError, OutputExistsError
 from dask_gmm.mixture.sampling import block_rows
+from dask_gmm.records import publish
 
 WEIGHTS = np.array([0.6, 0.4])
 MEANS = np.array([[0, 0], [3, 3]])
@@ -113,6 +114,16 @@ def test_the_seed_without_components_draws_from_the_mixture_given() -> None:
     rows = generate_gmm_data(20_000, mixture.weights, mixture.means, mixture.covariances, seed=0)
     assert rows.mean(axis=0) == pytest.approx([2, -1], abs=4.5 * 2 / np.sqrt(20_000))
     assert rows.std(axis=0) == pytest.approx([2, 0.5], rel=0.03)
+
+
+@pytest.mark.parametrize("seed", [None, 1])
+def test_rows_that_cannot_be_drawn_again_wait_for_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int | None
+) -> None:
+    flushed: list[Path] = []
+    monkeypatch.setattr(publish, "flush", flushed.append)
+    generate_gmm_data(10, *PARAMETERS, seed=seed, store=tmp_path / "x.zarr")
+    assert flushed == ([tmp_path / ".x.zarr.wip"] if seed is None else [])
 
 
 @pytest.mark.parametrize(

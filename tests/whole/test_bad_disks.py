@@ -136,13 +136,15 @@ def test_the_command_says_that_the_disk_is_full(disk: Path) -> None:
 def test_a_disk_that_may_only_be_read_is_named_before_any_work(
     disk: Path, remount: Remount, data: Path
 ) -> None:
+    size = ("--rows", 4000, "--features", 4, "--components", 2)
     assert command("fit", data, *FITTED, disk / "run").exit_code == 0
+    assert command("generate", disk / "rows", *size).exit_code == 0
     kept = Kept(disk)
     remount("ro")
-    size = ("--rows", 4000, "--features", 4, "--components", 2)
-    for out, options in (("run", ("--overwrite",)), ("new", ()), ("deep/new", ())):
-        for words in (("fit", data, *FITTED, disk / out), ("generate", disk / out, *size)):
-            message = refused(*words, *options, code=74)
+    for verb, old in ((("fit", data, "--components", 2, "--out"), "run"), (("generate",), "rows")):
+        more = size if verb == ("generate",) else ()
+        for out, options in ((old, ("--overwrite",)), ("new", ()), ("deep/new", ())):
+            message = refused(*verb, disk / out, *more, *options, code=74)
             says(message, disk / out, "Read-only file system", "choose another place")
     says(refused("demo", "--out", disk / "demo", code=74), disk / "demo", "Read-only file system")
     with pytest.raises(OutputError, match=f"{disk}/m, but .*Read-only file system") as caught:

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import zarr
 
 from dask_gmm import GaussianMixtureModel, generate_gmm_data, load_model
 from dask_gmm.errors import InputError, NotFittedError, OutputExistsError
 from dask_gmm.passes.runner import ThreadRunner
+from dask_gmm.records import publish
 from dask_gmm.workflows.fit import fit
 from dask_gmm.workflows.requests import FitRequest
 from tests.data.arrays import DAMAGES, chunk_file
@@ -74,6 +76,26 @@ def test_a_file_in_the_place_of_an_output_is_kept(folder: Path, content: bytes) 
     (folder / "link").symlink_to(folder / "nowhere")
     says(refused(*FIT, "link", code=73), folder / "link", "exists")
     assert (folder / "f").read_bytes() == content
+
+
+def test_overwriting_replaces_outputs_of_the_same_kind_alone(folder: Path) -> None:
+    GaussianMixtureModel(2).fit(X).save("m")
+    (folder / "mine").mkdir()
+    (folder / "mine" / "thesis.txt").write_text("years of work")
+    (folder / "c.yaml").write_text(STEPS.format(components=2, out="mine, overwrite: true"))
+    DAMAGES["flipped"](chunk_file(folder / "d.zarr" / "x"))
+    kept = Kept(folder)
+    for out in ("mine", "run", "m"):
+        message = refused("generate", out, *SIZE, "--overwrite", code=73)
+        says(message, "replaces a generated data set or an empty folder", f"{folder}/{out} is")
+    for out in ("mine", "m"):
+        message = refused(*FIT, out, "--overwrite", code=73)
+        says(message, "replaces a run folder or an empty", f"{folder}/{out} is", "move that away")
+    for out in ("mine", "run", "d.zarr"):
+        with pytest.raises(OutputExistsError, match=f"replaces a model or an .*/{out} is neither"):
+            GaussianMixtureModel(2).fit(X).save(out, overwrite=True)
+    says(refused("run", "c.yaml", code=73), "replaces a run folder", folder / "mine")
+    kept.check()
 
 
 def test_an_existing_output_is_refused_before_any_row_is_read(folder: Path) -> None:
@@ -190,6 +212,26 @@ steps:
   - generate: {{out: new.zarr, rows: 100, features: 2, components: 2}}
   - fit: {{data: new.zarr, components: {components}, out: {out}}}
 """
+
+
+@pytest.mark.parametrize("own", ["data.zarr", "run"])
+def test_a_demo_replaces_what_a_demo_wrote_and_no_namesake(folder: Path, own: str) -> None:
+    zarr.create_array(folder / "project" / own, shape=(5, 5), dtype="f8")
+    kept = Kept(folder / "project")
+    message = refused("demo", "--rows", 2000, "--out", "project", code=73)
+    says(message, f"{folder}/project/{own} is neither", "Choose another place")
+    kept.check()
+
+
+def test_the_command_says_where_a_model_is_that_was_not_published(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(path: Path) -> None:
+        raise OSError(5, "Input/output error", str(path))
+
+    monkeypatch.setattr(publish, "flush", failing)
+    message = refused(*FIT, "other", code=74)
+    says(message, "Input/output error", f"move it away from {folder}/.other.wip/model.zarr")
 
 
 def test_all_outputs_of_a_run_are_looked_at_before_its_first_step(folder: Path) -> None:

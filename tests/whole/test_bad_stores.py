@@ -228,6 +228,18 @@ def test_a_group_without_an_array_to_choose_lists_what_it_has(tmp_path: Path) ->
     )
 
 
+def test_chunks_that_a_writer_left_out_can_be_filled(tmp_path: Path) -> None:
+    array = zarr.create_array(tmp_path / "x", shape=(400, 2), chunks=(100, 2), dtype="f8")
+    stored = np.random.default_rng(0).standard_normal((300, 2)) + 5
+    array[:300] = stored
+    with pytest.raises(DataError, match="set missing_chunks to fill"):
+        GaussianMixtureModel(1).fit(tmp_path / "x")
+    filled = GaussianMixtureModel(1).fit(tmp_path / "x", missing_chunks="fill")
+    assert np.allclose(filled.means, stored.sum(axis=0) / 400)
+    with pytest.raises(InputError, match="missing_chunks"):
+        GaussianMixtureModel(1).fit(tmp_path / "x", missing_chunks="zero")
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"zarr_format": 9}', b"\xff\xfe\x00"])
 @pytest.mark.parametrize("name", ["x/zarr.json", "digests/x/zarr.json"])
 def test_damaged_metadata_are_named(

@@ -1,0 +1,65 @@
+"""The kinds of outputs, and the marks by which one of ours is told from what somebody else made."""
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kind:
+    """A kind of output: a folder with a JSON document that says what it is.
+
+    Parameters
+    ----------
+    name : str
+        What it is called, such as "run folder".
+    document : str
+        File inside it.
+    keys : tuple of str
+        Where in the document its facts are.
+    form : str
+        What the facts have as ``format``.
+    """
+
+    name: str
+    document: str
+    keys: tuple[str, ...]
+    form: str
+
+    def is_at(self, path: Path) -> bool:
+        """Whether what lies at a path says that it is of this kind."""
+        try:
+            facts = json.loads((path / self.document).read_bytes())
+            for key in self.keys:
+                facts = facts[key]
+            return bool(facts["format"] == self.form)
+        except (KeyError, OSError, TypeError, ValueError):
+            return False
+
+    def may_replace(self, path: Path) -> bool:
+        """Whether nothing is lost that this package did not write: it is of the kind, or empty."""
+        return self.is_at(path) or (path.is_dir() and not any(path.iterdir()))
+
+    def remove(self, path: Path) -> None:
+        """Remove an output of this kind, its mark last: half removed, it is of the kind still."""
+        if path.is_dir() and not path.is_symlink():
+            for each in path.iterdir():
+                if each.name != self.document:
+                    remove(each)
+        remove(path)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link or a folder with all that is in it, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    elif os.path.lexists(path):
+        path.unlink()
+
+
+RUN_FOLDER: Final = Kind("run folder", "manifest.json", (), "run")
+MODEL_GROUP: Final = Kind("model", "zarr.json", ("attributes", "dask_gmm"), "model")
+DATA_GROUP: Final = Kind("generated data set", "zarr.json", ("attributes", "dask_gmm"), "rows")

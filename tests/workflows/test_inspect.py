@@ -1,0 +1,40 @@
+"""What lies at a path is said on one page."""
+
+from pathlib import Path
+
+import pytest
+import zarr
+
+from dask_gmm.errors import InputError
+from dask_gmm.workflows.inspect import inspect
+
+
+def make_group(path: Path, **shapes: tuple[int, ...]) -> Path:
+    group = zarr.create_group(path)
+    for name, shape in shapes.items():
+        group.create_array(name, shape=shape, dtype="f8")
+    return path
+
+
+def test_the_arrays_of_a_group_in_which_one_must_be_chosen_are_listed(tmp_path: Path) -> None:
+    report = inspect(make_group(tmp_path / "g", b=(5, 2), a=(4, 2), c=(7,)))
+    listed = {"a": "(4, 2) of float64", "b": "(5, 2) of float64", "c": "(7,) of float64"}
+    assert report.to_json() == {
+        "kind": "group",
+        "path": str(tmp_path / "g"),
+        "arrays": listed,
+    }
+    assert "a (4, 2) of float64, b (5, 2) of float64" in report.to_text()
+
+
+@pytest.mark.parametrize("shapes", [{"x": (4, 2), "a": (5, 2)}, {"a": (4, 2), "c": (5,)}])
+def test_the_array_that_a_fit_would_choose_is_described(
+    tmp_path: Path, shapes: dict[str, tuple[int, ...]]
+) -> None:
+    report = inspect(make_group(tmp_path / "g", **shapes))
+    assert (report.kind, report.facts["rows"], report.facts["columns"]) == ("array", 4, 2)
+
+
+def test_a_group_without_arrays_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="are: none"):
+        inspect(make_group(tmp_path / "g"))

@@ -119,10 +119,10 @@ def write_group(
     progress: Progress,
     *,
     overwrite: bool = False,
+    repeatable: bool = True,
 ) -> Receipt:
     """Write drawn rows as a zarr group, which appears when it is whole.
 
-    repeatable: bool = True,
     It has the arrays ``x`` and ``component``, and beside them the truth: ``weights``, ``means``
     and ``covariances``. What an interrupted call with the same settings finished is kept; what one
     with other settings left is removed.

@@ -72,9 +72,9 @@ class GenerateRequest:
         number("imbalance", self.imbalance, 1.0)
         number("condition", self.condition, 1.0)
         number("outliers", self.outliers, 0.0, 0.5)
-
-
         _make_floats(self, "overlap", "imbalance", "condition", "outliers")
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class FitRequest:
     """A mixture to fit to rows, and the run folder in which it is kept.
@@ -140,9 +140,9 @@ class FitRequest:
         one_of("covariance", self.covariance, get_args(Covariance))
         number("tol", self.tol, 0.0)
         number("reg_covar", self.reg_covar, 0.0)
+        _make_floats(self, "tol", "reg_covar")
         one_of("precision", self.precision, get_args(FloatType))
         one_of("missing_chunks", self.missing_chunks, get_args(MissingChunks))
-        _make_floats(self, "tol", "reg_covar")
 
 
 def _make_whole(request: object, **least: int) -> None:

@@ -78,7 +78,6 @@ def test_generate_takes_the_ends_of_a_domain(name: str, value: object) -> None:
     assert getattr(GenerateRequest(**{**GENERATE, name: value}), name) == value
 
 
-@pytest.mark.parametrize(("name", "value"), [("tol", 0), ("reg_covar", 0.0), ("max_iter", 1)])
 def test_numbers_of_numpy_are_those_of_python() -> None:
     generated = GenerateRequest(**GENERATE, overlap=np.float32(0.5), seed=np.int64(2))  # type: ignore[arg-type]
     fitted = FitRequest(**FIT, tol=np.float32(0.5), max_iter=np.int8(3))  # type: ignore[arg-type]
@@ -87,5 +86,6 @@ def test_numbers_of_numpy_are_those_of_python() -> None:
     assert [type(each) for each in found] == [float, int, float, int]
 
 
+@pytest.mark.parametrize(("name", "value"), [("tol", 0), ("reg_covar", 0.0), ("max_iter", 1)])
 def test_fit_takes_the_ends_of_a_domain(name: str, value: object) -> None:
     assert getattr(FitRequest(**{**FIT, name: value}), name) == value

@@ -30,6 +30,7 @@ from dask_gmm.outputs.drawn import (
 )
 from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.runner import Runner
+from dask_gmm.passes.threads import ONE_THREAD
 from dask_gmm.records.kinds import DATA_GROUP
 from dask_gmm.records.publish import aside, publish, refuse_existing
 from dask_gmm.workflows.requests import FloatType
@@ -95,7 +96,9 @@ class RowsToDraw:
     def draw(self, target: Target, runner: Runner, progress: Progress) -> Receipt:
         """Draw them all into a target."""
         progress.start_pass("drawing rows", self.n_rows)
-        fold = DrawRows(Sampler.of(self.mixture, self.outliers), self.seed, target)
+        with ONE_THREAD:
+            sampler = Sampler.of(self.mixture, self.outliers)
+        fold = DrawRows(sampler, self.seed, target)
         answers = runner.run(self.grid("the rows to be drawn"), [fold], progress)
         receipt: Receipt = answers[0]
         progress.end_pass(f"{receipt.kept} finished chunks kept" if receipt.kept else "")

@@ -82,9 +82,9 @@ class CovarianceFamily(ABC):
 
     @abstractmethod
     def floored(
-        self, covariances: Array, variance: Array, share: float
+        self, covariances: Array, unit: Array, share: float
     ) -> tuple[Array, tuple[int, ...]]:
-        """Covariances no thinner than a share of the data's variance (D,), and which were."""
+        """Covariances no thinner than a share of the squares ``unit`` (D,), and which were."""
 
 
 class _Matrices(CovarianceFamily):
@@ -103,13 +103,13 @@ class _Matrices(CovarianceFamily):
         return (factors @ factors.transpose(0, 2, 1)).reshape(covariances.shape)
 
     def floored(
-        self, covariances: Array, variance: Array, share: float
+        self, covariances: Array, unit: Array, share: float
     ) -> tuple[Array, tuple[int, ...]]:
-        n_features = len(variance)
+        n_features = len(unit)
         matrices = covariances.reshape(-1, n_features, n_features).copy()
         # The rounding errors of a matrix are those of its largest eigenvalue, up to its trace.
         share *= n_features
-        mended = {k: floored_matrix(matrix, variance, share) for k, matrix in enumerate(matrices)}
+        mended = {k: floored_matrix(matrix, unit, share) for k, matrix in enumerate(matrices)}
         thin = tuple(k for k, matrix in mended.items() if matrix is not None)
         for k in thin:
             matrices[k] = mended[k]
@@ -238,9 +238,9 @@ class Diagonal(_Variances):
         return covariances + amount
 
     def floored(
-        self, covariances: Array, variance: Array, share: float
+        self, covariances: Array, unit: Array, share: float
     ) -> tuple[Array, tuple[int, ...]]:
-        return floored_variances(covariances, variance, share)
+        return floored_variances(covariances, unit, share)
 
 
 class Spherical(_Variances):
@@ -264,9 +264,9 @@ class Spherical(_Variances):
         return np.asarray(covariances + amount.mean())
 
     def floored(
-        self, covariances: Array, variance: Array, share: float
+        self, covariances: Array, unit: Array, share: float
     ) -> tuple[Array, tuple[int, ...]]:
-        mean = variance.mean(keepdims=True)
+        mean = unit.mean(keepdims=True)
         floored, thin = floored_variances(covariances[:, None], mean, share)
         return floored[:, 0], thin
 

@@ -29,30 +29,30 @@ def has_factor(covariance: Array) -> bool:
 
 
 def _clearly_thicker(matrix: Array, share: float) -> bool:
-    """Whether the pivots, cheaper than eigenvalues, already show that none is near ``share``."""
+    """Whether pivots, cheaper than eigenvalues, show that none is near ``share`` or rounding."""
     try:
         pivots = np.diagonal(np.linalg.cholesky(matrix)) ** 2
     except np.linalg.LinAlgError:
         return False
-    return bool(pivots.min() > 10 * len(matrix) * share)
+    rounding = float(np.finfo(np.float64).eps * np.trace(matrix))
+    return bool(pivots.min() > 10 * len(matrix) * max(share, rounding))
 
 
-def _units(variance: Array, own: Array) -> Array:
-    """What thickness is measured in: the data's variance, a component's own where it has none."""
-    return np.where(variance > 0, variance, np.where(own > 0, own, 1.0))
+def _units(unit: Array, own: Array) -> Array:
+    """What thickness is measured in: a component's own variance in a column that is constant."""
+    return np.where(unit > 0, unit, np.where(own > 0, own, 1.0))
 
 
-def floored_matrix(covariance: Array, variance: Array, share: float) -> Array | None:
-    """The covariance (D, D) made no thinner than a share of the data's variance (D,).
+def floored_matrix(covariance: Array, unit: Array, share: float) -> Array | None:
+    """The covariance (D, D) made no thinner than a share of the squares ``unit`` (D,).
 
-    Thickness is the smallest eigenvalue in units of the data's deviations. The floor is the same
-    for all components, since one that may be thinner than the others would take their rows; it is
-    higher only for a component so wide that rounding asks for more. None if nothing had to be
-    done.
+    Thickness is the smallest eigenvalue in units of their roots. The floor is the same for all
+    components, since one that may be thinner than the others would take their rows; it is higher
+    only for a component so wide that rounding asks for more. None if nothing had to be done.
     """
-    deviation = np.sqrt(_units(variance, np.diagonal(covariance)))
-    unit = np.outer(deviation, deviation)
-    relative = covariance / unit
+    deviation = np.sqrt(_units(unit, np.diagonal(covariance)))
+    products = np.outer(deviation, deviation)
+    relative = covariance / products
     if _clearly_thicker(relative, share):
         return None
     values, vectors = np.linalg.eigh(relative)
@@ -60,17 +60,15 @@ def floored_matrix(covariance: Array, variance: Array, share: float) -> Array | 
         return None
     for doubled in range(1, 60):
         mended = (vectors * np.maximum(values, 2.0**doubled * share)) @ vectors.T
-        mended = (mended + mended.T) / 2 * unit
+        mended = (mended + mended.T) / 2 * products
         if has_factor(mended):
             break
     return np.asarray(mended)
 
 
-def floored_variances(
-    variances: Array, variance: Array, share: float
-) -> tuple[Array, tuple[int, ...]]:
-    """Variances (K, D) not below a share of the data's (D,), and the components that were."""
-    unit = _units(variance, variances)
-    low = variances < share * unit
+def floored_variances(variances: Array, unit: Array, share: float) -> tuple[Array, tuple[int, ...]]:
+    """Variances (K, D) not below a share of the squares ``unit`` (D,), and whose were."""
+    floor = share * _units(unit, variances)
+    low = variances < floor
     thin = tuple(int(k) for k in np.flatnonzero(low.any(axis=1)))
-    return np.where(low, 2 * share * unit, variances), thin
+    return np.where(low, 2 * floor, variances), thin

@@ -7,15 +7,19 @@ import numpy as np
 import numpy.typing as npt
 
 from dask_gmm.mixture.covariance import Moments
-from dask_gmm.mixture.features import feature_scales
+from dask_gmm.mixture.features import Array, feature_scales
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.statistics import SufficientStatistics
 from dask_gmm.mixture.summary import DataSummary
 
 SMALLEST_MASS: Final = 10 * float(np.finfo(np.float64).eps)
-# Shares of the data's variance, a few rounding errors or more: a variance is what is left of two
-# squares of that size, and those of float32 are averages of many.
+# Shares of mean squares about the frame's shift, a few rounding errors or more: a variance is what
+# is left of two squares of that size, and those of float32 are averages of many.
 VARIANCE_FLOORS: Final = {"float64": 1e-13, "float32": 5e-7}
+# All components have one floor, since one that may be thinner than the others would take their
+# rows: that of the smallest mean squares allows for larger ones by this ratio.
+UNEVENNESS: Final = 10.0
+SMALLEST_UNIT: Final = 1e-9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,19 +64,31 @@ def m_step(
     safe = np.maximum(mass, SMALLEST_MASS)
     means = np.where(empty[:, None], last.means, first / safe[:, None])
     scatter = summary.scatter_about(statistics.frame.shift)
-    covariances = family.estimate(Moments(safe, first, second), means, scatter)
+    moments = Moments(safe, first, second)
+    covariances = family.estimate(moments, means, scatter)
     covariances = family.add_to_diagonal(covariances, np.full(n_features, reg_covar))
     if not family.shared:
         covariances[empty] = last.covariances[empty]
-    floor = VARIANCE_FLOORS[precision]
-    covariances, thin = family.floored(covariances, summary.variance, floor)
+    squares = family.estimate(moments, np.zeros_like(means), scatter)
+    squares = np.einsum("kdd->kd", family.expand(squares, len(mass), n_features))
+    unit = _unit(squares[~empty], summary.variance)
+    covariances, thin = family.floored(covariances, unit, VARIANCE_FLOORS[precision])
     mixture = Mixture.of(mass / mass.sum(), means, covariances, last.covariance_type)
     return MStep(mixture, _repairs(empty, thin))
 
 
+def _unit(squares: Array, variance: Array) -> Array:
+    """What the floor is a share of (D,), from mean squares about the shift, one row a component.
+
+    It is at most the data's variance, most of which may come from a few rows far from all others.
+    """
+    smallest = UNEVENNESS * squares.min(axis=0)
+    return np.asarray(np.clip(smallest, SMALLEST_UNIT * variance, variance))
+
+
 def _repairs(empty: npt.NDArray[np.bool_], thin: tuple[int, ...]) -> tuple[str, ...]:
     kept = (f"component {k} has no rows: mean and covariance kept" for k in np.flatnonzero(empty))
-    floored = (f"covariance {k} collapsed: floored relative to the data's variance" for k in thin)
+    floored = (f"covariance {k} thinner than rounding resolves: widened to the floor" for k in thin)
     return (*kept, *floored)
 
 

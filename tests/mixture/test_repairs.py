@@ -4,8 +4,9 @@ from typing import Final
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
+from sklearn.mixture import GaussianMixture
 
 from benchmarks.in_memory import Climb, climb, summarize_all
 from dask_gmm.mixture.definite import floored_matrix, floored_variances, has_factor
@@ -69,7 +70,7 @@ def test_a_component_on_copies_of_one_row_is_floored(name: str, precision: str) 
         rows, Mixture.of(start.weights, means, start.covariances, name), 40, 0.0, precision
     )
     assert_sound(found)
-    assert said(found) == {"covariance 1 collapsed: floored relative to the data's variance"}
+    assert said(found) == {"covariance 1 thinner than rounding resolves: widened to the floor"}
     values = np.array(found.log_likelihoods)
     assert values[-1] > values[0] + 1
     assert (np.diff(values[-5:]) > -1e-2).all()
@@ -91,7 +92,7 @@ def test_collinear_columns_are_floored(
     assert_sound(found)
     shared = {0} if name == "tied" else {0, 1, 2}
     assert said(found) == {
-        f"covariance {k} collapsed: floored relative to the data's variance" for k in shared
+        f"covariance {k} thinner than rounding resolves: widened to the floor" for k in shared
     }
     steps = np.diff(found.log_likelihoods[1:])
     assert steps.min() > -1e-4 * n_features
@@ -191,6 +192,7 @@ def test_no_few_rows_make_it_fail(
     exponents=st.tuples(st.floats(-6, 6), st.floats(-6, 6)),
     share=st.sampled_from([1e-13, 1e-11, 5e-7]),
 )
+@example(seed=7387, d=12, width=4.0, exponents=(3.25, 1.0), share=1e-13)
 @LAW
 def test_a_floored_matrix_has_a_factor_whatever_its_width_and_units(
     seed: int, d: int, width: float, exponents: tuple[float, float], share: float
@@ -208,6 +210,30 @@ def test_a_floored_matrix_has_a_factor_whatever_its_width_and_units(
         size = np.abs(covariance / unit).max()
         assert apart.min() > -1e-12 * max(size, share)
         assert np.array_equal(mended, mended.T)
+
+
+@pytest.mark.parametrize("name", ["full", "diag", "spherical"])
+@pytest.mark.parametrize("columns", [[0, 1], [1]])
+def test_one_extreme_row_does_not_widen_the_others(name: str, columns: list[int]) -> None:
+    rows = np.random.default_rng(0).standard_normal((10_001, 2))
+    rows[-1, columns] = 1e9
+    judge = GaussianMixture(2, covariance_type=name, random_state=0, max_iter=20).fit(rows)
+    by_family = {
+        "full": np.stack([np.eye(2)] * 2),
+        "diag": np.ones((2, 2)),
+        "spherical": np.ones(2),
+    }
+    means = np.vstack([np.zeros(2), rows[-1]])
+    start = Mixture.of([0.5, 0.5], means, by_family[name], name)
+    found = climb(rows, start, 5, 1e-6).mixture
+    wanted = Mixture.of(judge.weights_, judge.means_, judge.covariances_, name)
+    variances, judged = (
+        mixture.full_covariances()[mixture.weights.argmax()].diagonal()
+        for mixture in (found, wanted)
+    )
+    np.testing.assert_allclose(found.weights.max(), wanted.weights.max(), rtol=1e-12)
+    np.testing.assert_allclose(variances, 1, rtol=0.1)
+    np.testing.assert_allclose(variances, judged, rtol=0.05)
 
 
 def test_only_what_is_thinner_than_the_floor_is_floored() -> None:

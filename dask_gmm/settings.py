@@ -110,7 +110,7 @@ class GenerateSettings(Settings):
     imbalance: float = 1.0
     """Largest weight over smallest weight, at least 1."""
     condition: float = 10.0
-    """Condition number of every covariance, at least 1."""
+    """Condition number of every covariance, from 1 to 1e12."""
     outliers: float = 0.0
     """Share of rows drawn from a wide box around all components instead, at most 0.5."""
     overwrite: bool = False

@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Final, Literal, TypeAlias, get_args
 
 from dask_gmm.checks import number, one_of, whole
 
 Covariance: TypeAlias = Literal["full", "tied", "diag", "spherical"]
 FloatType: TypeAlias = Literal["float64", "float32"]
 MissingChunks: TypeAlias = Literal["error", "fill"]
+# Covariances beyond it are so near to singular that rounding may leave them no Cholesky factor.
+MOST_CONDITION: Final = 1e12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,7 +40,7 @@ class GenerateRequest:
     imbalance : float, default 1
         Largest weight over smallest weight, at least 1.
     condition : float, default 10
-        Condition number of every covariance, at least 1.
+        Condition number of every covariance, from 1 to 1e12.
     outliers : float, default 0
         Share of the rows drawn from a wide box around all components instead, from 0 to 0.5.
     overwrite : bool, default False
@@ -70,7 +72,7 @@ class GenerateRequest:
             _make_whole(self, chunk_rows=1)
         number("overlap", self.overlap, 0.0, 0.5, above=True)
         number("imbalance", self.imbalance, 1.0)
-        number("condition", self.condition, 1.0)
+        number("condition", self.condition, 1.0, MOST_CONDITION)
         number("outliers", self.outliers, 0.0, 0.5)
         _make_floats(self, "overlap", "imbalance", "condition", "outliers")
 

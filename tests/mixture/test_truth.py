@@ -89,6 +89,16 @@ def test_weights_condition_and_axes_are_those_asked_for() -> None:
     assert between.min() > 0.05
 
 
+@pytest.mark.parametrize("n_features", [2, 4, 30])
+def test_covariances_of_the_largest_condition_are_usable(n_features: int) -> None:
+    mixture = make(3, n_features, condition=1e12)
+    for covariance, factor in zip(mixture.covariances, mixture.precision_factors(), strict=True):
+        np.testing.assert_allclose(np.linalg.cond(covariance), 1e12, rtol=1e-3)
+        np.testing.assert_allclose(
+            factor.T @ covariance @ factor, np.eye(n_features), rtol=0, atol=1e-3
+        )
+
+
 def test_every_knob_changes_the_mixture() -> None:
     usual = _bytes(make())
     knobs = [

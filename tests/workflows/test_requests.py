@@ -31,6 +31,7 @@ FIT: dict[str, Any] = {"data": "x.zarr", "components": 2, "out": Path("run")}
         ("imbalance", 0.9),
         ("imbalance", math.inf),
         ("condition", 0.5),
+        ("condition", 1.1e12),
         ("outliers", -0.1),
         ("outliers", 0.6),
         ("outliers", "many"),
@@ -70,7 +71,7 @@ def test_fit_refuses_what_is_outside_its_domain(name: str, value: object) -> Non
         ("chunk_rows", 1),
         ("overlap", np.float32(0.5)),
         ("imbalance", 1),
-        ("condition", 1e8),
+        ("condition", 1e12),
         ("outliers", 0.5),
     ],
 )

@@ -171,7 +171,7 @@ def candidate(spec: Spec, survey: Survey) -> Initializing | Climbing:
 
 
 def _refuse_far(centered: Mixture, survey: Survey, precision: str) -> None:
-    """Refuse a start so far from the rows, or so wide or tight, that squares overflow in a precision."""
+    """Refuse a start so far from the rows, or so wide or tight, that its squares overflow."""
     scale = survey.frame.scale
     variances = np.einsum("kdd->kd", centered.full_covariances())
     distances = np.abs(centered.means) * scale
@@ -179,12 +179,13 @@ def _refuse_far(centered: Mixture, survey: Survey, precision: str) -> None:
     with np.errstate(over="ignore"):
         worst = np.maximum(distances, 1.0) * np.maximum(inverses, 1 / inverses)
     if not worst.max() < FARTHEST_STARTS[precision]:
+        other = ", or the precision float64" if precision == "float32" else ""
         k, j = np.unravel_index(np.argmax(worst), worst.shape)
         raise InputError(
-            f"Wanted a start near enough to the rows for {precision}, found one whose component {k} in column {j} is "
+            f"Wanted a start near the rows, found one whose component {k} in column {j} is "
             f"{distances[k, j]:.3g} of their standard deviations from their mean, and "
-            f"{1 / inverses[k, j]:.3g} of them wide. Give another start"
-            f"{'.' if precision == 'float64' else ', or the precision float64.'}"
+            f"{1 / inverses[k, j]:.3g} of them wide: too much for the squares of {precision}. "
+            f"Give another start{other}."
         )
 
 

@@ -189,6 +189,28 @@ def test_states_say_what_they_wait_for() -> None:
     assert climbing.ask().rows is Rows.ALL
 
 
+@pytest.mark.parametrize("far", [1e5, 1e10, 1e13, 1e30, 1e110])
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+@pytest.mark.parametrize("family", ["full", "tied", "spherical"])
+def test_a_start_whose_squares_overflow_in_the_precision_is_refused(
+    family: str, precision: str, far: float
+) -> None:
+    start = start_at(family, np.array([[far, 0, 0], [0, 0, 0]]))
+    spec = Spec(2, family, max_iter=2, precision=precision, start=start)
+    if far < {"float64": 1e100, "float32": 1e12}[precision]:
+        assert np.isfinite(fitted(spec)[0].log_likelihood)
+    else:
+        advice = "or the precision float64." if precision == "float32" else "another start."
+        wanted = rf"^Wanted a start near.*component 0 in column 0.*of {precision}\..*{advice}"
+        with pytest.raises(InputError, match=wanted):
+            fitted(spec)
+
+
+def start_at(family: str, means: Array) -> Mixture:
+    covariances = {"full": np.stack([np.eye(3)] * 2), "tied": np.eye(3), "spherical": np.ones(2)}
+    return Mixture.of([0.5, 0.5], means, covariances[family], family)
+
+
 def test_a_log_likelihood_that_is_not_finite_is_an_error() -> None:
     start = Mixture.of([1.0], X[:1], np.eye(3)[None])
     climbing = candidate(Spec(1, start=start), SURVEY)

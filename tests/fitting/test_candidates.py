@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from sklearn.cluster import KMeans
 from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 from threadpoolctl import threadpool_limits
 
@@ -98,7 +99,7 @@ def test_rows_standardized_in_one_precision_survive_the_other() -> None:
 def test_k_means_runs_on_one_openmp_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     threads: list[int] = []
 
-    class Watched(clusters.KMeans):  # type: ignore[misc]
+    class Watched(KMeans):  # type: ignore[misc]
         def fit(self, rows: Array) -> Any:
             threads.append(_openmp_effective_n_threads())
             return super().fit(rows)

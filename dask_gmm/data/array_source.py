@@ -136,7 +136,9 @@ class ArraySource:
         return column if self.columns is None else self.columns[column]
 
     def task_bytes(self) -> int:
-        """Projected bytes of three copied leaves; the array itself is the caller's."""
+        """Projected bytes of three leaves where they are copied; 0 where they are looked at."""
+        if self.columns is None and self.rows.dtype == self.dtype:
+            return 0
         return 3 * self.layout.largest * self.n_features * self.dtype.itemsize
 
 

@@ -12,7 +12,7 @@ from dask_gmm.data.source import Block
 T = TypeVar("T")
 
 TILE_BYTES = 10 * 2**20
-SMALLEST_TILE, LARGEST_TILE = 256, 16_384
+SMALLEST_TILE, LARGEST_TILE = 256, 65_536
 
 
 class Answer(Protocol):

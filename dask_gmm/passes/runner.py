@@ -1,7 +1,6 @@
 """One pass: the folds asked of all rows, the answers added in the fixed tree."""
 
 import os
-import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
@@ -60,20 +59,16 @@ class ThreadRunner:
         self.threads = threads or available_processors()
         self.memory_limit = memory_limit
         self._workspaces: deque[Workspace] = deque()
-        self._thread_seconds: float | None = None
 
     def run(self, source: Source, folds: Sequence[Fold], progress: Progress) -> Answers:
         """See `Runner.run`."""
         project(source, folds, self.threads).require(self.memory_limit, source.name)
         if len(source.layout) == 1 and len(folds) > 1:
             return self._one_by_one(source, folds, progress)
-        wanted = tasks_wanted(self.threads, self._thread_seconds, bytes_of(source) * len(folds))
+        wanted = tasks_wanted(self.threads, None, bytes_of(source) * len(folds))
         level = level_for(len(source.layout), wanted)
         work = [(folds, node) for node in nodes(len(source.layout), level)]
-        started = time.monotonic()
         total: Answers = fold_in_order(self._map(source, work, progress.advance))
-        if len(source.layout) > 1:  # a sample says nothing about the passes over all rows
-            self._thread_seconds = (time.monotonic() - started) * self.threads
         return total
 
     def machines(self) -> tuple[str, ...]:

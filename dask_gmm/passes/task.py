@@ -21,7 +21,10 @@ def answer_node(
     """Read the leaves of a node one after another and give the sum of their answers."""
 
     def answers() -> Iterator[Answers]:
-        for block in read_ahead(source.open(), range(*node)):
+        reader, indices = source.open(), range(*node)
+        # What is in memory is only looked at; a thread for that would cost more than it gives.
+        reads = read_ahead if source.task_bytes() and len(indices) > 1 else read_in_turn
+        for block in reads(reader, indices):
             rows = block.stop - block.start
             yield measure(folds, block, workspace)
             advance(rows)
@@ -32,11 +35,14 @@ def answer_node(
         return total
 
 
+def read_in_turn(reader: Reader, indices: range) -> Iterator[Block]:
+    """Give leaf after leaf, each read when it is asked for."""
+    for index in indices:
+        yield reader.read(index)
+
+
 def read_ahead(reader: Reader, indices: range) -> Iterator[Block]:
     """Give leaf after leaf, reading the next one while the last one is computed on."""
-    if len(indices) == 1:
-        yield reader.read(indices[0])
-        return
     with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as pool:
         coming = pool.submit(reader.read, indices[0])
         for after in indices[1:]:

@@ -4,7 +4,8 @@
 
 The two take turns, so that a drift of the machine hits both alike. Normals are drawn by numpy's
 default generator into arrays that are used again, and go nowhere. Generating draws a mixture and
-writes checksummed chunks of rows and of components, 512 MB of rows in all, into the page cache. A first turn, in which the system finds the
+writes checksummed chunks of rows and of components, 512 MB of rows in all, into the page cache. A
+first turn, in which the system finds the
 memory, does not count. The ratio is given by the clock and, for a machine that does other work
 too, by the processors' time.
 """

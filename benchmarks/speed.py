@@ -36,7 +36,7 @@ from dask_gmm.workflows.fit_rows import fit_rows
 Array = npt.NDArray[np.float64]
 SIZES = ((500_000, 16, 16), (200_000, 32, 32), (1_000_000, 2, 3))
 THREADS = 2
-TURNS = 5
+TURNS = 3
 
 ONEDAL = """
 import json, sys, time

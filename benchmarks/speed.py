@@ -4,9 +4,9 @@
 
 ``PYTHON`` is the interpreter of an environment of its own with daal4py==2024.7.0,
 scikit-learn<1.5, numpy<2 and packaging. Each program runs twice from the same start, with few and
-with more iterations; the difference is the iterations'. The programs take turns, so that a drift
-of the machine hits all alike. The floor is what two threads need for the two matrix products and
-the exponentials alone.
+with more iterations; the difference is the iterations'. This package, scikit-learn and the floor
+take turns, so that a drift of the machine hits them alike; oneDAL runs right after. The floor is
+what two threads need for the two matrix products and the exponentials alone.
 """
 
 import argparse

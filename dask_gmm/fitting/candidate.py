@@ -1,5 +1,6 @@
 """A candidate: a frozen value that asks a question of rows and is told the answer."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, Final, Protocol, Union
@@ -7,17 +8,15 @@ from typing import Any, Final, Protocol, Union
 import numpy as np
 
 from dask_gmm.errors import DataError, InputError
-from dask_gmm.fitting.clusters import Clustered, ClusterSample
+from dask_gmm.fitting.first_step import FirstStep
 from dask_gmm.fitting.questions import EStep, Question, Rows
 from dask_gmm.fitting.spec import Spec
+from dask_gmm.fitting.starts import DrawnStarts, Draws, DrawStarts, State, seeded
 from dask_gmm.fitting.survey import Survey
-from dask_gmm.mixture.covariance import family_of
 from dask_gmm.mixture.estep import JointDensity
-from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.mstep import MStep, log_likelihood, m_step
 from dask_gmm.mixture.statistics import SufficientStatistics
-from dask_gmm.mixture.summary import DataSummary
 
 # Squares of these, with room for correlations, are numbers of the precision.
 FARTHEST_STARTS: Final = {"float64": 1e100, "float32": 1e12}
@@ -30,6 +29,11 @@ class Why(Enum):
 
     CONVERGED = "converged: an iteration gained less than tol"
     MAX_ITER = "stopped: max_iter iterations were made"
+
+    @property
+    def converged(self) -> bool:
+        """Whether it means that."""
+        return self is Why.CONVERGED
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +72,34 @@ class Asking(Protocol):
         """Give the question that it needs answered next."""
         ...
 
-    def tell(self, answer: Any) -> Union["Asking", "Finished"]:
-        """Give its next self; pure, and never a loop over rows."""
+    def tell(self, answer: Any) -> Sequence[Union["Asking", "Finished"]]:
+        """Give what becomes of it, one candidate or several; pure, and never a loop over rows."""
         ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Finished:
-    """A candidate at its end: parameters in the coordinates of the data, measured there."""
+    """A candidate at its end; parameters are in the coordinates of the data.
+
+    Parameters
+    ----------
+    spec : Spec
+    mixture : Mixture
+        The parameters that the last pass measured.
+    after : Mixture
+        Those of the M-step that the last pass led to, which nothing has measured.
+    history : tuple of Evaluation
+    why : Why
+    state : tuple, optional
+        Of the random state, after its start was drawn.
+    """
 
     spec: Spec
     mixture: Mixture
+    after: Mixture
     history: tuple[Evaluation, ...]
     why: Why
+    state: State = None
 
     @property
     def log_likelihood(self) -> float:
@@ -90,24 +109,41 @@ class Finished:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Initializing:
-    """A candidate that waits for the clusters of the sample."""
+    """Candidates that wait for their starts, drawn one after another from the sample."""
 
     spec: Spec
     survey: Survey
+    draws: Draws
     history: tuple[Evaluation, ...] = ()
 
     def ask(self) -> Question:
-        """Ask for clusters; the first restart uses the seed itself, as scikit-learn does."""
+        """Ask for the starts."""
         spec = self.spec
-        seed = (spec.seed + SEED_STEP * spec.restart) % 2**32
-        fold = ClusterSample(spec.n_components, spec.covariance_type, self.survey.frame, seed)
-        return Question(Rows.SAMPLE, fold)
+        first_step = FirstStep(
+            spec.n_components, spec.covariance_type, spec.reg_covar, self.survey.frame
+        )
+        return Question(Rows.SAMPLE, DrawStarts(spec.init, first_step, self.draws))
 
-    def tell(self, answer: Clustered) -> "Climbing":
-        """Start from the M-step of hard assignments."""
-        spread = _spread_out(self.spec, answer.summary, self.survey)
-        step = m_step(answer.statistics, spread, answer.summary, self.spec.reg_covar)
-        return Climbing(self.spec, self.survey, step, (), self.spec.precision)
+    def tell(self, answer: DrawnStarts) -> "tuple[Climbing, ...]":
+        """Give a candidate for each start, with the parameters that were given in its place."""
+        return tuple(
+            Climbing(
+                self.spec,
+                self.survey,
+                MStep(self._with_given(start.step.mixture), start.step.repairs),
+                self.spec.precision,
+                state=start.state,
+            )
+            for start in answer.starts
+        )
+
+    def _with_given(self, drawn: Mixture) -> Mixture:
+        given = self.spec.given
+        if given.is_empty:
+            return drawn
+        centered = given.in_place(drawn, self.survey.frame.shift)
+        _refuse_far(centered, self.survey, self.spec.precision)
+        return centered
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,54 +156,82 @@ class Climbing:
     survey : Survey
     step : MStep
         Parameters about the frame's shift, not yet measured, and what led to them.
-    history : tuple of Evaluation
     precision : str
         Of the next pass; float32 is left for float64 near its noise.
+    history : tuple of Evaluation
+    before : float
+        Log-likelihood per row of the pass before the first, if an earlier fit is continued.
+    state : tuple, optional
+        Of the random state, after its start was drawn.
     """
 
     spec: Spec
     survey: Survey
     step: MStep
-    history: tuple[Evaluation, ...]
     precision: str
+    history: tuple[Evaluation, ...] = ()
+    before: float = -np.inf
+    state: State = None
+
+    @property
+    def mixture(self) -> Mixture:
+        """The parameters, in the coordinates of the data."""
+        return self._placed(self.step)
 
     def ask(self) -> Question:
         """Ask for the E-step at the current parameters."""
         density = JointDensity.of(self.step.mixture, self.survey.frame, self.precision)
         return Question(Rows.ALL, EStep(density))
 
-    def tell(self, answer: SufficientStatistics) -> "Climbing | Finished":
+    def tell(self, answer: SufficientStatistics) -> "tuple[Climbing | Finished]":
         """Take the M-step, or finish at the parameters just measured."""
         spec, summary = self.spec, self.survey.summary
         value = log_likelihood(answer, self.step.mixture, summary)
         if not np.isfinite(value):
             raise _not_finite(value, len(self.history))
         history = (*self.history, Evaluation(value, self.precision, self.step.repairs))
-        gain = value - self.history[-1].log_likelihood if self.history else np.inf
-        precision = self._next_precision(abs(gain))
-        if abs(gain) < spec.tol and precision == self.precision:
-            return self._finish(history, Why.CONVERGED)
-        if len(self.history) == spec.max_iter:
-            return self._finish(history, Why.MAX_ITER)
+        change = abs(value - (self.history[-1].log_likelihood if self.history else self.before))
+        precision = self._next_precision(change)
         step = m_step(answer, self.step.mixture, summary, spec.reg_covar, self.precision)
-        return replace(self, step=step, history=history, precision=precision)
+        if change < spec.tol and precision == self.precision:
+            return (self._finish(step, history, Why.CONVERGED),)
+        if len(self.history) == spec.max_iter:
+            return (self._finish(step, history, Why.MAX_ITER),)
+        return (replace(self, step=step, history=history, precision=precision),)
 
     def _next_precision(self, change: float) -> str:
         done = change < max(self.spec.tol, FLOAT32_NOISE)
         return "float64" if done else self.precision
 
-    def _finish(self, history: tuple[Evaluation, ...], why: Why) -> Finished:
-        mixture = self.step.mixture.moved(self.survey.frame.shift)
-        return Finished(self.spec, mixture, history, why)
+    def _finish(self, after: MStep, history: tuple[Evaluation, ...], why: Why) -> Finished:
+        return Finished(self.spec, self.mixture, self._placed(after), history, why, self.state)
+
+    def _placed(self, step: MStep) -> Mixture:
+        return step.mixture.moved(self.survey.frame.shift)
 
 
-def candidate(spec: Spec, survey: Survey) -> Initializing | Climbing:
-    """Give the first self of a candidate: at given parameters, or before its clusters."""
+def candidate(
+    spec: Spec, survey: Survey, draws: Draws | None = None, before: float = -np.inf
+) -> Initializing | Climbing:
+    """Give the first self of a candidate: at given parameters, or before its start is drawn.
+
+    Parameters
+    ----------
+    spec : Spec
+    survey : Survey
+    draws : Draws, optional
+        How starts are drawn; by default one, from the spec's seed and restart, the first of which
+        takes the seed itself, as scikit-learn does.
+    before : float
+        Log-likelihood per row of the pass that led to the given parameters, if any.
+    """
     if spec.start is None:
-        return Initializing(spec, survey)
+        return Initializing(
+            spec, survey, draws or Draws(seeded(spec.seed + SEED_STEP * spec.restart))
+        )
     centered = spec.start.moved(-survey.frame.shift)
     _refuse_far(centered, survey, spec.precision)
-    return Climbing(spec, survey, MStep(centered, ()), (), spec.precision)
+    return Climbing(spec, survey, MStep(centered, ()), spec.precision, before=before)
 
 
 def _refuse_far(centered: Mixture, survey: Survey, precision: str) -> None:
@@ -187,18 +251,6 @@ def _refuse_far(centered: Mixture, survey: Survey, precision: str) -> None:
             f"{1 / inverses[k, j]:.3g} of them wide: too much for the squares of {precision}. "
             f"Give another start{other}."
         )
-
-
-def _spread_out(spec: Spec, summary: DataSummary, survey: Survey) -> Mixture:
-    """What a cluster without rows becomes: the data's mean and variances."""
-    n_features = len(summary.mean)
-    family = family_of(spec.covariance_type)
-    variance = np.where(summary.variance > 0, summary.variance, 1.0)
-    zero: Array = np.zeros(family.shape(spec.n_components, n_features))
-    covariances = family.add_to_diagonal(zero, variance)
-    means = np.zeros((spec.n_components, n_features))
-    weights = np.full(spec.n_components, 1 / spec.n_components)
-    return Mixture.of(weights, means, covariances, spec.covariance_type)
 
 
 def _not_finite(value: float, passes: int) -> DataError:

@@ -1,6 +1,6 @@
 """The whole program: candidates climb together, one reading of the rows per round."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from dask_gmm.fitting.candidate import Asking, Finished
@@ -25,15 +25,18 @@ def search(cohort: Sequence[Member], run_pass: RunPass, keep: Keep) -> list[Fini
     keep : callable
         Told of the cohort after every pass; what it writes down is a checkpoint.
     """
-    members = list(cohort)
-    while asking := {i: m.ask() for i, m in enumerate(members) if not isinstance(m, Finished)}:
-        rows = _next_rows(list(asking.values()))
-        round_ = {i: question for i, question in asking.items() if question.rows is rows}
-        answers = run_pass(rows, list(round_.values()))
-        for i, answer in zip(round_, answers, strict=True):
-            members[i] = _told(members[i], answer)
-        keep(members)
+    members = initialize(cohort, run_pass, keep)
+    while asked := _asked(members):
+        members = _round(members, asked, run_pass, keep)
     return [member for member in members if isinstance(member, Finished)]
+
+
+def initialize(cohort: Sequence[Member], run_pass: RunPass, keep: Keep) -> list[Member]:
+    """Let candidates ask and be told until none asks about the sample; see `search`."""
+    members = list(cohort)
+    while _next_rows(asked := _asked(members)) is Rows.SAMPLE:
+        members = _round(members, asked, run_pass, keep)
+    return members
 
 
 def best(finished: Sequence[Finished]) -> Finished:
@@ -41,10 +44,27 @@ def best(finished: Sequence[Finished]) -> Finished:
     return max(finished, key=lambda each: each.log_likelihood)
 
 
-def _next_rows(questions: Sequence[Question]) -> Rows:
-    waiting = any(question.rows is Rows.SAMPLE for question in questions)
+def _asked(members: Sequence[Member]) -> dict[int, Question]:
+    return {i: m.ask() for i, m in enumerate(members) if not isinstance(m, Finished)}
+
+
+def _next_rows(asked: Mapping[int, Question]) -> Rows:
+    waiting = any(question.rows is Rows.SAMPLE for question in asked.values())
     return Rows.SAMPLE if waiting else Rows.ALL
 
 
-def _told(member: Member, answer: Any) -> Member:
-    return member if isinstance(member, Finished) else member.tell(answer)
+def _round(
+    members: Sequence[Member], asked: Mapping[int, Question], run_pass: RunPass, keep: Keep
+) -> list[Member]:
+    rows = _next_rows(asked)
+    questions = {i: question for i, question in asked.items() if question.rows is rows}
+    answers = dict(zip(questions, run_pass(rows, list(questions.values())), strict=True))
+    told = [each for i, member in enumerate(members) for each in _told(member, answers, i)]
+    keep(told)
+    return told
+
+
+def _told(member: Member, answers: Mapping[int, Any], i: int) -> Sequence[Member]:
+    if isinstance(member, Finished) or i not in answers:
+        return (member,)
+    return member.tell(answers[i])

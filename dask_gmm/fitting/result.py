@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from dask_gmm.fitting.candidate import Evaluation, Finished, Why
+from dask_gmm.fitting.candidate import Evaluation, Finished
 from dask_gmm.mixture.criteria import aic, bic
 from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.model import Mixture
@@ -33,8 +33,8 @@ class FittedMixture:
     @classmethod
     def of(cls, finished: Finished, rows: int) -> "FittedMixture":
         """Take what a candidate ended with."""
-        converged = finished.why is Why.CONVERGED
-        return cls(finished.mixture, finished.history, converged, finished.why.value, rows)
+        why = finished.why
+        return cls(finished.mixture, finished.history, why.converged, why.value, rows)
 
     @property
     def weights(self) -> Array:

@@ -1,12 +1,41 @@
 """What a candidate is asked to be: one mixture, one start, one set of limits."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from dask_gmm.checks import number, one_of, whole
 from dask_gmm.errors import InputError
+from dask_gmm.fitting.starts import KINDS
 from dask_gmm.mixture.covariance import FAMILIES
 from dask_gmm.mixture.estep import ERROR_LIMITS
+from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.model import Mixture, refuse_unusable
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Given:
+    """Some of the parameters of a start, in the shapes and coordinates of a `Mixture`."""
+
+    weights: Array | None = None
+    means: Array | None = None
+    covariances: Array | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is given."""
+        return self.weights is None and self.means is None and self.covariances is None
+
+    def in_place(self, drawn: Mixture, shift: Array) -> Mixture:
+        """Put what is given in the place of what was drawn, with means about ``shift``."""
+        return Mixture.of(
+            drawn.weights if self.weights is None else self.weights,
+            drawn.means if self.means is None else self.means - shift,
+            drawn.covariances if self.covariances is None else self.covariances,
+            drawn.covariance_type,
+        )
+
+
+NOTHING_GIVEN: Final = Given()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,7 +60,11 @@ class Spec:
     restart : int
         Its number among the starts of one fit.
     start : Mixture, optional
-        Given parameters; without them the start is k-means on the sample.
+        Given parameters; without them a start is drawn.
+    init : {"kmeans", "k-means++", "random", "random_from_data"}
+        How it is drawn: k-means on the sample, or as scikit-learn's parameter of that name says.
+    given : Given
+        Parameters that take the place of drawn ones.
 
     Raises
     ------
@@ -48,15 +81,18 @@ class Spec:
     seed: int = 0
     restart: int = 0
     start: Mixture | None = None
+    init: str = "kmeans"
+    given: Given = NOTHING_GIVEN
 
     def __post_init__(self) -> None:
         whole("components", self.n_components, 1)
         one_of("covariance", self.covariance_type, FAMILIES)
         number("tol", self.tol, 0.0)
-        whole("max_iter", self.max_iter, 1)
+        whole("max_iter", self.max_iter, 0)
         number("reg_covar", self.reg_covar, 0.0)
         one_of("precision", self.precision, ERROR_LIMITS)
         whole("seed", self.seed, 0)
+        one_of("init", self.init, KINDS)
         if self.start is not None:
             self._check_start(self.start)
 

@@ -74,7 +74,7 @@ def m_step(
     unit = _unit(squares[~empty], summary.variance)
     covariances, thin = family.floored(covariances, unit, VARIANCE_FLOORS[precision])
     mixture = Mixture.of(mass / mass.sum(), means, covariances, last.covariance_type)
-    return MStep(mixture, _repairs(empty, thin))
+    return MStep(mixture, repairs(empty, thin))
 
 
 def _unit(squares: Array, variance: Array) -> Array:
@@ -86,7 +86,8 @@ def _unit(squares: Array, variance: Array) -> Array:
     return np.asarray(np.clip(smallest, SMALLEST_UNIT * variance, variance))
 
 
-def _repairs(empty: npt.NDArray[np.bool_], thin: tuple[int, ...]) -> tuple[str, ...]:
+def repairs(empty: npt.NDArray[np.bool_], thin: tuple[int, ...]) -> tuple[str, ...]:
+    """Say what had to be repaired: components without mass (K,), and covariances by number."""
     kept = (f"component {k} has no rows: mean and covariance kept" for k in np.flatnonzero(empty))
     floored = (f"covariance {k} thinner than rounding resolves: widened to the floor" for k in thin)
     return (*kept, *floored)

@@ -1,64 +1,18 @@
-"""Fit mixtures to a source: survey, search, and what is told of every pass."""
+"""Fit mixtures to a source: survey, search, and the best of all restarts."""
 
-import time
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
-import numpy as np
-
-from dask_gmm.data.array_source import ArraySource
-from dask_gmm.data.source import Layout, Source
-from dask_gmm.data.zarr_source import ZarrSource
-from dask_gmm.errors import DataError, InputError
+from dask_gmm.data.source import Source
 from dask_gmm.fitting.candidate import candidate
-from dask_gmm.fitting.cohort import Member, best, search
-from dask_gmm.fitting.questions import Question, Rows
+from dask_gmm.fitting.cohort import best, search
 from dask_gmm.fitting.result import FittedMixture
-from dask_gmm.fitting.sample import sample_size
 from dask_gmm.fitting.spec import Spec
-from dask_gmm.fitting.survey import Survey, SurveyAnswer, SurveyFold
-from dask_gmm.passes.fold import Fold
+from dask_gmm.fitting.survey import Survey, SurveyAnswer
 from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.runner import Runner
 from dask_gmm.passes.threads import ONE_THREAD
-
-
-class DataWarning(UserWarning):
-    """The rows can be fitted, but something about them deserves a look."""
-
-
-@dataclass(frozen=True, slots=True)
-class PassRecord:
-    """One pass, as the history keeps it.
-
-    Parameters
-    ----------
-    number : int
-        From 1; passes over the sample are not counted.
-    name : str
-    seconds : float
-    rows_per_second : float
-    log_likelihoods : tuple of float
-        Of each candidate after the pass, mean per row in nats; none before the first E-step.
-    """
-
-    number: int
-    name: str
-    seconds: float
-    rows_per_second: float
-    log_likelihoods: tuple[float, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Give it as JSON values."""
-        return {
-            "pass": self.number,
-            "name": self.name,
-            "seconds": round(self.seconds, 6),
-            "rows_per_second": round(self.rows_per_second),
-            "log_likelihoods": list(self.log_likelihoods),
-        }
+from dask_gmm.workflows.trip import PassRecord, Trip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,122 +67,12 @@ def fit_rows(
         If rows are not finite, damaged, or change during the run. That all chunks are there is
         looked at before any is read.
     """
-    _check(source, spec)
-    trip = _Trip(source, runner, progress, on_pass)
+    trip = Trip(source, runner, progress, on_pass)
     with ONE_THREAD:
         survey = trip.survey(spec)
-        told = _inspect(survey, source)
         known = Survey.of(survey.summary, source.number)
         starts = n_init if spec.start is None else 1
         specs = [replace(spec, restart=restart) for restart in range(starts)]
         finished = search([candidate(each, known) for each in specs], trip.run_pass, trip.keep)
     model = FittedMixture.of(best(finished), survey.summary.rows)
-    return FitOutcome(model, survey, tuple(trip.records), told)
-
-
-class _Trip:
-    """Carries questions to rows and keeps count; the effects of a fit are here."""
-
-    def __init__(
-        self,
-        source: Source,
-        runner: Runner,
-        progress: Progress,
-        on_pass: Callable[[PassRecord], None],
-    ) -> None:
-        self._source = source
-        self._sample: Source = source
-        self._runner = runner
-        self._progress = progress
-        self._on_pass = on_pass
-        self._about = Rows.ALL
-        self._timing: tuple[str, float, int] | None = None
-        self.records: list[PassRecord] = []
-
-    def survey(self, spec: Spec) -> SurveyAnswer:
-        """Make the first pass; what it read is what every later pass must read."""
-        rows, n_features = self._source.layout.rows, self._source.n_features
-        fold = SurveyFold(spec.seed, sample_size(spec.n_components, n_features), rows)
-        answer: SurveyAnswer = self._read(self._source, [fold], "survey")[0]
-        self._record(())
-        self._source = self._source.pinned(answer.digests)
-        sample = answer.sample.in_row_order()
-        self._sample = ArraySource.of(sample, layout=Layout(np.array([0, len(sample)])))
-        return answer
-
-    def run_pass(self, rows: Rows, questions: list[Question]) -> Sequence[Any]:
-        """Answer questions about the same rows in one reading."""
-        self._about = rows
-        folds = [question.fold for question in questions]
-        if rows is Rows.SAMPLE:
-            return self._read(self._sample, folds, "k-means")
-        return self._read(self._source, folds, f"EM pass {len(self.records)}")
-
-    def keep(self, members: Sequence[Member]) -> None:
-        """Record the pass that has just ended, unless it was over the sample."""
-        if self._about is Rows.SAMPLE:
-            self._progress.end_pass("")
-        else:
-            self._record(tuple(member.history[-1].log_likelihood for member in members))
-
-    def _read(self, source: Source, folds: Sequence[Fold], name: str) -> Sequence[Any]:
-        self._progress.start_pass(name, source.layout.rows)
-        started = time.monotonic()
-        answers = self._runner.run(source, folds, self._progress)
-        self._timing = (name, time.monotonic() - started, source.layout.rows)
-        return answers
-
-    def _record(self, log_likelihoods: tuple[float, ...]) -> None:
-        assert self._timing is not None
-        name, seconds, rows = self._timing
-        number = len(self.records) + 1
-        record = PassRecord(number, name, seconds, rows / max(seconds, 1e-9), log_likelihoods)
-        self.records.append(record)
-        self._progress.end_pass(_note(log_likelihoods))
-        self._on_pass(record)
-
-
-def _note(log_likelihoods: tuple[float, ...]) -> str:
-    return f"log-likelihood {max(log_likelihoods):.6f} nats per row" if log_likelihoods else ""
-
-
-def _check(source: Source, spec: Spec) -> None:
-    rows = source.layout.rows
-    if rows < max(spec.n_components, 2):
-        raise InputError(
-            f"Wanted at least {max(spec.n_components, 2)} rows to fit {spec.n_components} "
-            f"components, found {rows} in {source.name}. Give more rows or fewer components."
-        )
-    if spec.start is not None and spec.start.n_features != source.n_features:
-        raise InputError(
-            f"Wanted a start with {source.n_features} columns, as {source.name} has; found "
-            f"{spec.start.n_features}. Choose columns, or give another start."
-        )
-    if isinstance(source, ZarrSource):
-        source.check_present()
-
-
-def _inspect(survey: SurveyAnswer, source: Source) -> tuple[str, ...]:
-    summary = survey.summary
-    if summary.bad_rows:
-        row, column = summary.first_bad
-        raise DataError(
-            f"Wanted finite values; found NaN or infinity in {summary.bad_rows:,} of "
-            f"{source.layout.rows:,} rows, the first at {source.where(row, column)}. Clean the "
-            "data."
-        )
-    if not np.isfinite(summary.scatter).all():
-        column = int(np.argmin(np.isfinite(np.diagonal(summary.scatter))))
-        raise DataError(
-            f"Wanted values whose squares can be added; found some up to "
-            f"{max(abs(summary.minimum[column]), abs(summary.maximum[column])):.3g} in column "
-            f"{source.number(column)} of {source.name}. Divide the column by a constant."
-        )
-    told = tuple(
-        f"column {source.number(int(j))} of {source.name} is constant ({summary.minimum[j]:.12g}): "
-        "its variance in every component is reg_covar alone; leave it out, unless that is wanted"
-        for j in np.flatnonzero(summary.constant)
-    )
-    for text in told:
-        warnings.warn(text, DataWarning, stacklevel=3)
-    return told
+    return FitOutcome(model, survey, tuple(trip.records), trip.warnings)

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from dask_gmm.data.array_source import ArraySource
 from dask_gmm.data.source import Layout
 from dask_gmm.errors import DataError, InputError
-from dask_gmm.fitting import clusters
+from dask_gmm.fitting import starts
 from dask_gmm.fitting.candidate import Climbing, Finished, Initializing, Why, candidate
 from dask_gmm.fitting.cohort import best, search
 from dask_gmm.fitting.questions import EStep, Question, Rows, standardized
@@ -104,7 +104,7 @@ def test_k_means_runs_on_one_openmp_thread(monkeypatch: pytest.MonkeyPatch) -> N
             threads.append(_openmp_effective_n_threads())
             return super().fit(rows)
 
-    monkeypatch.setattr(clusters, "KMeans", Watched)
+    monkeypatch.setattr(starts, "KMeans", Watched)
     with threadpool_limits(limits=4, user_api="openmp"):
         fitted(Spec(3, max_iter=1), Spec(2, max_iter=1), trip=Trip(2))
     assert threads == [1, 1]
@@ -154,8 +154,8 @@ def test_the_ridge_widens_covariances() -> None:
 
 
 def test_restarts_and_seeds_start_elsewhere() -> None:
-    starts = [Spec(6, max_iter=1), Spec(6, max_iter=1, restart=1), Spec(6, max_iter=1, seed=1)]
-    first = [each.history[0].log_likelihood for each in fitted(*starts)]
+    specs = [Spec(6, max_iter=1), Spec(6, max_iter=1, restart=1), Spec(6, max_iter=1, seed=1)]
+    first = [each.history[0].log_likelihood for each in fitted(*specs)]
     assert len(set(first)) == 3
 
 
@@ -185,7 +185,7 @@ def test_states_say_what_they_wait_for() -> None:
     waiting = candidate(Spec(2), SURVEY)
     assert isinstance(waiting, Initializing)
     assert waiting.ask().rows is Rows.SAMPLE
-    climbing = waiting.tell(Trip()(Rows.SAMPLE, [waiting.ask()])[0])
+    (climbing,) = waiting.tell(Trip()(Rows.SAMPLE, [waiting.ask()])[0])
     assert isinstance(climbing, Climbing)
     assert climbing.ask().rows is Rows.ALL
 
@@ -230,7 +230,8 @@ def test_a_log_likelihood_that_is_not_finite_is_an_error() -> None:
         ({"n_components": 0}, "found 0 as components"),
         ({"covariance_type": "round"}, "found 'round'"),
         ({"tol": -1.0}, "found -1.0 as tol"),
-        ({"max_iter": 0}, "found 0 as max_iter"),
+        ({"max_iter": -1}, "found -1 as max_iter"),
+        ({"init": "best"}, "found 'best'"),
         ({"reg_covar": float("nan")}, "found nan as reg_covar"),
         ({"precision": "float16"}, "found 'float16'"),
         ({"seed": -3}, "found -3 as seed"),

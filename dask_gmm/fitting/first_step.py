@@ -1,0 +1,83 @@
+"""The parameters that a start on the sample leads to."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from dask_gmm.mixture.covariance import CovarianceFamily, Moments, family_of
+from dask_gmm.mixture.features import Array
+from dask_gmm.mixture.frame import Frame
+from dask_gmm.mixture.model import Mixture
+from dask_gmm.mixture.mstep import VARIANCE_FLOORS, MStep, m_step, repairs
+from dask_gmm.mixture.statistics import SufficientStatistics
+from dask_gmm.mixture.summary import DataSummary, summarize
+from dask_gmm.passes.fold import tile_rows
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FirstStep:
+    """What is made of a start: a mixture about the shift of the frame.
+
+    Parameters
+    ----------
+    n_components : int
+    covariance_type : str
+        Name of the family.
+    reg_covar : float
+        Added to the diagonal of each covariance, in squared units of the data.
+    frame : Frame
+    """
+
+    n_components: int
+    covariance_type: str
+    reg_covar: float
+    frame: Frame
+
+    @property
+    def family(self) -> CovarianceFamily:
+        """The family of the covariances."""
+        return family_of(self.covariance_type)
+
+    def of_responsibilities(self, rows: Array, responsibilities: Array) -> MStep:
+        """Take the M-step of responsibilities (n, K) for rows (n, D)."""
+        features, step = self.family.features(rows.shape[1]), tile_rows(rows.shape[1])
+        sums = np.zeros((features.size, self.n_components))
+        for at in range(0, len(rows), step):
+            part = rows[at : at + step]
+            z = np.empty(part.shape[::-1])
+            built = features.all_of(self.frame.standardize(part, z, z))
+            sums += built @ responsibilities[at : at + step]
+        statistics = SufficientStatistics(len(rows), 0.0, sums, self.frame)
+        summary = summarize(rows)
+        return m_step(statistics, self._spread_out(summary), summary, self.reg_covar)
+
+    def of_rows(self, rows: Array, chosen: npt.NDArray[np.intp]) -> MStep:
+        """Give each component one of the rows (n, D), ``chosen`` (K,), as its mean.
+
+        As in scikit-learn, its covariance is ``reg_covar`` alone, a common covariance is that of
+        all rows about zero less the chosen ones, and weights are shares of all rows: they sum to
+        K / n, until the first M-step.
+        """
+        summary, family, means = summarize(rows), self.family, rows[chosen]
+        covariances: Array = np.zeros(family.shape(*means.shape))
+        if family.shared:
+            moments = Moments(np.ones(len(means)), means, None)
+            about_zero = summary.scatter_about(np.zeros_like(summary.mean))
+            covariances = family.estimate(moments, means, about_zero)
+        covariances = family.add_to_diagonal(covariances, np.full(means.shape[1], self.reg_covar))
+        floor = VARIANCE_FLOORS["float64"]
+        covariances, thin = family.floored(covariances, summary.variance, floor)
+        weights = np.full(len(means), 1 / len(rows))
+        mixture = Mixture.of(weights, means - self.frame.shift, covariances, self.covariance_type)
+        return MStep(mixture, repairs(np.zeros(len(means), dtype=bool), thin))
+
+    def _spread_out(self, summary: DataSummary) -> Mixture:
+        """What a component without rows becomes: the data's mean and variances."""
+        n_features = len(summary.mean)
+        variance = np.where(summary.variance > 0, summary.variance, 1.0)
+        zero: Array = np.zeros(self.family.shape(self.n_components, n_features))
+        covariances = self.family.add_to_diagonal(zero, variance)
+        means = np.zeros((self.n_components, n_features))
+        weights = np.full(self.n_components, 1 / self.n_components)
+        return Mixture.of(weights, means, covariances, self.covariance_type)

@@ -1,0 +1,154 @@
+"""Starts that are drawn from the sample, as scikit-learn draws them."""
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+from numpy.random import RandomState
+from sklearn.cluster import KMeans, kmeans_plusplus
+from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import threadpool_limits
+
+from dask_gmm.data.source import Block
+from dask_gmm.fitting.first_step import FirstStep
+from dask_gmm.fitting.sample import sample_size
+from dask_gmm.mixture.features import Array
+from dask_gmm.mixture.mstep import MStep
+from dask_gmm.passes.fold import Tile, tile_rows
+
+# What `RandomState.get_state` gives; never changed.
+State: TypeAlias = Any
+
+
+def seeded(seed: int) -> State:
+    """Give the state of a `numpy.random.RandomState` that has just been seeded."""
+    return RandomState(seed % 2**32).get_state()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Draws:
+    """Starts drawn one after another from one random state.
+
+    Parameters
+    ----------
+    state : tuple
+        Of a `numpy.random.RandomState`, before the first.
+    count : int
+        How many.
+    """
+
+    state: State
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DrawnStart:
+    """One start, and the random state after it was drawn."""
+
+    step: MStep
+    state: State
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DrawnStarts:
+    """The starts, in the order in which they were drawn."""
+
+    starts: tuple[DrawnStart, ...]
+
+    def __add__(self, other: "DrawnStarts") -> "DrawnStarts":
+        raise ValueError("starts of different rows do not add: a sample is a single leaf")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DrawStarts:
+    """Asks for starts on the sample.
+
+    Parameters
+    ----------
+    init : str
+        Which kind of start, a key of `KINDS`.
+    first_step : FirstStep
+        What is made of each.
+    draws : Draws
+    """
+
+    init: str
+    first_step: FirstStep
+    draws: Draws
+
+    def begin(self, block: Block) -> "_StartMeter":
+        """Start on the sample."""
+        return _StartMeter(self, block)
+
+    def tile_bytes(self, n_features: int) -> int:
+        """Project the sample's copies and responsibilities, and the features of a tile."""
+        rows, n_components = tile_rows(n_features), self.first_step.n_components
+        size = self.first_step.family.features(n_features).size
+        copies = sample_size(n_components, n_features) * (4 * n_features + 3 * n_components + 8)
+        mixtures = self.draws.count * n_components * (n_features + 1) ** 2
+        return 8 * (copies + mixtures + rows * (size + n_features))
+
+
+class _StartMeter:
+    def __init__(self, fold: DrawStarts, block: Block) -> None:
+        self._fold = fold
+        self._rows = np.asarray(block.rows, dtype=np.float64)
+
+    def add(self, tile: Tile) -> None:
+        """Wait for the whole sample, which is at hand from the start."""
+
+    def answer(self) -> DrawnStarts:
+        random_state = RandomState()
+        random_state.set_state(self._fold.draws.state)
+        kind, first_step = KINDS[self._fold.init], self._fold.first_step
+        starts = []
+        for _ in range(self._fold.draws.count):
+            step = kind(self._rows, first_step, random_state)
+            starts.append(DrawnStart(step, random_state.get_state()))
+        return DrawnStarts(tuple(starts))
+
+
+def _clusters(rows: Array, first_step: FirstStep, random_state: RandomState) -> MStep:
+    """Each row is wholly in its cluster of k-means (Arthur and Vassilvitskii 2007)."""
+    n_components = first_step.n_components
+    # OpenMP counts threads by thread: the limit is set where k-means runs.
+    with threadpool_limits(limits=1, user_api="openmp"), warnings.catch_warnings():
+        # Fewer distinct rows than clusters leave clusters empty: the M-step keeps such a one.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        labels = KMeans(n_components, n_init=1, random_state=random_state).fit(rows).labels_
+    one_hot = np.zeros((len(rows), n_components))
+    one_hot[np.arange(len(rows)), labels] = 1
+    return first_step.of_responsibilities(rows, one_hot)
+
+
+def _random(rows: Array, first_step: FirstStep, random_state: RandomState) -> MStep:
+    """Each row has responsibilities drawn at random."""
+    drawn = random_state.uniform(size=(len(rows), first_step.n_components))
+    drawn /= drawn.sum(axis=1, keepdims=True)
+    return first_step.of_responsibilities(rows, drawn)
+
+
+def _random_rows(rows: Array, first_step: FirstStep, random_state: RandomState) -> MStep:
+    """Each component is one row, drawn at random."""
+    chosen = random_state.choice(len(rows), size=first_step.n_components, replace=False)
+    return first_step.of_rows(rows, chosen)
+
+
+def _spread_rows(rows: Array, first_step: FirstStep, random_state: RandomState) -> MStep:
+    """Each component is one row, drawn far from those before it: the seeding of k-means."""
+    with threadpool_limits(limits=1, user_api="openmp"):
+        _, chosen = kmeans_plusplus(rows, first_step.n_components, random_state=random_state)
+    return first_step.of_rows(rows, chosen)
+
+
+KINDS: Final[Mapping[str, Callable[[Array, FirstStep, RandomState], MStep]]] = MappingProxyType(
+    {
+        "kmeans": _clusters,
+        "k-means++": _spread_rows,
+        "random": _random,
+        "random_from_data": _random_rows,
+    }
+)

@@ -10,9 +10,11 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from dask_gmm.mixture.covariance import CovarianceFamily
 from dask_gmm.mixture.features import Array, Features, Floats, Strip, feature_scales
 from dask_gmm.mixture.frame import Frame
 from dask_gmm.mixture.model import Mixture
+from dask_gmm.mixture.posterior import exponentiate
 
 LOG_2PI: Final = float(np.log(2 * np.pi))
 ERROR_LIMITS: Final = {"float64": 1e-9, "float32": 1e-3}
@@ -63,16 +65,45 @@ class JointDensity:
     @classmethod
     def of(cls, centered: Mixture, frame: Frame, precision: str = "float64") -> "JointDensity":
         """Prepare a mixture whose means are about ``frame.shift``."""
-        family, dtype = centered.family, np.dtype(precision)
-        features = family.features(centered.n_features)
         factors = centered.precision_factors()
-        constants = _log_constants(centered.weights, factors)
-        form = family.linear_form(factors, centered.means, constants)
+        log_weights = np.log(np.maximum(centered.weights, np.finfo(np.float64).tiny))
+        return cls.of_factors(
+            centered.family, log_weights, centered.means, factors, frame, precision
+        )
+
+    @classmethod
+    def of_factors(
+        cls,
+        family: CovarianceFamily,
+        log_weights: Array,
+        means: Array,
+        factors: Array,
+        frame: Frame,
+        precision: str = "float64",
+    ) -> "JointDensity":
+        """Prepare a mixture of which the factors of the precisions are known.
+
+        Parameters
+        ----------
+        family : CovarianceFamily
+            In whose features the densities are linear.
+        log_weights : ndarray of shape (n_components,)
+            May be minus infinity, for a component that is never chosen.
+        means : ndarray of shape (n_components, D)
+            About ``frame.shift``.
+        factors : ndarray of shape (n_components, D, D)
+            W, with ``W W'`` the inverse of each covariance.
+        frame : Frame
+        precision : {"float64", "float32"}
+        """
+        dtype, features = np.dtype(precision), family.features(means.shape[1])
+        constants = _log_constants(log_weights, factors)
+        form = family.linear_form(factors, means, constants)
         form = form / feature_scales(features, frame.scale)
         factors = factors / frame.scale[:, None]
-        offsets = np.einsum("kij,ki->kj", factors, centered.means * frame.scale)
+        offsets = np.einsum("kij,ki->kj", factors, means * frame.scale)
         bound = _bound(form, features, frame.reach, dtype)
-        suspects = np.flatnonzero(bound > ERROR_LIMITS[precision])
+        suspects = np.flatnonzero(~(bound <= ERROR_LIMITS[precision]))
         hopeless = family.shared and len(suspects) > 0
         return cls(
             frame,
@@ -112,7 +143,7 @@ class JointDensity:
         """Those of the suspects, given their linear form, whose bound is too large in a tile."""
         reach = np.abs(z).max(axis=1).astype(np.float64)
         bound = _bound(form.astype(np.float64), self.features, reach, self.dtype)
-        return self.suspects[bound > ERROR_LIMITS[str(self.dtype)]]
+        return self.suspects[~(bound <= ERROR_LIMITS[str(self.dtype)])]
 
     def _write_affine(self, components: Iterable[int], z: Floats, out: Floats) -> None:
         for k in components:
@@ -123,13 +154,11 @@ class JointDensity:
             out[k] += self.constants[k]
 
 
-def _log_constants(weights: Array, factors: Array) -> Array:
+def _log_constants(log_weights: Array, factors: Array) -> Array:
     """Logarithm (K,) of weight times the density of a component at its mean, in nats."""
     n_features = factors.shape[-1]
     log_determinants = 2 * np.log(np.einsum("kdd->kd", factors)).sum(axis=1)
-    tiny = np.finfo(np.float64).tiny
-    result = np.log(np.maximum(weights, tiny)) + 0.5 * (log_determinants - n_features * LOG_2PI)
-    return np.asarray(result)
+    return np.asarray(log_weights + 0.5 * (log_determinants - n_features * LOG_2PI))
 
 
 def _bound(form: Array, features: Features, reach: Array, dtype: np.dtype[np.floating]) -> Array:
@@ -144,9 +173,7 @@ def normalize(logits: Floats, work: Floats) -> float:
     """
     peak, total = work
     np.max(logits, axis=0, out=peak)
-    np.subtract(logits, peak, out=logits)
-    np.exp(logits, out=logits)
-    np.sum(logits, axis=0, out=total)
+    exponentiate(logits, peak, total)
     log_likelihood = peak.sum(dtype=np.float64) + np.log(total, out=peak).sum(dtype=np.float64)
     np.reciprocal(total, out=total)
     np.multiply(logits, total, out=logits)

@@ -27,7 +27,8 @@ class Frame:
         The power of two near one over the standard deviation, 1 for a constant column;
         multiplying by it is exact.
     reach : ndarray of shape (n_features,)
-        The largest ``|z|`` of all rows, for the bound on rounding errors.
+        The largest ``|z|`` of all rows, for the bound on rounding errors; infinite where nothing
+        is known of them.
     """
 
     shift: Array
@@ -51,11 +52,22 @@ class Frame:
         """
         deviation = np.sqrt(summary.variance)
         _check_deviation(deviation, summary, number)
-        exponent = np.round(np.log2(np.where(deviation > 0, deviation, 1.0)))
-        scale = np.ldexp(1.0, -exponent.astype(np.int64))
+        scale = _scale(np.where(deviation > 0, deviation, 1.0))
         shift = summary.mean
         reach = np.maximum(summary.maximum - shift, shift - summary.minimum) * scale
         return cls(shift, scale, reach)
+
+    @classmethod
+    def around(cls, mean: Array, deviation: Array) -> "Frame":
+        """Choose the frame of rows of which nothing is known but where they may be expected.
+
+        Parameters
+        ----------
+        mean, deviation : ndarray of shape (n_features,)
+            A deviation that is no number, or too small or too large, is replaced by one that fits.
+        """
+        fitting = np.clip(np.nan_to_num(deviation, nan=1.0), SMALLEST_DEVIATION, LARGEST_DEVIATION)
+        return cls(mean, _scale(fitting), np.full(len(mean), np.inf))
 
     def __post_init__(self) -> None:
         freeze(self.shift, self.scale, self.reach)
@@ -74,6 +86,12 @@ class Frame:
         np.subtract(rows.T, self.shift[:, None], out=work)
         np.multiply(work, self.scale[:, None], out=out, casting="same_kind")
         return out
+
+
+def _scale(deviation: Array) -> Array:
+    """Powers of two (n_features,) near one over the deviations."""
+    exponent = np.round(np.log2(deviation))
+    return np.ldexp(1.0, -exponent.astype(np.int64))
 
 
 def _check_deviation(deviation: Array, summary: DataSummary, number: Callable[[int], int]) -> None:

@@ -1,0 +1,51 @@
+"""The joint density for rows of which nothing is known beforehand."""
+
+import numpy as np
+from scipy.linalg import solve_triangular
+
+from dask_gmm.mixture.covariance import Full, family_of
+from dask_gmm.mixture.estep import JointDensity
+from dask_gmm.mixture.features import Array
+from dask_gmm.mixture.frame import Frame
+
+
+def scoring_density(
+    weights: Array, means: Array, precisions_cholesky: Array, covariance_type: str
+) -> JointDensity:
+    """Prepare a mixture for rows that no fit has seen.
+
+    Its frame is around the mixture itself. Nothing bounds the rows, so that every component is
+    looked at again in each tile, and takes the affine form where the rows at hand ask for it. The
+    densities are complete in every family: those of a tied mixture have their common term.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (K,)
+        They need not sum to one; a component of weight zero has no density anywhere.
+    means : ndarray of shape (K, D)
+    precisions_cholesky : ndarray
+        W, upper triangular, with ``W W'`` the inverse of a covariance: (K, D, D) for ``full``,
+        (D, D) for ``tied``; inverse standard deviations (K, D) for ``diag`` and (K,) for
+        ``spherical``.
+    covariance_type : str
+        Name of the family.
+    """
+    family = family_of(covariance_type)
+    factors = family.expand(precisions_cholesky, *means.shape)
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        log_weights = np.log(weights)
+        frame = _frame(weights / weights.sum(), means, factors)
+        scored = Full() if family.shared else family
+        return JointDensity.of_factors(scored, log_weights, means - frame.shift, factors, frame)
+
+
+def _frame(weights: Array, means: Array, factors: Array) -> Frame:
+    """Around the mean of the mixture, in units of its deviations."""
+    center = weights @ means
+    inverses = np.stack([_inverse(factor) for factor in factors])
+    variances = np.square(inverses).sum(axis=1) + np.square(means - center)
+    return Frame.around(center, np.sqrt(weights @ variances))
+
+
+def _inverse(factor: Array) -> Array:
+    return np.asarray(solve_triangular(factor, np.eye(len(factor)), check_finite=False))

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection
 from numbers import Integral, Real
 from pathlib import Path
+from urllib.parse import unquote
 
 from dask_gmm.errors import InputError
 
@@ -36,8 +37,10 @@ def one_of(name: str, value: object, choices: Collection[str]) -> None:
 
 
 def local_path(path: str | os.PathLike[str]) -> Path:
-    """Give a path on a disk as an absolute one, or refuse an address elsewhere."""
+    """Give a path or file URL on a disk as an absolute path, or refuse an address elsewhere."""
     text = os.fspath(path)
+    if text.startswith("file:///"):
+        return Path(unquote(text.removeprefix("file://")))
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", text):
         raise InputError(
             f"A path must be on a disk that this machine sees, but {text} is an address "

@@ -8,6 +8,7 @@
     - OutputError (also OSError): a result could not be written
     - MemoryLimitError (also MemoryError): the projected memory does not fit
     - ClusterError (also RuntimeError): the workers are gone; trying again may help
+    - MissingExtraError (also ImportError): a package that only some calls need is not there
     - NotFittedError (also ValueError, AttributeError): a model was asked before it was fitted
 
 A message has four parts: what was wanted, what was found, where, and what to do.
@@ -66,6 +67,12 @@ class ClusterError(DaskGMMError, RuntimeError):
     """The cluster was lost or made no progress; the same call may succeed later."""
 
     exit_code = 75
+
+
+class MissingExtraError(DaskGMMError, ImportError):
+    """A package that only some calls need cannot be imported."""
+
+    exit_code = 69
 
 
 class NotFittedError(DaskGMMError, ValueError, AttributeError):

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dask_gmm.data.blocks import array_layout
+from dask_gmm.data.frames import frame_values, is_frame
 from dask_gmm.data.selection import (
     as_index,
     refuse_bad_shape,
@@ -55,12 +56,12 @@ class ArraySource:
         rows: slice | None = None,
         layout: Layout | None = None,
     ) -> "ArraySource":
-        """Make a source of what numpy takes for an array.
+        """Make a source of what numpy takes for an array, or of a pandas data frame.
 
         Parameters
         ----------
         data : array_like of shape (n_rows, n_features)
-            The array.
+            The array; of a frame, whose columns must all be numbers, what is absent is NaN.
         columns : sequence of int, optional
             The columns to read, in this order.
         rows : slice, optional
@@ -78,7 +79,7 @@ class ArraySource:
                 "Data must be there in full, but the array given is a masked array. Fill it, or "
                 "leave out the rows with masked elements."
             )
-        array = _array(data)
+        array = frame_values(data) if is_frame(data) else _array(data)
         dtype = row_dtype(array.dtype, NAME)
         n_rows, n_features = refuse_bad_shape(array.shape, NAME)
         chosen = selected_columns(columns, n_features, NAME)

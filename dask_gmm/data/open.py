@@ -76,6 +76,11 @@ def open_source(
     return ArraySource.of(data, columns, rows)
 
 
+def is_stored(data: object) -> bool:
+    """Whether data are an array or a group in zarr, or the path of one."""
+    return isinstance(data, str | os.PathLike | zarr.Array | zarr.Group)
+
+
 def arrays_to_choose(path: Path) -> dict[str, str]:
     """Shape and type of each array of a group in which one must be chosen, by name.
 

@@ -65,7 +65,7 @@ def runner_for(client: Client | None, *, in_memory: bool) -> Runner:
             f"Wanted a distributed.Client as client, found {client!r}. Connect one to the "
             "scheduler, and give that."
         )
-    if client is None and not in_memory and not _inside_task():
+    if client is None and not in_memory and not inside_task():
         try:
             client = get_client()
         except ValueError:
@@ -109,7 +109,8 @@ def _connect(scheduler: str) -> Iterator[Client]:
         yield client
 
 
-def _inside_task() -> bool:
+def inside_task() -> bool:
+    """Whether the caller is a task that a worker runs."""
     try:
         get_worker()
     except ValueError:

@@ -11,6 +11,7 @@ from dask_gmm.passes.dask_blocks import Origin
 from dask_gmm.passes.dask_source import DaskSource, is_dask_array
 from dask_gmm.passes.distributed_runner import DistributedRunner
 from dask_gmm.passes.runner import Runner
+from dask_gmm.workflows.inputs import as_array
 
 
 def source_of(
@@ -21,7 +22,18 @@ def source_of(
     rows: slice | None = None,
     missing_chunks: str = "error",
 ) -> Source:
-    """Open a numpy array, dask array, zarr array, or the path of one, as rows in leaves.
+    """Open what a user calls data as rows in leaves.
+
+    Parameters
+    ----------
+    data : object
+        A numpy array or what numpy makes one of, a pandas data frame, a dask array, a data frame
+        of Dask, a zarr array or group or the path of one, or an xarray.DataArray. Data frames
+        have columns of numbers only. The rows of the partitions of one of Dask are counted, for
+        which it is computed once more. The values of a DataArray that holds no dask array are
+        loaded, if they are not yet.
+    array, columns, rows, missing_chunks
+        See `open_source`; columns have numbers, also where they have names.
 
     Raises
     ------
@@ -30,6 +42,7 @@ def source_of(
     DataError
         If what is said of a stored array is damaged.
     """
+    data = as_array(data, counted=True)
     if is_dask_array(data) and array is None:
         return DaskSource.of(data, columns, rows)
     return open_source(data, array=array, columns=columns, rows=rows, missing_chunks=missing_chunks)

@@ -75,7 +75,7 @@ BAD: list[tuple[Any, str]] = [
     (np.zeros((2, 2), dtype=object), "is of type object"),
     (np.zeros((2, 2), dtype="M8[s]"), "is of type datetime64"),
     (np.array([["a", "b"]]), "is of type <U1"),
-    (pd.DataFrame({"a": [1.0], "b": ["x"]}), "is of type object"),
+    (pd.DataFrame({"a": [1.0], "b": ["x"]}), "column 'b' of the data frame is of type"),
     (np.ma.masked_array(np.zeros((2, 2)), mask=True), "is a masked array"),
     (None, "is of type object"),
     (object(), "is of type object"),

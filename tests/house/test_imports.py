@@ -10,7 +10,7 @@ ROOMS = ("data", "fitting", "mixture", "outputs", "passes", "records", "workflow
 
 # What each room may import, beside itself and what lies below all of them. A fold is given
 # blocks, so whoever knows folds knows what a source is.
-EVERYBODY = ("errors", "checks")
+EVERYBODY = ("errors", "checks", "extras")
 FOLDS = ("passes.fold", "passes.seeds", "passes.threads", "data.source")
 BELOW: dict[str, tuple[str, ...]] = {
     "mixture": (),
@@ -18,7 +18,7 @@ BELOW: dict[str, tuple[str, ...]] = {
     "passes": ("data",),
     "fitting": ("mixture", *FOLDS),
     "records": ("mixture", "fitting", *FOLDS),
-    "outputs": ("mixture", "data.sink", *FOLDS),
+    "outputs": ("mixture", "fitting.tiles", "data.sink", *FOLDS),
     "workflows": tuple(room for room in ROOMS if room != "workflows"),
 }
 

@@ -100,7 +100,7 @@ OTHERS: dict[str, tuple[Any, str]] = {
     "mapping": ({"a": 1}, "is of type object"),
     "generator": ((row for row in X), "is of type object"),
     "masked": (np.ma.masked_less(X, 0), "masked array. Fill it"),
-    "frame of texts": (pd.DataFrame({"a": [1, 2], "b": ["x", "y"]}), "is of type object"),
+    "frame of texts": (pd.DataFrame({"a": [1, 2], "b": ["x", "y"]}), "column 'b' of the data"),
     "sparse": (scipy.sparse.csr_matrix(X), "is of type object"),
     "series": (pd.Series([1.0, 2.0]), "has 1, of shape (2,)"),
     "address": ("s3://bucket/x.zarr", "s3://bucket/x.zarr is an address elsewhere"),

@@ -51,14 +51,18 @@ class CovarianceFamily(ABC):
         """The same covariances as full matrices (K, D, D)."""
 
     @abstractmethod
-    def precision_factors(self, covariances: Array, n_components: int, n_features: int) -> Array:
-        """W (K, D, D), triangular, with ``W W'`` the inverse of each covariance.
+    def factors(self, covariances: Array) -> Array:
+        """W, triangular, with ``W W'`` the inverse of a covariance, in the shape of these.
 
         Raises
         ------
         numpy.linalg.LinAlgError
             If a covariance is not positive definite.
         """
+
+    def precision_factors(self, covariances: Array, n_components: int, n_features: int) -> Array:
+        """The factors W of all components as matrices (K, D, D); see `factors`."""
+        return self.expand(self.factors(covariances), n_components, n_features)
 
     @abstractmethod
     def precisions(self, covariances: Array) -> Array:
@@ -96,11 +100,15 @@ class _Matrices(CovarianceFamily):
         result[..., diagonal, diagonal] += amount
         return result
 
-    def precisions(self, covariances: Array) -> Array:
+    def factors(self, covariances: Array) -> Array:
         n_features = covariances.shape[-1]
         matrices = covariances.reshape(-1, n_features, n_features)
         factors = np.stack([cholesky_precision(matrix) for matrix in matrices])
-        return (factors @ factors.transpose(0, 2, 1)).reshape(covariances.shape)
+        return factors.reshape(covariances.shape)
+
+    def precisions(self, covariances: Array) -> Array:
+        factors = self.factors(covariances)
+        return np.asarray(factors @ np.swapaxes(factors, -1, -2))
 
     def floored(
         self, covariances: Array, unit: Array, share: float
@@ -132,9 +140,6 @@ class Full(_Matrices):
 
     def expand(self, covariances: Array, n_components: int, n_features: int) -> Array:
         return covariances
-
-    def precision_factors(self, covariances: Array, n_components: int, n_features: int) -> Array:
-        return np.stack([cholesky_precision(covariance) for covariance in covariances])
 
     def linear_form(self, factors: Array, means: Array, constants: Array) -> Array:
         precisions = factors @ factors.transpose(0, 2, 1)
@@ -175,9 +180,6 @@ class Tied(_Matrices):
     def expand(self, covariances: Array, n_components: int, n_features: int) -> Array:
         return np.repeat(covariances[None], n_components, axis=0)
 
-    def precision_factors(self, covariances: Array, n_components: int, n_features: int) -> Array:
-        return np.repeat(cholesky_precision(covariances)[None], n_components, axis=0)
-
     def linear_form(self, factors: Array, means: Array, constants: Array) -> Array:
         scaled = np.einsum("kij,ki->kj", factors, means)
         linear = np.einsum("kij,kj->ki", factors, scaled)
@@ -199,10 +201,10 @@ class _Variances(CovarianceFamily):
     def features(self, n_features: int) -> Squared:
         return Squared(n_features)
 
-    def precision_factors(self, covariances: Array, n_components: int, n_features: int) -> Array:
+    def factors(self, covariances: Array) -> Array:
         if not (covariances > 0).all():
             raise np.linalg.LinAlgError("a variance is not positive")
-        return self.expand(1 / np.sqrt(covariances), n_components, n_features)
+        return np.asarray(1 / np.sqrt(covariances))
 
     def precisions(self, covariances: Array) -> Array:
         return 1 / covariances

@@ -71,6 +71,11 @@ class Mixture:
         """Inverses of the covariances, in their shape."""
         return self.family.precisions(self.covariances)
 
+    @property
+    def precisions_cholesky(self) -> Array:
+        """W, upper triangular, with ``W W'`` the inverse of a covariance, in their shape."""
+        return self.family.factors(self.covariances)
+
     def full_covariances(self) -> Array:
         """The covariances as matrices (K, D, D), whatever the family."""
         return self.family.expand(self.covariances, self.n_components, self.n_features)

@@ -1,17 +1,16 @@
 """What candidates ask of rows."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
 
 from dask_gmm.data.source import Block
+from dask_gmm.fitting.tiles import built_features, density_bytes, log_joint, refuse_unanswerable
 from dask_gmm.mixture.estep import JointDensity, normalize
-from dask_gmm.mixture.features import Floats, Strip
-from dask_gmm.mixture.frame import Frame
+from dask_gmm.mixture.posterior import exponentiate, log_densities
 from dask_gmm.mixture.statistics import SufficientStatistics
-from dask_gmm.passes.fold import Fold, Tile, tile_rows
+from dask_gmm.passes.fold import Fold, Tile
 
 
 class Rows(Enum):
@@ -46,11 +45,7 @@ class EStep:
 
     def tile_bytes(self, n_features: int) -> int:
         """Project features, standardized rows and responsibilities of a tile."""
-        rows, itemsize = tile_rows(n_features), self.density.dtype.itemsize
-        widest = max(strip.size for strip in self.density.strips(rows))
-        n_components = len(self.density.constants)
-        per_row = itemsize * (widest + n_features + 2 * n_components + 8) + 16 * n_features
-        return rows * per_row + 3 * 8 * n_components * self.density.features.size
+        return density_bytes(self.density, n_features)
 
 
 class _EStepMeter:
@@ -62,11 +57,8 @@ class _EStepMeter:
 
     def add(self, tile: Tile) -> None:
         density, rows = self._density, len(tile.rows)
-        shape = (len(density.constants), rows)
-        logits = tile.workspace.array("logits", shape, density.dtype)
+        logits = log_joint(tile, density)
         work = tile.workspace.array("normalizer", (2, rows), density.dtype)
-        density.log_joint(standardized(tile, density.frame, density.dtype),
-                          built_features(tile, density), logits)  # fmt: skip
         self._log_likelihood += normalize(logits, work)
         self._rows += rows
         for strip, features in built_features(tile, density):
@@ -79,33 +71,59 @@ class _EStepMeter:
         )
 
 
-def standardized(tile: Tile, frame: Frame, dtype: np.dtype[np.floating]) -> Floats:
-    """Give the tile in the frame, feature-major (D, B), once for all who ask."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Scored:
+    """How well a mixture describes a set of rows; such answers add.
 
-    def build() -> Floats:
-        shape = tile.rows.shape[::-1]
-        out = tile.workspace.array(("standardized", id(frame)), shape, dtype)
-        if dtype == np.float64:
-            return frame.standardize(tile.rows, out, out)
-        work = tile.workspace.array("centered", shape, np.float64)
-        return frame.standardize(tile.rows, out, work)
+    Parameters
+    ----------
+    rows : int
+    log_likelihood : float
+        Sum of the log densities of the rows, in nats.
+    """
 
-    return tile.once(("standardized", id(frame), dtype), build)
+    rows: int
+    log_likelihood: float
 
-
-def built_features(tile: Tile, density: JointDensity) -> Iterator[tuple[Strip, Floats]]:
-    """Give the features of a tile strip by strip; a single strip is built once for all."""
-    strips = density.strips(len(tile.rows))
-    key = ("features", id(density.frame), density.features, density.dtype)
-    if len(strips) == 1:
-        yield strips[0], tile.once(key, lambda: _build(tile, density, strips[0]))
-    else:
-        for strip in strips:
-            yield strip, _build(tile, density, strip)
+    def __add__(self, other: "Scored") -> "Scored":
+        return Scored(self.rows + other.rows, self.log_likelihood + other.log_likelihood)
 
 
-def _build(tile: Tile, density: JointDensity, strip: Strip) -> Floats:
-    z = standardized(tile, density.frame, density.dtype)
-    shape = (strip.size, len(tile.rows))
-    out = tile.workspace.array(("features", density.features), shape, density.dtype)
-    return density.features.build(z, strip, out)
+@dataclass(frozen=True, slots=True, eq=False)
+class Score:
+    """Asks for the log densities of rows that no survey has seen, in sum.
+
+    Parameters
+    ----------
+    density : JointDensity
+        Complete, as `dask_gmm.mixture.scoring.scoring_density` gives it.
+    """
+
+    density: JointDensity
+
+    def begin(self, block: Block) -> "_ScoreMeter":
+        """Start on one block."""
+        return _ScoreMeter(self.density)
+
+    def tile_bytes(self, n_features: int) -> int:
+        """Project what the densities of a tile take."""
+        return density_bytes(self.density, n_features)
+
+
+class _ScoreMeter:
+    def __init__(self, density: JointDensity) -> None:
+        self._density = density
+        self._answer = Scored(0, 0.0)
+
+    def add(self, tile: Tile) -> None:
+        with np.errstate(over="ignore", invalid="ignore"):  # of rows that are refused then
+            logits = log_joint(tile, self._density)
+        peak, total, values = tile.workspace.array("score", (3, len(tile.rows)), logits.dtype)
+        np.max(logits, axis=0, out=peak)
+        refuse_unanswerable(tile, peak)
+        exponentiate(logits, peak, total)
+        values = log_densities(peak, total, values)
+        self._answer += Scored(len(tile.rows), float(values.sum(dtype=np.float64)))
+
+    def answer(self) -> Scored:
+        return self._answer

@@ -8,11 +8,44 @@ import numpy as np
 import numpy.typing as npt
 
 from dask_gmm.data.source import Block
+from dask_gmm.errors import DataError
 
 T = TypeVar("T")
 
 TILE_BYTES = 10 * 2**20
 SMALLEST_TILE, LARGEST_TILE = 256, 65_536
+
+
+class BadRowError(Exception):
+    """A row about which a fold has no answer; it survives pickling.
+
+    A fold knows rows by their numbers. Who knows the source names the place.
+
+    Parameters
+    ----------
+    row, column : int
+        Where the cause is, in the numbers of the source.
+    value : float
+        What stands there.
+    """
+
+    def __init__(self, row: int, column: int, value: float) -> None:
+        super().__init__(row, column, value)
+        self.row, self.column, self.value = row, column, value
+
+    def named(self, where: Callable[[int, int], str]) -> DataError:
+        """Give the error to raise, with the place as `Source.where` names it."""
+        place = where(self.row, self.column)
+        if math.isfinite(self.value):
+            return DataError(
+                "Every row must be so near the mixture that its density is a number of float64, "
+                f"but {place} is {self.value:g}, too far from all components. Leave out such "
+                "rows, or correct them."
+            )
+        return DataError(
+            f"All values must be finite, but {place} is {self.value}. Leave out such rows, or "
+            "fill them in."
+        )
 
 
 class Answer(Protocol):

@@ -17,9 +17,10 @@ from dask_gmm.errors import DataError, InputError
 from dask_gmm.fitting import starts
 from dask_gmm.fitting.candidate import Climbing, Finished, Initializing, Why, candidate
 from dask_gmm.fitting.cohort import best, search
-from dask_gmm.fitting.questions import EStep, Question, Rows, standardized
+from dask_gmm.fitting.questions import EStep, Question, Rows
 from dask_gmm.fitting.spec import Spec
 from dask_gmm.fitting.survey import Survey
+from dask_gmm.fitting.tiles import standardized
 from dask_gmm.mixture.covariance import FAMILIES
 from dask_gmm.mixture.frame import Frame
 from dask_gmm.mixture.model import Mixture

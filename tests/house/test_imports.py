@@ -31,6 +31,7 @@ OUTSIDE: dict[str, tuple[str, ...]] = {
     "click": ("cli", "commands", "options"),
     "pydantic": ("options", "settings", "settings_file"),
     "rich": ("progress",),
+    "xarray": ("workflows.export",),
     "yaml": ("settings_file",),
 }
 

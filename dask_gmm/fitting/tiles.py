@@ -1,0 +1,77 @@
+"""What folds derive from a tile: rows in a frame, their features, and log joint densities."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from dask_gmm.mixture.estep import JointDensity
+from dask_gmm.mixture.features import Floats, Strip
+from dask_gmm.mixture.frame import Frame
+from dask_gmm.passes.fold import BadRowError, Tile, tile_rows
+
+
+def log_joint(tile: Tile, density: JointDensity) -> Floats:
+    """Give the log joint densities (K, B) of a tile, in memory that the next fold uses again."""
+    shape = (len(density.constants), len(tile.rows))
+    logits = tile.workspace.array("logits", shape, density.dtype)
+    z = standardized(tile, density.frame, density.dtype)
+    density.log_joint(z, built_features(tile, density), logits)
+    return logits
+
+
+def density_bytes(density: JointDensity, n_features: int) -> int:
+    """Project features, standardized rows and log joint densities of a tile."""
+    rows, itemsize = tile_rows(n_features), density.dtype.itemsize
+    widest = max(strip.size for strip in density.strips(rows))
+    n_components = len(density.constants)
+    per_row = itemsize * (widest + n_features + 2 * n_components + 8) + 16 * n_features
+    return rows * per_row + 3 * 8 * n_components * density.features.size
+
+
+def refuse_unanswerable(tile: Tile, peak: Floats) -> None:
+    """Refuse a tile with a row whose largest log joint density (B,) is not a finite number.
+
+    Raises
+    ------
+    BadRowError
+        With the row, and the column that is not finite or lies farthest off.
+    """
+    fine = np.isfinite(peak)
+    if not fine.all():
+        row = int(np.argmin(fine))
+        values = tile.rows[row]
+        finite = np.isfinite(values)
+        column = int(np.argmax(np.abs(values)) if finite.all() else np.argmin(finite))
+        raise BadRowError(tile.start + row, column, float(values[column]))
+
+
+def standardized(tile: Tile, frame: Frame, dtype: np.dtype[np.floating]) -> Floats:
+    """Give the tile in the frame, feature-major (D, B), once for all who ask."""
+
+    def build() -> Floats:
+        shape = tile.rows.shape[::-1]
+        out = tile.workspace.array(("standardized", id(frame)), shape, dtype)
+        if dtype == np.float64:
+            return frame.standardize(tile.rows, out, out)
+        work = tile.workspace.array("centered", shape, np.float64)
+        return frame.standardize(tile.rows, out, work)
+
+    return tile.once(("standardized", id(frame), dtype), build)
+
+
+def built_features(tile: Tile, density: JointDensity) -> Iterator[tuple[Strip, Floats]]:
+    """Give the features of a tile strip by strip; a single strip is built once for all."""
+    strips = density.strips(len(tile.rows))
+    key = ("features", id(density.frame), density.features, density.dtype)
+    if len(strips) == 1:
+        yield strips[0], tile.once(key, lambda: _build(tile, density, strips[0]))
+    else:
+        for strip in strips:
+            yield strip, _build(tile, density, strip)
+
+
+def _build(tile: Tile, density: JointDensity, strip: Strip) -> Floats:
+    z = standardized(tile, density.frame, density.dtype)
+    shape = (strip.size, len(tile.rows))
+    out = tile.workspace.array(("features", density.features), shape, density.dtype)
+    return density.features.build(z, strip, out)

@@ -1,0 +1,119 @@
+"""What a mixture says of rows: labels, probabilities, log densities, the largest components."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dask_gmm.data.source import Block
+from dask_gmm.fitting.tiles import density_bytes, log_joint, refuse_unanswerable
+from dask_gmm.mixture.estep import JointDensity
+from dask_gmm.mixture.features import Array
+from dask_gmm.mixture.posterior import (
+    component_numbers,
+    exponentiate,
+    find_largest,
+    log_densities,
+    take_largest,
+)
+from dask_gmm.outputs.shelves import Shelf, Target, Values
+from dask_gmm.outputs.wanted import (
+    LABELS,
+    LOG_DENSITY,
+    PROBABILITIES,
+    TOP_COMPONENTS,
+    TOP_PROBABILITIES,
+    Wanted,
+)
+from dask_gmm.passes.fold import Tile, tile_rows
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Describe:
+    """A Fold that says of each row what is wanted, into a target.
+
+    A row that is not finite, or so far off that its density is no float64, has no answer:
+    `dask_gmm.passes.fold.BadRowError` names it.
+
+    Parameters
+    ----------
+    density : JointDensity
+        Complete, as `dask_gmm.mixture.scoring.scoring_density` gives it.
+    wanted : Wanted
+    target : Target
+        With room for what is wanted.
+    """
+
+    density: JointDensity
+    wanted: Wanted
+    target: Target
+
+    def begin(self, block: Block) -> "_Describing":
+        """Start on one block."""
+        return _Describing(self, self.target.shelf(block.start, block.stop))
+
+    def tile_bytes(self, n_features: int) -> int:
+        """Project the densities of a tile, what is made of them, and what the target holds."""
+        n_components = len(self.density.constants)
+        marks = 1 + component_numbers(n_components).itemsize
+        per_row = n_components * marks + 16 * self.wanted.top + 64
+        described = tile_rows(n_features) * per_row
+        return density_bytes(self.density, n_features) + described + self.target.task_bytes()
+
+
+class _Describing:
+    """Describes the rows of one block; a Meter."""
+
+    def __init__(self, fold: Describe, shelf: Shelf) -> None:
+        self._fold = fold
+        self._shelf = shelf
+
+    def add(self, tile: Tile) -> None:
+        """Describe a tile, unless all about its rows is there."""
+        if self._shelf.lacks(tile.start, tile.start + len(tile.rows)):
+            with np.errstate(over="ignore", invalid="ignore"):  # of rows that are refused then
+                for name, values in _described(tile, self._fold.density, self._fold.wanted):
+                    self._shelf.put(name, tile.start, values, tile.workspace)
+
+    def answer(self) -> Any:
+        """Give what became of it."""
+        return self._shelf.answer()
+
+
+def _described(tile: Tile, density: JointDensity, wanted: Wanted) -> Iterator[tuple[str, Values]]:
+    """Give lines of the arrays, one after another, in memory that is used again."""
+    logits = log_joint(tile, density)
+    n_components, rows = logits.shape
+    numbers = component_numbers(n_components)
+    peak, total, density_of_row = tile.workspace.array("per row", (3, rows), logits.dtype)
+    equal = tile.workspace.array("equal", logits.shape, np.bool_)
+    ranks = tile.workspace.array("ranks", logits.shape, numbers)
+    values = tile.workspace.array("values", (wanted.top, rows), logits.dtype)
+    components = tile.workspace.array("components", (wanted.top, rows), numbers)
+    labels = tile.workspace.array("labels", (rows,), numbers)
+    if wanted.labels:
+        find_largest(logits, peak, labels, equal, ranks)
+    else:
+        np.max(logits, axis=0, out=peak)
+    refuse_unanswerable(tile, peak)
+    if wanted.labels:
+        yield LABELS, labels
+    if wanted.top:
+        take_largest(logits, values, components, equal, ranks)
+        yield TOP_COMPONENTS, components.T
+    if wanted.log_density or wanted.probabilities or wanted.top:
+        exponentiate(logits, peak, total)
+    if wanted.log_density:
+        yield LOG_DENSITY, log_densities(peak, total, density_of_row)
+    if wanted.probabilities:
+        yield PROBABILITIES, np.divide(logits, total, out=logits).T
+    if wanted.top:
+        yield TOP_PROBABILITIES, _relative(values, peak, total).T
+
+
+def _relative(values: Array, peak: Array, total: Array) -> Array:
+    """Turn logits (c, B) into probabilities, in place."""
+    np.subtract(values, peak, out=values)
+    np.exp(values, out=values)
+    return np.divide(values, total, out=values)

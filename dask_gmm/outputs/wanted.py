@@ -1,0 +1,107 @@
+"""What a mixture can say of rows, and in which arrays."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from dask_gmm.checks import whole
+from dask_gmm.errors import InputError
+
+LABELS: Final = "labels"
+PROBABILITIES: Final = "probabilities"
+LOG_DENSITY: Final = "log_density"
+TOP_COMPONENTS: Final = "top_components"
+TOP_PROBABILITIES: Final = "top_probabilities"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Output:
+    """One array of answers, a line per row.
+
+    Parameters
+    ----------
+    name : str
+    dtype : dtype
+    width : int or None
+        Its columns; None for an array of one axis.
+    """
+
+    name: str
+    dtype: np.dtype[Any]
+    width: int | None
+
+    def shape(self, rows: int) -> tuple[int, ...]:
+        """Give its shape for so many rows."""
+        return (rows,) if self.width is None else (rows, self.width)
+
+    def empty(self, rows: int) -> npt.NDArray[Any]:
+        """Give an array for so many rows, with whatever it holds."""
+        return np.empty(self.shape(rows), self.dtype)
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of a line."""
+        return int(np.prod(self.shape(1))) * self.dtype.itemsize
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is asked about each row.
+
+    Parameters
+    ----------
+    labels : bool
+        The component of the largest probability, the first of several.
+    probabilities : bool
+        Of every component.
+    log_density : bool
+        Logarithm of the density of the mixture, in nats.
+    top : int
+        So many components of the largest probabilities, and these, in descending order; equal
+        ones by their numbers. 0 for none.
+
+    Raises
+    ------
+    InputError
+        If nothing is asked for, or ``top`` is no whole number.
+    """
+
+    labels: bool = False
+    probabilities: bool = False
+    log_density: bool = False
+    top: int = 0
+
+    def __post_init__(self) -> None:
+        whole("top", self.top, 0)
+        if not (self.labels or self.probabilities or self.log_density or self.top):
+            raise InputError(
+                "Wanted something to be said of the rows, found nothing asked for. Ask for labels, "
+                "probabilities, log_density or top."
+            )
+
+    def outputs(
+        self, n_components: int, numbers: np.dtype[np.signedinteger[Any]]
+    ) -> tuple[Output, ...]:
+        """Give the arrays of the answers; numbers of components are of a stated type.
+
+        Raises
+        ------
+        InputError
+            If there are not so many components.
+        """
+        if self.top > n_components:
+            raise InputError(
+                f"Wanted top to be at most the number of components, {n_components}, found "
+                f"{self.top}. Ask for fewer."
+            )
+        double = np.dtype(np.float64)
+        every = (
+            (self.labels, Output(LABELS, numbers, None)),
+            (self.probabilities, Output(PROBABILITIES, double, n_components)),
+            (self.log_density, Output(LOG_DENSITY, double, None)),
+            (bool(self.top), Output(TOP_COMPONENTS, numbers, self.top)),
+            (bool(self.top), Output(TOP_PROBABILITIES, double, self.top)),
+        )
+        return tuple(output for asked, output in every if asked)

@@ -1,0 +1,119 @@
+"""What a mixture says of rows: in memory, lazily, or as a zarr group."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dask_gmm.data.source import Source
+from dask_gmm.data.zarr_source import ZarrSource
+from dask_gmm.errors import InputError, MemoryLimitError
+from dask_gmm.fitting.questions import Score, Scored
+from dask_gmm.mixture.estep import JointDensity
+from dask_gmm.mixture.features import Array
+from dask_gmm.mixture.scoring import scoring_density
+from dask_gmm.outputs.described import Describe
+from dask_gmm.outputs.shelves import MemoryTarget
+from dask_gmm.outputs.wanted import Output, Wanted
+from dask_gmm.passes.fold import Answers, BadRowError, Fold
+from dask_gmm.passes.progress import Silent
+from dask_gmm.passes.runner import Runner, ThreadRunner
+from dask_gmm.passes.threads import ONE_THREAD
+
+NUMBERS = np.dtype(np.intp)
+
+
+def density_of(
+    weights: Array, means: Array, precisions_cholesky: Array, covariance_type: str
+) -> JointDensity:
+    """Prepare a mixture for rows, with the same bits whatever BLAS threads there are.
+
+    See `dask_gmm.mixture.scoring.scoring_density` for the arguments.
+    """
+    with ONE_THREAD:
+        return scoring_density(weights, means, precisions_cholesky, covariance_type)
+
+
+def describe_rows(
+    source: Source, density: JointDensity, wanted: Wanted, runner: ThreadRunner
+) -> dict[str, npt.NDArray[Any]]:
+    """Say of all rows what is wanted, in the memory of this process.
+
+    Parameters
+    ----------
+    source : Source
+    density : JointDensity
+        As `density_of` gives it.
+    wanted : Wanted
+    runner : ThreadRunner
+        Of this process, whose memory takes the answers.
+
+    Returns
+    -------
+    dict of str to ndarray
+        What is wanted, under the names in `dask_gmm.outputs.wanted`; labels of type ``intp``.
+
+    Raises
+    ------
+    InputError
+        If the rows have other columns than the mixture, or more components are wanted than it has.
+    DataError
+        If a row is not finite, too far off, or damaged.
+    MemoryLimitError
+        If the answers do not fit.
+    """
+    outputs = wanted.outputs(len(density.constants), NUMBERS)
+    arrays = _in_memory(outputs, source.layout.rows)
+    _answer(source, density, Describe(density, wanted, MemoryTarget(arrays)), runner)
+    return arrays
+
+
+def score_rows(source: Source, density: JointDensity, runner: Runner) -> tuple[int, float]:
+    """Give the number of rows, and the mean of their log densities in nats.
+
+    Raises
+    ------
+    InputError, DataError
+        See `describe_rows`.
+    """
+    (scored,) = _answer(source, density, Score(density), runner)
+    assert isinstance(scored, Scored)
+    return scored.rows, scored.log_likelihood / scored.rows
+
+
+def _answer(source: Source, density: JointDensity, fold: Fold, runner: Runner) -> Answers:
+    """Make one pass, of which a row without an answer is named."""
+    refuse_other_columns(source, density)
+    if isinstance(source, ZarrSource):
+        source.check_present()
+    try:
+        return runner.run(source, [fold], Silent())
+    except BadRowError as bad:
+        raise bad.named(source.where) from None
+
+
+def refuse_other_columns(source: Source, density: JointDensity) -> None:
+    """Refuse rows of other columns than those of the mixture.
+
+    Raises
+    ------
+    InputError
+        With both numbers.
+    """
+    n_features = len(density.frame.shift)
+    if source.n_features != n_features:
+        raise InputError(
+            f"Wanted rows of {n_features} columns, as the mixture has, found {source.n_features} "
+            f"in {source.name}. Give the columns that the mixture was fitted to."
+        )
+
+
+def _in_memory(outputs: Sequence[Output], rows: int) -> dict[str, npt.NDArray[Any]]:
+    try:
+        return {output.name: output.empty(rows) for output in outputs}
+    except (MemoryError, ValueError) as error:
+        raise MemoryLimitError(
+            f"Wanted {', '.join(output.name for output in outputs)} of {rows:,} rows in memory, "
+            f"found not so much of it ({error}). Write them to a store, or ask for less."
+        ) from error

@@ -48,8 +48,9 @@ class DaskSource:
             If it does not have two axes, numbers, known chunk sizes, and the rows and columns.
         """
         name = f"dask array {array.name}"
-        _check(array, name)
-        n_rows, n_features = refuse_bad_shape(array.shape, name)
+        check_rows(array, name)
+        _refuse_unknown_sizes(array, name)
+        n_rows, n_features = array.shape
         selected = selected_rows(rows, n_rows, name)
         chosen = selected_columns(columns, n_features, name)
         if len(selected) < n_rows:
@@ -121,6 +122,10 @@ class DaskSource:
         """Give itself: what a graph computes has no stored bytes to compare."""
         return self
 
+    def in_blocks_of(self, rows: int) -> "DaskSource":
+        """Give the same rows in blocks of so many, the last one shorter."""
+        return self._of_blocks(self.array.rechunk({0: rows}), self.blocks.origin)
+
     def delayed_blocks(self) -> list[Delayed]:
         """The blocks as tasks of the array's own graph, one per leaf."""
         return [row[0] for row in self.array.to_delayed()]
@@ -143,13 +148,25 @@ def is_dask_array(data: object) -> bool:
     return isinstance(data, da.Array)
 
 
-def _check(array: da.Array, name: str) -> None:
-    row_dtype(array.dtype, name)
+def check_rows(array: da.Array, name: str) -> np.dtype[np.floating]:
+    """Give the type in which the rows of a dask array are given, or refuse it.
+
+    Raises
+    ------
+    InputError
+        If it does not have two axes, or holds other than numbers, all of them there.
+    """
+    refuse_bad_shape(array.shape, name)
+    dtype = row_dtype(array.dtype, name)
     if isinstance(array._meta, np.ma.MaskedArray):
         raise InputError(
             f"Data must be there in full, but {name} is a masked array. Fill it, or leave out "
             "the rows with masked elements."
         )
+    return dtype
+
+
+def _refuse_unknown_sizes(array: da.Array, name: str) -> None:
     if any(np.isnan(size) for sizes in array.chunks for size in sizes):
         raise InputError(
             f"The chunks of a dask array must have known sizes, but those of {name}, of shape "

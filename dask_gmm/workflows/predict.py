@@ -14,9 +14,11 @@ from dask_gmm.mixture.estep import JointDensity
 from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.scoring import scoring_density
 from dask_gmm.outputs.described import Describe
-from dask_gmm.outputs.shelves import MemoryTarget
+from dask_gmm.outputs.shelves import BlockTarget, MemoryTarget
 from dask_gmm.outputs.wanted import Output, Wanted
+from dask_gmm.passes.dask_source import DaskSource, is_dask_array
 from dask_gmm.passes.fold import Answers, BadRowError, Fold
+from dask_gmm.passes.lazy import lazy_answers, lazy_answers_of_dask
 from dask_gmm.passes.progress import Silent
 from dask_gmm.passes.runner import Runner, ThreadRunner
 from dask_gmm.passes.threads import ONE_THREAD
@@ -69,6 +71,42 @@ def describe_rows(
     return arrays
 
 
+def describe_lazily(rows: Any, density: JointDensity, wanted: Wanted) -> dict[str, Any]:
+    """Say of all rows what is wanted, when it is asked for.
+
+    Parameters
+    ----------
+    rows : Source or dask.array.Array
+        The numbers of rows in the blocks of an array may be unknown.
+    density, wanted
+        See `describe_rows`.
+
+    Returns
+    -------
+    dict of str to dask.array.Array
+        A block for each leaf of a source, or each block of an array. What is computed together is
+        computed in one reading.
+
+    Raises
+    ------
+    InputError
+        If the rows have other columns than the mixture, or more components are wanted than it has.
+    DataError
+        If chunks are absent. Other damage, and rows without an answer, are found when computing.
+    """
+    outputs = wanted.outputs(len(density.constants), NUMBERS)
+    examples = {output.name: output.empty(0) for output in outputs}
+    fold = Describe(density, wanted, BlockTarget(outputs))
+    if is_dask_array(rows):
+        _refuse_columns(rows.shape[1:], f"dask array {rows.name}", density)
+        return lazy_answers_of_dask(rows, fold, examples)
+    refuse_other_columns(rows, density)
+    _look(rows)
+    if isinstance(rows, DaskSource):
+        return lazy_answers_of_dask(rows.array, fold, examples)
+    return lazy_answers(rows, fold, examples)
+
+
 def score_rows(source: Source, density: JointDensity, runner: Runner) -> tuple[int, float]:
     """Give the number of rows, and the mean of their log densities in nats.
 
@@ -85,12 +123,17 @@ def score_rows(source: Source, density: JointDensity, runner: Runner) -> tuple[i
 def _answer(source: Source, density: JointDensity, fold: Fold, runner: Runner) -> Answers:
     """Make one pass, of which a row without an answer is named."""
     refuse_other_columns(source, density)
-    if isinstance(source, ZarrSource):
-        source.check_present()
+    _look(source)
     try:
         return runner.run(source, [fold], Silent())
     except BadRowError as bad:
         raise bad.named(source.where) from None
+
+
+def _look(source: Source) -> None:
+    """See that all chunks are there before any is read."""
+    if isinstance(source, ZarrSource):
+        source.check_present()
 
 
 def refuse_other_columns(source: Source, density: JointDensity) -> None:
@@ -101,11 +144,15 @@ def refuse_other_columns(source: Source, density: JointDensity) -> None:
     InputError
         With both numbers.
     """
+    _refuse_columns((source.n_features,), source.name, density)
+
+
+def _refuse_columns(found: tuple[int, ...], name: str, density: JointDensity) -> None:
     n_features = len(density.frame.shift)
-    if source.n_features != n_features:
+    if found and found[0] != n_features:
         raise InputError(
-            f"Wanted rows of {n_features} columns, as the mixture has, found {source.n_features} "
-            f"in {source.name}. Give the columns that the mixture was fitted to."
+            f"Wanted rows of {n_features} columns, as the mixture has, found {found[0]} in {name}. "
+            "Give the columns that the mixture was fitted to."
         )
 
 

@@ -41,7 +41,11 @@ def zarr_layout(
 def array_layout(n_rows: int, n_features: int, itemsize: int) -> Layout:
     """Leaves of an array in memory: a power of two of rows, about two mebibytes."""
     fitting = max(SMALLEST_ARRAY_LEAF, ARRAY_LEAF_BYTES // (n_features * itemsize))
-    leaf_rows = 1 << (fitting.bit_length() - 1)
+    return regular_layout(n_rows, 1 << (fitting.bit_length() - 1))
+
+
+def regular_layout(n_rows: int, leaf_rows: int) -> Layout:
+    """Leaves of so many rows, the last one shorter."""
     return _frozen(np.append(np.arange(0, n_rows, leaf_rows, dtype=np.int64), n_rows))
 
 

@@ -18,6 +18,7 @@ like any other. Beside them ``digests/<array>`` holds the checksum of each chunk
 tells a chunk in the wrong place, or left from another run.
 """
 
+import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +71,25 @@ class Sink:
         with output_errors(self.path):
             self._refuse_other(wanted)
             put_documents(self.path, wanted)
+
+    def take_up(self, attributes: Mapping[str, Any]) -> None:
+        """Make the group as `create` does, and replace what a run with other settings left there.
+
+        Raises
+        ------
+        OutputExistsError
+            If the folder holds something that was not left by such a run.
+        OutputError
+            If it cannot be written.
+        """
+        try:
+            self.create(attributes)
+        except OutputExistsError:
+            if not (self.path / "zarr.json").exists():
+                raise
+            with output_errors(self.path):
+                shutil.rmtree(self.path)
+            self.create(attributes)
 
     def write(self, name: str, start: int, rows: npt.NDArray[Any]) -> Digests:
         """Write a region of whole chunks and give their digests.
@@ -171,6 +191,10 @@ class Sink:
                 return None
         return np.array(digests, np.uint32)
 
+    def is_whole(self) -> bool:
+        """Whether every chunk is there, in its size."""
+        return not any(self._missing(spec) for spec in self.arrays)
+
     def finalize(self, digests: Mapping[str, Digests]) -> None:
         """Complete the group, or refuse.
 
@@ -228,7 +252,7 @@ class Sink:
             )
 
     def _refuse_incomplete(self, spec: ArraySpec, digests: Digests) -> None:
-        missing = [chunk for chunk in range(spec.n_chunks) if not self._is_whole(spec, chunk)]
+        missing = self._missing(spec)
         if missing or len(digests) != spec.n_chunks:
             listed = ", ".join(str(chunk) for chunk in missing[:8]) + ", ..." * (len(missing) > 8)
             raise OutputError(
@@ -238,6 +262,9 @@ class Sink:
                 f"finished chunks are kept."
             )
 
-    def _is_whole(self, spec: ArraySpec, chunk: int) -> bool:
+    def _missing(self, spec: ArraySpec) -> list[int]:
+        return [chunk for chunk in range(spec.n_chunks) if not self._is_there(spec, chunk)]
+
+    def _is_there(self, spec: ArraySpec, chunk: int) -> bool:
         path = spec.path(self.path, chunk)
         return path.is_file() and path.stat().st_size == spec.chunk_bytes

@@ -157,6 +157,11 @@ class ZarrSource:
         """
         return self.chunks.count_absent(self._chunk_range, [part.chunk for part in self._parts])
 
+    def chunk_keys(self) -> list[str]:
+        """Keys of the chunks that are read, within the array."""
+        key = self.chunks.format.key
+        return [key(row, part.chunk) for row in self._chunk_range for part in self._parts]
+
     def pinned(self, digests: npt.NDArray[np.uint32]) -> "ZarrSource":
         """Give the same source, whose chunks must stay those that were read in a first pass.
 

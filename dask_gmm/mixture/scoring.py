@@ -1,5 +1,7 @@
 """The joint density for rows of which nothing is known beforehand."""
 
+import hashlib
+
 import numpy as np
 from scipy.linalg import solve_triangular
 
@@ -37,6 +39,15 @@ def scoring_density(
         frame = _frame(weights / weights.sum(), means, factors)
         scored = Full() if family.shared else family
         return JointDensity.of_factors(scored, log_weights, means - frame.shift, factors, frame)
+
+
+def parameters_digest(density: JointDensity) -> str:
+    """SHA-256 of the numbers by which a density is computed."""
+    digest = hashlib.sha256(repr(density.features).encode())
+    frame = density.frame
+    for values in (frame.shift, frame.scale, density.factors, density.offsets, density.constants):
+        digest.update(np.ascontiguousarray(values).tobytes())
+    return digest.hexdigest()
 
 
 def _frame(weights: Array, means: Array, factors: Array) -> Frame:

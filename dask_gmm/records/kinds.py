@@ -63,3 +63,6 @@ def remove(path: Path) -> None:
 RUN_FOLDER: Final = Kind("run folder", "manifest.json", (), "run")
 MODEL_GROUP: Final = Kind("model", "zarr.json", ("attributes", "dask_gmm"), "model")
 DATA_GROUP: Final = Kind("generated data set", "zarr.json", ("attributes", "dask_gmm"), "rows")
+PREDICTIONS: Final = Kind(
+    "set of predictions", "zarr.json", ("attributes", "dask_gmm"), "predictions"
+)

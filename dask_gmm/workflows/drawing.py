@@ -2,7 +2,6 @@
 
 import hashlib
 import platform
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -16,7 +15,7 @@ from dask_gmm.checks import local_path
 from dask_gmm.data.groups import put_array
 from dask_gmm.data.row_grid import RowGrid
 from dask_gmm.data.sink import ArraySpec, Sink
-from dask_gmm.errors import MemoryLimitError, OutputExistsError, output_errors
+from dask_gmm.errors import MemoryLimitError
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.sampling import Components, Sampler, block_rows, component_dtype
 from dask_gmm.outputs.drawn import (
@@ -158,7 +157,7 @@ def write_group(
     out = local_path(out)
     refuse_existing(out, overwrite, DATA_GROUP)
     sink = Sink(aside(out), arrays_of(rows))
-    _begin(sink, _attributes(rows, settings))
+    sink.take_up(_attributes(rows, settings))
     for name, dimensions in TRUTH.items():
         put_array(sink.path, name, _truth(rows.mixture)[name], dimensions)
     receipt = rows.draw(GroupTarget(sink), runner, progress)
@@ -222,15 +221,3 @@ def _attributes(rows: RowsToDraw, settings: Mapping[str, Any]) -> dict[str, Any]
         | {each: version(each) for each in PACKAGES},
     }
     return {"dask_gmm": facts}
-
-
-def _begin(sink: Sink, attributes: Mapping[str, Any]) -> None:
-    """Take up the work of an interrupted call, or begin anew if it was about other rows."""
-    try:
-        sink.create(attributes)
-    except OutputExistsError:
-        if not (sink.path / "zarr.json").exists():
-            raise
-        with output_errors(sink.path):
-            shutil.rmtree(sink.path)
-        sink.create(attributes)

@@ -1,20 +1,25 @@
 """What a mixture says of rows: in memory, lazily, or as a zarr group."""
 
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from dask_gmm.checks import local_path
+from dask_gmm.data.identity import identity_of
 from dask_gmm.data.source import Source
 from dask_gmm.data.zarr_source import ZarrSource
-from dask_gmm.errors import InputError, MemoryLimitError
+from dask_gmm.errors import DataError, InputError, MemoryLimitError
 from dask_gmm.fitting.questions import Score, Scored
 from dask_gmm.mixture.estep import JointDensity
 from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.scoring import scoring_density
 from dask_gmm.outputs.described import Describe
-from dask_gmm.outputs.shelves import BlockTarget, MemoryTarget
+from dask_gmm.outputs.shelves import BlockTarget, GroupTarget, MemoryTarget
 from dask_gmm.outputs.wanted import Output, Wanted
 from dask_gmm.passes.dask_source import DaskSource, is_dask_array
 from dask_gmm.passes.fold import Answers, BadRowError, Fold
@@ -22,6 +27,9 @@ from dask_gmm.passes.lazy import lazy_answers, lazy_answers_of_dask
 from dask_gmm.passes.progress import Silent
 from dask_gmm.passes.runner import Runner, ThreadRunner
 from dask_gmm.passes.threads import ONE_THREAD
+from dask_gmm.records.kinds import PREDICTIONS, remove
+from dask_gmm.records.publish import publish, refuse_existing
+from dask_gmm.workflows.predictions import Predictions, refuse_own_rows
 
 NUMBERS = np.dtype(np.intp)
 
@@ -105,6 +113,91 @@ def describe_lazily(rows: Any, density: JointDensity, wanted: Wanted) -> dict[st
     if isinstance(rows, DaskSource):
         return lazy_answers_of_dask(rows.array, fold, examples)
     return lazy_answers(rows, fold, examples)
+
+
+def describe_store(
+    source: Source,
+    density: JointDensity,
+    wanted: Wanted,
+    out: str | Path,
+    runner: Runner,
+    *,
+    overwrite: bool = False,
+    about: Mapping[str, Any] | None = None,
+) -> Path:
+    """Write what is wanted of all rows as a zarr group, which appears when it is whole.
+
+    If it is there already, of the same model, rows and answers, nothing is done. What an
+    interrupted call about the same left is kept. Rows in memory and of dask arrays cannot be told
+    from others: what is said of them is always written anew.
+
+    Parameters
+    ----------
+    source, density, wanted
+        See `describe_rows`.
+    out : str or Path
+        The group.
+    runner : Runner
+        Where the pass runs.
+    overwrite : bool, default False
+        Whether to replace other predictions, or an empty folder, that are there.
+    about : mapping of str to JSON, optional
+        What to keep in the group's attributes beside what decides its contents.
+
+    Returns
+    -------
+    Path
+        That of the group. Each array has a line per row; labels are of the smallest signed type.
+
+    Raises
+    ------
+    InputError
+        If the group would replace the rows, these have other columns than the mixture, or more
+        components are wanted than it has.
+    DataError
+        If a row is not finite, too far off, or damaged, or rows change meanwhile.
+    OutputExistsError
+        If there is something else and ``overwrite`` is false, or it is of another kind.
+    OutputError
+        If it cannot be written.
+    """
+    out = local_path(out)
+    refuse_other_columns(source, density)
+    refuse_own_rows(source, out)
+    group = Predictions.of(source, density, wanted)
+    if group.is_at(out, overwrite=overwrite):
+        return out
+    refuse_existing(out, overwrite, PREDICTIONS)
+    sink = group.sink(out)
+    with _left_for_the_next_call(group, sink.path):
+        sink.take_up({"dask_gmm": {**group.facts, "about": dict(about or {})}})
+        fold = Describe(density, wanted, GroupTarget(sink))
+        (written,) = _answer(group.source, density, fold, runner)
+        sink.finalize(written.digests)
+        _refuse_changed(group)
+        publish(sink.path, out, overwrite, PREDICTIONS)
+    return out
+
+
+@contextmanager
+def _left_for_the_next_call(group: Predictions, wip: Path) -> Iterator[None]:
+    """Keep what an interrupted call left only if the next one can know what it is about."""
+    if not group.repeatable:
+        remove(wip)
+    try:
+        yield
+    except BaseException:
+        if not group.repeatable:
+            shutil.rmtree(wip, ignore_errors=True)
+        raise
+
+
+def _refuse_changed(group: Predictions) -> None:
+    if identity_of(group.source) != group.facts["data"]:
+        raise DataError(
+            f"Rows must stay as they are while they are described, but {group.source.name} changed "
+            "meanwhile. Stop what writes to it, and run again."
+        )
 
 
 def score_rows(source: Source, density: JointDensity, runner: Runner) -> tuple[int, float]:

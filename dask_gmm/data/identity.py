@@ -1,0 +1,57 @@
+"""Whether two sources are about the same rows, told without reading them."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from dask_gmm.data.source import Source
+from dask_gmm.data.zarr_source import ZarrSource
+
+
+def identity_of(source: Source) -> dict[str, Any] | None:
+    """Give what tells the rows of a source from others, as JSON values.
+
+    Stored digests of chunks tell what is in them. Where there are none, the place of the array
+    and the sizes and times of its files stand for that: files that are written again, be it with
+    the same bytes, are others.
+
+    Returns
+    -------
+    dict or None
+        None for rows of which nothing is known before they are read: those in memory, of a dask
+        array, and of a zarr store without digests that is not a folder.
+    """
+    if not isinstance(source, ZarrSource):
+        return None
+    content = _content(source)
+    if content is None:
+        return None
+    return {
+        "metadata_sha256": hashlib.sha256(source.chunks.format.document).hexdigest(),
+        **content,
+        "rows": [source.rows.start, source.rows.stop],
+        "columns": None if source.columns is None else list(source.columns),
+        "missing_chunks": source.chunks.missing_chunks,
+    }
+
+
+def _content(source: ZarrSource) -> dict[str, str] | None:
+    chunks, folder = source.chunks, source.chunks.place.folder
+    if chunks.verified and chunks.digests is not None:
+        return {"digests_sha256": hashlib.sha256(chunks.digests.tobytes()).hexdigest()}
+    if folder is None:
+        return None
+    return {"array": source.name, "files_sha256": _files(folder, source.chunk_keys())}
+
+
+def _files(folder: Path, keys: Sequence[str]) -> str:
+    """SHA-256 of names, sizes and times of files, and of the names of those that are not there."""
+    digest = hashlib.sha256()
+    for key in keys:
+        try:
+            found = (folder / key).stat()
+            digest.update(f"{key} {found.st_size} {found.st_mtime_ns}\n".encode())
+        except FileNotFoundError:
+            digest.update(f"{key}\n".encode())
+    return digest.hexdigest()

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from dask_gmm.mixture.covariance import CovarianceFamily, Moments, family_of
+from dask_gmm.mixture.covariance import family_of
+from dask_gmm.mixture.family import CovarianceFamily
 from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.frame import Frame
 from dask_gmm.mixture.model import Mixture
@@ -60,11 +61,7 @@ class FirstStep:
         K / n, until the first M-step.
         """
         summary, family, means = summarize(rows), self.family, rows[chosen]
-        covariances: Array = np.zeros(family.shape(*means.shape))
-        if family.shared:
-            moments = Moments(np.ones(len(means)), means, None)
-            about_zero = summary.scatter_about(np.zeros_like(summary.mean))
-            covariances = family.estimate(moments, means, about_zero)
+        covariances = family.estimate_rows(means, summary.scatter_about(np.zeros(rows.shape[1])))
         covariances = family.add_to_diagonal(covariances, np.full(means.shape[1], self.reg_covar))
         floor = VARIANCE_FLOORS["float64"]
         covariances, thin = family.floored(covariances, summary.variance, floor)

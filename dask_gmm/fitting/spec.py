@@ -3,13 +3,15 @@
 from dataclasses import dataclass
 from typing import Final
 
+import numpy.typing as npt
+
 from dask_gmm.checks import number, one_of, whole
 from dask_gmm.errors import InputError
 from dask_gmm.fitting.starts import KINDS
 from dask_gmm.mixture.covariance import FAMILIES
 from dask_gmm.mixture.estep import ERROR_LIMITS
 from dask_gmm.mixture.features import Array
-from dask_gmm.mixture.model import Mixture, refuse_unusable
+from dask_gmm.mixture.model import Mixture, as_float64, refuse_unusable
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -19,6 +21,23 @@ class Given:
     weights: Array | None = None
     means: Array | None = None
     covariances: Array | None = None
+
+    @classmethod
+    def of(
+        cls,
+        weights: npt.ArrayLike | None,
+        means: npt.ArrayLike | None,
+        covariances: npt.ArrayLike | None,
+    ) -> "Given":
+        """Make one of read-only copies."""
+        parts = (weights, means, covariances)
+        return cls(*(None if part is None else as_float64(part) for part in parts))
+
+    def mixture(self, covariance_type: str) -> Mixture | None:
+        """Give the mixture, if nothing is missing."""
+        if self.weights is None or self.means is None or self.covariances is None:
+            return None
+        return Mixture(self.weights, self.means, self.covariances, covariance_type)
 
     @property
     def is_empty(self) -> bool:

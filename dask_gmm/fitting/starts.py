@@ -28,6 +28,13 @@ def seeded(seed: int) -> State:
     return RandomState(seed % 2**32).get_state()
 
 
+def seed_of(state: State) -> int:
+    """Give a seed that is a function of the state, which stays as it is."""
+    copied = RandomState()
+    copied.set_state(state)
+    return int(copied.randint(2**31))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Draws:
     """Starts drawn one after another from one random state.

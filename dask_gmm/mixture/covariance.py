@@ -4,91 +4,17 @@ Everywhere else a family is asked. Means and second moments are about one stated
 no offset of the data can cancel them.
 """
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import ClassVar, Final, NamedTuple
+from typing import Final
 
 import numpy as np
 
 from dask_gmm.errors import InputError
 from dask_gmm.mixture.definite import cholesky_precision, floored_matrix, floored_variances
-from dask_gmm.mixture.features import Array, Features, Linear, Quadratic, Squared
-
-
-class Moments(NamedTuple):
-    """Sums over rows about one center: mass (K,), first (K, D), second where it was summed."""
-
-    mass: Array
-    first: Array
-    second: Array | None
-
-
-class CovarianceFamily(ABC):
-    """What a family must say of itself. K components, D columns.
-
-    In a ``shared`` family one covariance is that of all components: its quadratic term cancels
-    from the responsibilities, and it is estimated from the scatter of all rows.
-    """
-
-    name: ClassVar[str]
-    shared: ClassVar[bool] = False
-
-    @abstractmethod
-    def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
-        """Shape of the array of covariances."""
-
-    @abstractmethod
-    def n_free(self, n_components: int, n_features: int) -> int:
-        """Number of free parameters of the covariances."""
-
-    @abstractmethod
-    def features(self, n_features: int) -> Features:
-        """The features in which the log joint densities are linear."""
-
-    @abstractmethod
-    def expand(self, covariances: Array, n_components: int, n_features: int) -> Array:
-        """The same covariances as full matrices (K, D, D)."""
-
-    @abstractmethod
-    def factors(self, covariances: Array) -> Array:
-        """W, triangular, with ``W W'`` the inverse of a covariance, in the shape of these.
-
-        Raises
-        ------
-        numpy.linalg.LinAlgError
-            If a covariance is not positive definite.
-        """
-
-    def precision_factors(self, covariances: Array, n_components: int, n_features: int) -> Array:
-        """The factors W of all components as matrices (K, D, D); see `factors`."""
-        return self.expand(self.factors(covariances), n_components, n_features)
-
-    @abstractmethod
-    def precisions(self, covariances: Array) -> Array:
-        """Inverses, in the shape of the covariances."""
-
-    @abstractmethod
-    def linear_form(self, factors: Array, means: Array, constants: Array) -> Array:
-        """Coefficients (K, P) of the log joint densities in the family's features."""
-
-    @abstractmethod
-    def moments(self, sums: Array, n_features: int) -> Moments:
-        """Moments from the sums (P, K) of the family's features."""
-
-    @abstractmethod
-    def estimate(self, moments: Moments, means: Array, scatter: Array) -> Array:
-        """Maximum-likelihood covariances; ``scatter`` (D, D) is of all rows, about the center."""
-
-    @abstractmethod
-    def add_to_diagonal(self, covariances: Array, amount: Array) -> Array:
-        """Covariances with an amount (D,) added to each diagonal."""
-
-    @abstractmethod
-    def floored(
-        self, covariances: Array, unit: Array, share: float
-    ) -> tuple[Array, tuple[int, ...]]:
-        """Covariances no thinner than a share of the squares ``unit`` (D,), and which were."""
+from dask_gmm.mixture.family import CovarianceFamily
+from dask_gmm.mixture.features import Array, Linear, Quadratic, Squared
+from dask_gmm.mixture.statistics import Moments
 
 
 class _Matrices(CovarianceFamily):
@@ -157,6 +83,9 @@ class Full(_Matrices):
         mass = moments.mass[:, None, None]
         return np.asarray(moments.second / mass - np.einsum("ki,kj->kij", means, means))
 
+    def estimate_rows(self, rows: Array, about_zero: Array) -> Array:
+        return np.zeros(self.shape(*rows.shape))
+
 
 class Tied(_Matrices):
     """All components share one matrix, (D, D).
@@ -194,6 +123,9 @@ class Tied(_Matrices):
         between = (means * moments.mass[:, None]).T @ means
         return np.asarray((scatter - between) / moments.mass.sum())
 
+    def estimate_rows(self, rows: Array, about_zero: Array) -> Array:
+        return self.estimate(Moments(np.ones(len(rows)), rows, None), rows, about_zero)
+
 
 class _Variances(CovarianceFamily):
     """What the two families of variances share: they work on variances of columns (K, D)."""
@@ -217,6 +149,12 @@ class _Variances(CovarianceFamily):
     def moments(self, sums: Array, n_features: int) -> Moments:
         second, first, mass = self.features(n_features).unpack(sums)
         return Moments(mass, first, second)
+
+    def estimate_rows(self, rows: Array, about_zero: Array) -> Array:
+        # What rounding leaves of a row with a mass a little above 1 is of the size of ridges, and
+        # decides who takes which rows next.
+        mass = np.full(len(rows), 1 + 10 * np.finfo(np.float64).eps)
+        return self.estimate(Moments(mass, rows, rows**2), rows / mass[:, None], about_zero)
 
 
 class Diagonal(_Variances):

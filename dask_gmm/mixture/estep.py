@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from dask_gmm.mixture.covariance import CovarianceFamily
+from dask_gmm.mixture.family import CovarianceFamily
 from dask_gmm.mixture.features import Array, Features, Floats, Strip, feature_scales
 from dask_gmm.mixture.frame import Frame
 from dask_gmm.mixture.model import Mixture

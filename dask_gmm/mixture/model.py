@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from dask_gmm.errors import InputError
-from dask_gmm.mixture.covariance import CovarianceFamily, family_of
+from dask_gmm.mixture.covariance import family_of
 from dask_gmm.mixture.definite import has_factor
+from dask_gmm.mixture.family import CovarianceFamily
 from dask_gmm.mixture.features import Array, freeze
 
 WEIGHT_SUM_TOLERANCE: Final = 1e-6

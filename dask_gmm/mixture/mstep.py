@@ -6,10 +6,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from dask_gmm.mixture.covariance import Moments
 from dask_gmm.mixture.features import Array, feature_scales
 from dask_gmm.mixture.model import Mixture
-from dask_gmm.mixture.statistics import SufficientStatistics
+from dask_gmm.mixture.statistics import Moments, SufficientStatistics
 from dask_gmm.mixture.summary import DataSummary
 
 SMALLEST_MASS: Final = 10 * float(np.finfo(np.float64).eps)

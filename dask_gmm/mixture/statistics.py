@@ -1,9 +1,18 @@
 """The sums that an M-step needs, of any set of rows."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.frame import Frame
+
+
+class Moments(NamedTuple):
+    """Sums over rows about one center: mass (K,), first (K, D), second where it was summed."""
+
+    mass: Array
+    first: Array
+    second: Array | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

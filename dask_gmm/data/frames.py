@@ -36,10 +36,15 @@ def frame_values(frame: Any) -> npt.NDArray[Any]:
     plain = all(isinstance(dtype, np.dtype) for dtype in types)
     if plain and len({dtype.kind == "b" for dtype in types}) <= 1:
         return np.asarray(frame)
-    single = all(dtype.kind == "f" and dtype.itemsize <= 4 for dtype in types)
+    single = all(_is_float(dtype, 4) for dtype in types)
     values: npt.NDArray[Any] = frame.to_numpy("f4" if single else "f8", na_value=np.nan)
     return values
 
 
 def _is_number(dtype: Any) -> bool:
-    return dtype.kind in "biu" or (dtype.kind == "f" and dtype.itemsize <= 8)
+    return dtype.kind in "biu" or _is_float(dtype, 8)
+
+
+def _is_float(dtype: Any, most: int) -> bool:
+    """Whether elements are floating point numbers of so many bytes; a sparse type has them too."""
+    return dtype.kind == "f" and bool(getattr(dtype, "subtype", dtype).itemsize <= most)

@@ -5,6 +5,7 @@ from typing import Any
 
 import dask
 import dask.array as da
+from distributed import Client
 
 from dask_gmm.data.frames import frame_values
 from dask_gmm.errors import InputError
@@ -17,15 +18,17 @@ def is_dask_frame(data: object) -> bool:
     return module is not None and isinstance(data, module.DataFrame | module.Series)
 
 
-def frame_array(frame: Any, *, counted: bool) -> da.Array:
+def frame_array(frame: Any, *, counted: bool, client: Client | None = None) -> da.Array:
     """Give the rows of a data frame of numbers as a dask array.
 
     Parameters
     ----------
     frame : dask.dataframe.DataFrame
     counted : bool
-        Whether to count the rows of its partitions, which computes each of them once, on the
-        current client if there is one. Otherwise nothing is computed, and they stay unknown.
+        Whether to count the rows of its partitions, which computes each of them once. Otherwise
+        nothing is computed, and they stay unknown.
+    client : distributed.Client, optional
+        Cluster to count them on; by default the current client if there is one.
 
     Raises
     ------
@@ -39,8 +42,11 @@ def frame_array(frame: Any, *, counted: bool) -> da.Array:
         )
     array: da.Array = frame.map_partitions(frame_values, meta=frame_values(frame._meta))
     if counted:
-        # Inside a task the client would be that of its own worker, which would wait for itself.
-        scheduler = "threads" if inside_task() else dask.config.get("scheduler", None)
-        with dask.config.set(scheduler=scheduler):
+        with dask.config.set(scheduler=client or _scheduler()):
             array.compute_chunk_sizes()
     return array
+
+
+def _scheduler() -> Any:
+    """Dask's own choice, but inside a task, where it is a worker that would wait for itself."""
+    return "threads" if inside_task() else dask.config.get("scheduler", None)

@@ -38,7 +38,7 @@ def kind_of(data: Any) -> Kind:
     return Kind.MEMORY
 
 
-def as_array(data: Any, *, counted: bool = False) -> Any:
+def as_array(data: Any, *, counted: bool = False, client: Any = None) -> Any:
     """Give the array that a wrapper is about; what is no wrapper is given back as it is.
 
     Parameters
@@ -49,6 +49,8 @@ def as_array(data: Any, *, counted: bool = False) -> Any:
     counted : bool, default False
         Whether the rows of a data frame of Dask are counted, which computes it once; otherwise
         nothing is computed, and the sizes of the array's chunks are unknown.
+    client : distributed.Client, optional
+        Cluster to count them on; by default the current client if there is one.
 
     Raises
     ------
@@ -57,7 +59,7 @@ def as_array(data: Any, *, counted: bool = False) -> Any:
     """
     _refuse_dataset(data)
     if is_dask_frame(data):
-        return frame_array(data, counted=counted)
+        return frame_array(data, counted=counted, client=client)
     if _is_labeled(data):
         return data.data if _is_labeled_dask(data) else data.values
     return data

@@ -21,6 +21,7 @@ def source_of(
     columns: Sequence[int] | None = None,
     rows: slice | None = None,
     missing_chunks: str = "error",
+    client: Any = None,
 ) -> Source:
     """Open what a user calls data as rows in leaves.
 
@@ -34,6 +35,8 @@ def source_of(
         loaded, if they are not yet.
     array, columns, rows, missing_chunks
         See `open_source`; columns have numbers, also where they have names.
+    client : distributed.Client, optional
+        Cluster on which rows are counted; by default the current client if there is one.
 
     Raises
     ------
@@ -42,7 +45,7 @@ def source_of(
     DataError
         If what is said of a stored array is damaged.
     """
-    data = as_array(data, counted=True)
+    data = as_array(data, counted=True, client=client)
     if is_dask_array(data) and array is None:
         return DaskSource.of(data, columns, rows)
     return open_source(data, array=array, columns=columns, rows=rows, missing_chunks=missing_chunks)

@@ -110,9 +110,15 @@ def test_there_is_nothing_to_choose_in_an_array(group: Path, how: str) -> None:
         open_source(OPENED[how](group), array="x")
 
 
-def test_places_elsewhere_are_refused() -> None:
-    with pytest.raises(InputError, match=r"s3://bucket/a\.zarr is an address elsewhere\. Give"):
-        open_source("s3://bucket/a.zarr")
+def test_a_file_url_is_a_path(group: Path) -> None:
+    moved = group.rename(group.with_name("a b%.zarr"))
+    assert open_source(moved.as_uri()).name == str(moved / "x")
+
+
+@pytest.mark.parametrize("address", ["s3://bucket/a.zarr", "file://host/a.zarr"])
+def test_places_elsewhere_are_refused(address: str) -> None:
+    with pytest.raises(InputError, match=rf"{address} is an address elsewhere\. Give"):
+        open_source(address)
 
 
 def _file(path: Path) -> None:

@@ -1,0 +1,67 @@
+"""A mixture as a labeled data set."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from dask_gmm.errors import InputError
+from dask_gmm.extras import extra
+from dask_gmm.mixture.family import CovarianceFamily
+from dask_gmm.mixture.model import Mixture
+
+if TYPE_CHECKING:
+    import xarray
+
+# The second axis of a matrix needs a name of its own.
+ACROSS: Final = "feature_2"
+
+
+def mixture_dataset(
+    mixture: Mixture, feature_names: Sequence[str] | None = None
+) -> "xarray.Dataset":
+    """Give the parameters of a mixture as an xarray.Dataset.
+
+    Parameters
+    ----------
+    mixture : Mixture
+    feature_names : sequence of str, optional
+        Names of the columns; by default they are numbered.
+
+    Returns
+    -------
+    xarray.Dataset
+        Variables ``weights``, ``means``, ``covariances`` and ``precisions``, the latter two in the
+        shape of the family; coordinates ``component``, ``feature`` and, of matrices,
+        ``feature_2``; the attribute ``covariance_type``.
+
+    Raises
+    ------
+    InputError
+        If there is not one name for each column.
+    MissingExtraError
+        If xarray is not installed.
+    """
+    features = list(range(mixture.n_features) if feature_names is None else feature_names)
+    if len(features) != mixture.n_features:
+        raise InputError(
+            f"Wanted one name for each of the {mixture.n_features} columns of the mixture, found "
+            f"{len(features)} in feature_names. Give as many, or leave them out."
+        )
+    of_covariances = _dimensions(mixture.family)
+    across = {ACROSS: features} if ACROSS in of_covariances else {}
+    dataset: xarray.Dataset = extra("xarray", "xarray").Dataset(
+        {
+            "weights": ("component", mixture.weights),
+            "means": (("component", "feature"), mixture.means),
+            "covariances": (of_covariances, mixture.covariances),
+            "precisions": (of_covariances, mixture.precisions),
+        },
+        coords={"component": range(mixture.n_components), "feature": features, **across},
+        attrs={"covariance_type": mixture.covariance_type},
+    )
+    return dataset
+
+
+def _dimensions(family: CovarianceFamily) -> tuple[str, ...]:
+    """Name the axes of a family's covariances by their sizes, of 2 components in 3 columns."""
+    names = {2: iter(["component"]), 3: iter(["feature", ACROSS])}
+    return tuple(next(names[size]) for size in family.shape(2, 3))

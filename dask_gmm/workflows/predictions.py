@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,10 +30,10 @@ from dask_gmm.outputs.wanted import (
 from dask_gmm.passes.dask_source import DaskSource
 from dask_gmm.records.kinds import PREDICTIONS
 from dask_gmm.records.publish import aside
-from dask_gmm.workflows.fit import versions
 
 CHUNK_BYTES: Final = 32 * 2**20
 FEWEST_ROWS: Final = 1024
+PACKAGES: Final = ("dask-gmm", "numpy", "zarr")
 DECIDING: Final = ("model", "data", "wanted")
 SECOND_AXES: Final[Mapping[str, str]] = {
     PROBABILITIES: "component",
@@ -78,7 +79,7 @@ class Predictions:
             "model": parameters_digest(density),
             "data": identity_of(source),
             "wanted": asdict(wanted),
-            "versions": dict(versions()),
+            "versions": {name: version(name) for name in PACKAGES},
         }
         rows = source.layout.rows
         return cls(source, tuple(_spec(each, rows, chunk_rows) for each in outputs), facts)

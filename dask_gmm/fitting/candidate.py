@@ -13,7 +13,6 @@ from dask_gmm.fitting.questions import EStep, Question, Rows
 from dask_gmm.fitting.spec import Spec
 from dask_gmm.fitting.starts import DrawnStarts, Draws, DrawStarts, State, seeded
 from dask_gmm.fitting.survey import Survey
-from dask_gmm.mixture.estep import JointDensity
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.mstep import MStep, log_likelihood, m_step
 from dask_gmm.mixture.statistics import SufficientStatistics
@@ -180,8 +179,8 @@ class Climbing:
 
     def ask(self) -> Question:
         """Ask for the E-step at the current parameters."""
-        density = JointDensity.of(self.step.mixture, self.survey.frame, self.precision)
-        return Question(Rows.ALL, EStep(density))
+        question = EStep.at(self.step.mixture, self.survey.frame, self.precision)
+        return Question(Rows.ALL, question)
 
     def tell(self, answer: SufficientStatistics) -> "tuple[Climbing | Finished]":
         """Take the M-step, or finish at the parameters just measured."""

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from dask_gmm.mixture.centers import Centers
 from dask_gmm.mixture.covariance import family_of
+from dask_gmm.mixture.estep import JointDensity
 from dask_gmm.mixture.family import CovarianceFamily
 from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.frame import Frame
@@ -41,17 +43,35 @@ class FirstStep:
         return family_of(self.covariance_type)
 
     def of_responsibilities(self, rows: Array, responsibilities: Array) -> MStep:
-        """Take the M-step of responsibilities (n, K) for rows (n, D)."""
+        """Take the M-step of responsibilities (n, K) for rows (n, D).
+
+        It is taken again about the means of components that turn out to be thin.
+        """
+        summary = summarize(rows)
+        last, nowhere = self._spread_out(summary), Centers(np.empty(0, np.intp), rows[:0])
+        statistics = self._statistics(rows, responsibilities, nowhere)
+        step = m_step(statistics, last, summary, self.reg_covar)
+        centers = Centers.of(step.mixture, JointDensity.of(step.mixture, self.frame))
+        if centers.any:
+            statistics = self._statistics(rows, responsibilities, centers)
+            step = m_step(statistics, last, summary, self.reg_covar)
+        return step
+
+    def _statistics(
+        self, rows: Array, responsibilities: Array, centers: Centers
+    ) -> SufficientStatistics:
         features, step = self.family.features(rows.shape[1]), tile_rows(rows.shape[1])
         sums = np.zeros((features.size, self.n_components))
+        about_centers = np.zeros((features.size, len(centers.components)))
         for at in range(0, len(rows), step):
-            part = rows[at : at + step]
+            part, weights = rows[at : at + step], responsibilities[at : at + step]
             z = np.empty(part.shape[::-1])
-            built = features.all_of(self.frame.standardize(part, z, z))
-            sums += built @ responsibilities[at : at + step]
-        statistics = SufficientStatistics(len(rows), 0.0, sums, self.frame)
-        summary = summarize(rows)
-        return m_step(statistics, self._spread_out(summary), summary, self.reg_covar)
+            self.frame.standardize(part, z, z)
+            sums += features.all_of(z) @ weights
+            centers.add_sums(features, z, weights.T, np.empty_like(z), about_centers)
+        sums[:, centers.components] = about_centers
+        about = centers.of_all(self.frame, self.n_components)
+        return SufficientStatistics(len(rows), 0.0, sums, self.frame, centers=about)
 
     def of_rows(self, rows: Array, chosen: npt.NDArray[np.intp]) -> MStep:
         """Give each component one of the rows (n, D), ``chosen`` (K,), as its mean.

@@ -6,11 +6,21 @@ from enum import Enum
 import numpy as np
 
 from dask_gmm.data.source import Block
-from dask_gmm.fitting.tiles import built_features, density_bytes, log_joint, refuse_unanswerable
+from dask_gmm.fitting.tiles import (
+    built_features,
+    density_bytes,
+    log_joint,
+    refuse_unanswerable,
+    standardized,
+)
+from dask_gmm.mixture.centers import Centers
 from dask_gmm.mixture.estep import JointDensity, normalize
+from dask_gmm.mixture.features import Floats
+from dask_gmm.mixture.frame import Frame
+from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.posterior import exponentiate, log_densities
 from dask_gmm.mixture.statistics import SufficientStatistics
-from dask_gmm.passes.fold import Fold, Tile
+from dask_gmm.passes.fold import Fold, Tile, tile_rows
 
 
 class Rows(Enum):
@@ -35,22 +45,35 @@ class EStep:
     Parameters
     ----------
     density : JointDensity
+    centers : Centers
+        Of components whose sums are made about them.
     """
 
     density: JointDensity
+    centers: Centers
+
+    @classmethod
+    def at(cls, centered: Mixture, frame: Frame, precision: str) -> "EStep":
+        """Ask at a mixture whose means are about the shift of the frame."""
+        density = JointDensity.of(centered, frame, precision)
+        return cls(density, Centers.of(centered, density))
 
     def begin(self, block: Block) -> "_EStepMeter":
         """Start on one block."""
-        return _EStepMeter(self.density)
+        return _EStepMeter(self)
 
     def tile_bytes(self, n_features: int) -> int:
         """Project features, standardized rows and responsibilities of a tile."""
-        return density_bytes(self.density, n_features)
+        about_centers = 3 * self.density.dtype.itemsize * n_features * tile_rows(n_features)
+        return density_bytes(self.density, n_features) + about_centers * self.centers.any
 
 
 class _EStepMeter:
-    def __init__(self, density: JointDensity) -> None:
+    def __init__(self, fold: EStep) -> None:
+        density = fold.density
         self._density = density
+        self._centers = fold.centers
+        self._about_centers = np.zeros((density.features.size, len(fold.centers.components)))
         self._sums = np.zeros((density.features.size, len(density.constants)))
         self._log_likelihood = 0.0
         self._rows = 0
@@ -63,11 +86,21 @@ class _EStepMeter:
         self._rows += rows
         for strip, features in built_features(tile, density):
             self._sums[strip.features] += features @ logits.T
+        if self._centers.any:
+            self._add_about_centers(tile, logits)
+
+    def _add_about_centers(self, tile: Tile, responsibilities: Floats) -> None:
+        density = self._density
+        z = standardized(tile, density.frame, density.dtype)
+        work = tile.workspace.array("about centers", z.shape, z.dtype)
+        self._centers.add_sums(density.features, z, responsibilities, work, self._about_centers)
 
     def answer(self) -> SufficientStatistics:
-        density = self._density
+        density, sums = self._density, self._sums
+        sums[:, self._centers.components] = self._about_centers
+        centers = self._centers.of_all(density.frame, sums.shape[1])
         return SufficientStatistics(
-            self._rows, self._log_likelihood, self._sums, density.frame, density.lacks_common
+            self._rows, self._log_likelihood, sums, density.frame, density.lacks_common, centers
         )
 
 

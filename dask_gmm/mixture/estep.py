@@ -161,6 +161,11 @@ def _log_constants(log_weights: Array, factors: Array) -> Array:
     return np.asarray(log_weights + 0.5 * (log_determinants - n_features * LOG_2PI))
 
 
+def rounding_bound(form: Array, sizes: Floats, dtype: np.dtype[np.floating]) -> Array:
+    """Bound (K,) the rounding errors of linear forms (K, P), each at features of sizes (P, K)."""
+    return np.asarray(np.finfo(dtype).eps * np.einsum("kp,pk->k", np.abs(form), sizes))
+
+
 def _bound(form: Array, features: Features, reach: Array, dtype: np.dtype[np.floating]) -> Array:
     sizes = features.all_of(reach[:, None])[:, 0]
     return np.asarray(np.finfo(dtype).eps * (np.abs(form) @ sizes))

@@ -52,6 +52,10 @@ class Features(ABC):
     def write_products(self, z: Floats, line: int, out: Floats) -> None:
         """Write one line of products of columns."""
 
+    @abstractmethod
+    def product_sums(self, z: Floats, weighted: Floats) -> Floats:
+        """Sums of the products of columns of ``z`` (D, B) and of the same, weighted."""
+
     @property
     def size(self) -> int:
         """P, the number of features."""
@@ -83,6 +87,12 @@ class Features(ABC):
             at += len(part)
         return out
 
+    def weighted_sums(self, z: Floats, weights: Floats) -> Floats:
+        """Sum every feature (P,) of ``z`` (D, B) with weights (B,), building none of them."""
+        weighted = z * weights
+        products = self.product_sums(z, weighted)
+        return np.concatenate([products, weighted.sum(axis=1), weights.sum(keepdims=True)])
+
     def all_of(self, z: Floats) -> Floats:
         """Build every feature of ``z`` (D, B) in a new array (P, B)."""
         whole = Strip(range(len(self.line_sizes)), slice(0, self.size))
@@ -105,6 +115,10 @@ class Quadratic(Features):
     def write_products(self, z: Floats, line: int, out: Floats) -> None:
         """Write the products of columns ``line`` apart."""
         np.multiply(z[: self.n_features - line], z[line:], out=out)
+
+    def product_sums(self, z: Floats, weighted: Floats) -> Floats:
+        """Take them from one matrix product."""
+        return np.asarray((weighted @ z.T)[self.pairs()])
 
     def pairs(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
         """First and second column of each product, in their order."""
@@ -141,6 +155,10 @@ class Squared(Features):
         """Write the squares."""
         np.multiply(z, z, out=out)
 
+    def product_sums(self, z: Floats, weighted: Floats) -> Floats:
+        """Sum the squares."""
+        return np.asarray(np.einsum("db,db->d", weighted, z))
+
     def pack(self, squares: Array, linear: Array, constant: Array) -> Array:
         """Coefficients (K, P) of ``a' x**2 + b' x + c`` from a (K, D), b (K, D), c (K,)."""
         return np.concatenate([squares, linear, constant[:, None]], axis=1)
@@ -162,6 +180,10 @@ class Linear(Features):
 
     def write_products(self, z: Floats, line: int, out: Floats) -> None:
         """Write nothing: there are no products."""
+
+    def product_sums(self, z: Floats, weighted: Floats) -> Floats:
+        """Give nothing."""
+        return z[:0, 0]
 
     def pack(self, linear: Array, constant: Array) -> Array:
         """Coefficients (K, P) of ``b' x + c`` from b (K, D), c (K,)."""

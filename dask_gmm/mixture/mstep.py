@@ -61,15 +61,18 @@ def m_step(
     mass, first, second = family.moments(statistics.sums / scales[:, None], n_features)
     empty = mass <= SMALLEST_MASS
     safe = np.maximum(mass, SMALLEST_MASS)
-    means = np.where(empty[:, None], last.means, first / safe[:, None])
+    centers = np.zeros_like(first) if statistics.centers is None else statistics.centers
+    moved = np.where(empty[:, None], last.means - centers, first / safe[:, None])
     scatter = summary.scatter_about(statistics.frame.shift)
     moments = Moments(safe, first, second)
-    covariances = family.estimate(moments, means, scatter)
+    covariances = family.estimate(moments, moved, scatter)
     covariances = family.add_to_diagonal(covariances, np.full(n_features, reg_covar))
     if not family.shared:
         covariances[empty] = last.covariances[empty]
+    means = centers + moved
     squares = family.estimate(moments, np.zeros_like(means), scatter)
     squares = np.einsum("kdd->kd", family.expand(squares, len(mass), n_features))
+    squares = squares + (means**2 - moved**2)
     unit = _unit(squares[~empty], summary.variance)
     covariances, thin = family.floored(covariances, unit, VARIANCE_FLOORS[precision])
     mixture = Mixture.of(mass / mass.sum(), means, covariances, last.covariance_type)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
+
 from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.frame import Frame
 
@@ -32,6 +34,9 @@ class SufficientStatistics:
     lacks_common : bool
         Whether the log-likelihood lacks the quadratic term common to all components, which the
         scatter of all rows gives.
+    centers : ndarray of shape (n_components, n_features), optional
+        What the sums of each component are about instead of ``frame.shift``, less that shift, in
+        the coordinates of the data.
     """
 
     rows: int
@@ -39,9 +44,10 @@ class SufficientStatistics:
     sums: Array
     frame: Frame
     lacks_common: bool = False
+    centers: Array | None = None
 
     def __add__(self, other: "SufficientStatistics") -> "SufficientStatistics":
-        if not self.frame.same_as(other.frame) or self.lacks_common != other.lacks_common:
+        if not self._same_coordinates(other) or self.lacks_common != other.lacks_common:
             raise ValueError(
                 "statistics about different centers cannot be added: wanted one frame and one "
                 "density for all rows of a pass; compute both with the same density"
@@ -52,4 +58,12 @@ class SufficientStatistics:
             self.sums + other.sums,
             self.frame,
             self.lacks_common,
+            self.centers,
         )
+
+    def _same_coordinates(self, other: "SufficientStatistics") -> bool:
+        if self.centers is None or other.centers is None:
+            same_centers = self.centers is other.centers
+        else:
+            same_centers = np.array_equal(self.centers, other.centers)
+        return same_centers and self.frame.same_as(other.frame)

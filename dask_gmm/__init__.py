@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dask_gmm.errors import DaskGMMError
+    from dask_gmm.estimator import GaussianMixture
     from dask_gmm.fitting.result import FittedMixture
     from dask_gmm.gmm import GaussianMixtureModel
     from dask_gmm.gmm_data import generate_gmm_data
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 _PLACES = {
     "DaskGMMError": "dask_gmm.errors",
     "FittedMixture": "dask_gmm.fitting.result",
+    "GaussianMixture": "dask_gmm.estimator",
     "GaussianMixtureModel": "dask_gmm.gmm",
     "Mixture": "dask_gmm.mixture.model",
     "checked_mixture": "dask_gmm.mixture.model",
@@ -25,6 +27,7 @@ _PLACES = {
 __all__ = [
     "DaskGMMError",
     "FittedMixture",
+    "GaussianMixture",
     "GaussianMixtureModel",
     "Mixture",
     "checked_mixture",

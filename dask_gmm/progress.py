@@ -104,6 +104,50 @@ class Lines:
         self._stream.flush()
 
 
+class Iterations:
+    """A Progress that writes a line after every so many iterations, as scikit-learn does.
+
+    Parameters
+    ----------
+    stream : TextIO
+        Where the lines go.
+    every : int
+        Iterations between two lines.
+    details : bool
+        Whether lines have the seconds of the iteration and the log-likelihood.
+    clock : callable, default time.perf_counter
+        The time in seconds since some moment.
+    """
+
+    def __init__(
+        self, stream: TextIO, every: int, details: bool, clock: Clock = time.perf_counter
+    ) -> None:
+        self._stream = stream
+        self._every = every
+        self._details = details
+        self._clock = clock
+        self._began = 0.0
+        self._name = ""
+        self._iterations = 0
+
+    def start_pass(self, name: str, rows: int) -> None:
+        """Begin to count; a pass speaks when it ends."""
+        self._name, self._began = name, self._clock()
+
+    def advance(self, rows: int) -> None:
+        """Say nothing."""
+
+    def end_pass(self, note: str) -> None:
+        """Say which pass has ended; of iterations, which have notes, those to be told."""
+        self._iterations += bool(note)
+        if note and self._iterations % self._every:
+            return
+        name = f"  iteration {self._iterations}" if note else self._name
+        seconds = f"\t{self._clock() - self._began:.5f} s\t{note}".rstrip()
+        self._stream.write(name + seconds * self._details + "\n")
+        self._stream.flush()
+
+
 class Bar:
     """A Progress that draws the pass at work under the lines of the passes before it.
 

@@ -23,10 +23,10 @@ BELOW: dict[str, tuple[str, ...]] = {
 }
 
 # Who may import these packages; everybody may import the others. A door names what strangers
-# hand in, so `gmm` knows what a client is.
+# hand in, so `gmm` and the estimator know what a client is.
 OUTSIDE: dict[str, tuple[str, ...]] = {
     "dask": ("passes",),
-    "distributed": ("passes", "gmm"),
+    "distributed": ("passes", "gmm", "estimator", "estimator_rows"),
     "zarr": ("data", "records.model_file"),
     "click": ("cli", "commands", "options"),
     "pydantic": ("options", "settings", "settings_file"),

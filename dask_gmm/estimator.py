@@ -1,0 +1,272 @@
+"""The estimator of scikit-learn, on data of any size."""
+
+import copy
+import sys
+import warnings
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import sklearn.mixture
+from distributed import Client
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from dask_gmm.estimator_rows import RowMethods
+from dask_gmm.fitting.spec import Given, Spec
+from dask_gmm.fitting.starts import Draws, State, seed_of
+from dask_gmm.mixture.covariance import family_of
+from dask_gmm.mixture.model import Mixture, as_float64
+from dask_gmm.passes.cluster import runner_for
+from dask_gmm.passes.progress import Progress, Silent
+from dask_gmm.progress import Iterations
+from dask_gmm.workflows.export import mixture_dataset
+from dask_gmm.workflows.iterates import Iterates, iterate
+from dask_gmm.workflows.sources import spread
+
+FITTED = (
+    "weights_",
+    "means_",
+    "covariances_",
+    "precisions_",
+    "precisions_cholesky_",
+    "converged_",
+    "n_iter_",
+    "lower_bound_",
+    "lower_bounds_",
+    "n_features_in_",
+    "feature_names_in_",
+)
+
+
+class GaussianMixture(RowMethods):
+    """`sklearn.mixture.GaussianMixture` for rows in memory, on disk and on a cluster.
+
+    Parameters, methods and attributes are scikit-learn's, and so are the iterations: from the
+    same start they end at the same parameters. What differs is listed in
+    ``docs/scikit-learn.md``.
+
+    Parameters
+    ----------
+    n_components : int, default 1
+        Number of components K.
+    covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
+        Family of the covariances.
+    tol : float, default 1e-3
+        The fit has converged when an iteration gains less than this, in nats per row.
+    reg_covar : float, default 1e-6
+        Added to the diagonal of each covariance, in squared units of the data.
+    max_iter : int, default 100
+        Largest number of EM iterations, each of one reading of the rows; 0 gives the start.
+    n_init : int, default 1
+        Number of starts; they share every reading of the rows, and the likeliest is kept.
+    init_params : {"kmeans", "k-means++", "random", "random_from_data"}, default "kmeans"
+        How a start is drawn. It is drawn as in scikit-learn while there are at most 20,000 rows,
+        or 50 per component and column if that is more; beyond, from a sample of so many.
+    weights_init : array-like of shape (K,), optional
+        Weights to start from.
+    means_init : array-like of shape (K, D), optional
+        Means to start from.
+    precisions_init : array-like, optional
+        Inverse covariances to start from, in the shape of ``precisions_``.
+    random_state : int, RandomState or None
+        Of the starts, the sample and `sample`.
+    warm_start : bool, default False
+        Whether `fit` goes on from the parameters of the last one.
+    verbose : int, default 0
+        1 prints every ``verbose_interval``-th iteration, 2 adds log-likelihood and seconds.
+    verbose_interval : int, default 10
+        Iterations between two lines.
+    client : distributed.Client, optional
+        Cluster to fit on. By default rows in memory are fitted in this process, and stored rows
+        and dask collections on the current client if there is one. Clones share it; pickles go
+        without.
+
+    Attributes
+    ----------
+    weights_ : ndarray of shape (K,)
+    means_ : ndarray of shape (K, D)
+    covariances_, precisions_, precisions_cholesky_ : ndarray
+        (K, D, D) for ``full``, (D, D) for ``tied``, (K, D) for ``diag``, (K,) for ``spherical``;
+        float64, whatever the rows are.
+    converged_ : bool
+    n_iter_ : int
+    lower_bound_ : float
+        Mean log-likelihood per row in nats before the last M-step; `score` measures the
+        parameters themselves.
+    lower_bounds_ : list of float
+        The same of every iteration.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str
+        Only where the columns have names.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dask_gmm import GaussianMixture
+    >>> X = np.array([[1, 2], [1, 4], [1, 0], [10, 2], [10, 4], [10, 0]])
+    >>> gm = GaussianMixture(n_components=2, random_state=0).fit(X)
+    >>> gm.means_.round(6)
+    array([[10.,  2.],
+           [ 1.,  2.]])
+    >>> gm.predict([[0, 0], [12, 3]])
+    array([1, 0])
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **sklearn.mixture.GaussianMixture._parameter_constraints,
+        "client": [Client, None],
+    }
+
+    def __init__(
+        self,
+        n_components: int = 1,
+        *,
+        covariance_type: str = "full",
+        tol: float = 1e-3,
+        reg_covar: float = 1e-6,
+        max_iter: int = 100,
+        n_init: int = 1,
+        init_params: str = "kmeans",
+        weights_init: Any = None,
+        means_init: Any = None,
+        precisions_init: Any = None,
+        random_state: Any = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+        verbose_interval: int = 10,
+        client: Client | None = None,
+    ) -> None:
+        super().__init__(
+            n_components=n_components,
+            covariance_type=covariance_type,
+            tol=tol,
+            reg_covar=reg_covar,
+            max_iter=max_iter,
+            n_init=n_init,
+            init_params=init_params,
+            weights_init=weights_init,
+            means_init=means_init,
+            precisions_init=precisions_init,
+            random_state=random_state,
+            warm_start=warm_start,
+            verbose=verbose,
+            verbose_interval=verbose_interval,
+        )
+        self.client = client
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Fit the mixture to rows by expectation maximization.
+
+        Parameters
+        ----------
+        X : array-like, data frame, dask array or data frame, zarr array, path, or xarray.DataArray
+            Rows of shape (N, D).
+        y : ignored
+
+        Returns
+        -------
+        GaussianMixture
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is outside its domain, before anything is read, or rows are not finite.
+        DataError
+            If stored rows are missing or damaged; the message names the place.
+        """
+        self._validate_params()
+        source = self._rows_to_fit(X)
+        self._check_parameters(np.empty((0, self.n_features_in_)), xp=np)
+        random_state = check_random_state(self.random_state)
+        draws = Draws(random_state.get_state(), self.n_init)
+        goes_on = self.warm_start and hasattr(self, "converged_")
+        spec = self._spec(draws.state, self._last() if goes_on else self._inits())
+        runner = runner_for(self.client, in_memory=not source.shareable)
+        before = self.lower_bound_ if goes_on else -np.inf
+        iterates = iterate(spread(source, runner), spec, draws, runner, self._listener(), before)
+        random_state.set_state(iterates.state)
+        self._take(iterates)
+        return self
+
+    def fit_predict(self, X: Any, y: Any = None) -> Any:
+        """Fit the mixture to rows, then label them; see `fit` and `predict`."""
+        return self.fit(X).predict(X)
+
+    def to_sklearn(self) -> Any:
+        """Give a `sklearn.mixture.GaussianMixture` with these parameters, fitted if this one is."""
+        params = {name: value for name, value in self.get_params().items() if name != "client"}
+        return _with_fitted(sklearn.mixture.GaussianMixture(**params), self)
+
+    @classmethod
+    def from_sklearn(cls, model: Any) -> Self:
+        """Make one of a `sklearn.mixture.GaussianMixture`, fitted if that one is."""
+        made: Self = _with_fitted(cls(**model.get_params()), model)
+        return made
+
+    def to_xarray(self) -> Any:
+        """Give the parameters as an `xarray.Dataset`; needs the extra ``xarray``."""
+        check_is_fitted(self)
+        mixture = Mixture.of(self.weights_, self.means_, self.covariances_, self.covariance_type)
+        return mixture_dataset(mixture, getattr(self, "feature_names_in_", None))
+
+    def _inits(self) -> Given:
+        covariances = self.precisions_init
+        if covariances is not None:
+            covariances = family_of(self.covariance_type).precisions(as_float64(covariances))
+        return Given.of(self.weights_init, self.means_init, covariances)
+
+    def _last(self) -> Given:
+        return Given.of(self.weights_, self.means_, self.covariances_)
+
+    def _spec(self, state: State, given: Given) -> Spec:
+        return Spec(
+            n_components=self.n_components,
+            covariance_type=self.covariance_type,
+            tol=self.tol,
+            max_iter=self.max_iter,
+            reg_covar=self.reg_covar,
+            seed=seed_of(state),
+            start=given.mixture(self.covariance_type),
+            init=self.init_params,
+            given=given,
+        )
+
+    def _listener(self) -> Progress:
+        if not self.verbose:
+            return Silent()
+        return Iterations(sys.stdout, self.verbose_interval, details=int(self.verbose) > 1)
+
+    def _take(self, iterates: Iterates) -> None:
+        mixture = iterates.mixture
+        self.weights_, self.means_ = np.array(mixture.weights), np.array(mixture.means)
+        self.covariances_ = np.array(mixture.covariances)
+        self.precisions_cholesky_ = mixture.precisions_cholesky
+        self.precisions_ = mixture.precisions
+        self.lower_bounds_ = list(iterates.lower_bounds)
+        self.lower_bound_ = self.lower_bounds_[-1] if self.lower_bounds_ else -np.inf
+        self.n_iter_, self.converged_ = len(self.lower_bounds_), iterates.converged
+        if self.max_iter and not self.converged_:
+            warnings.warn(
+                "Best performing initialization did not converge. Try different init parameters, "
+                "or increase max_iter, tol, or check for degenerate data.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+
+    def __sklearn_clone__(self) -> Self:
+        twin: Self = super(GaussianMixture, copy.copy(self)).__sklearn_clone__()
+        twin.client = self.client
+        return twin
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "client": None}
+
+
+def _with_fitted(made: Any, model: Any) -> Any:
+    """Give an estimator the fitted attributes of another, as far as it has them, in copies."""
+    for name in FITTED:
+        if hasattr(model, name):
+            setattr(made, name, copy.copy(getattr(model, name)))
+    return made

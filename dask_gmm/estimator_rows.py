@@ -1,0 +1,241 @@
+"""What a fitted estimator says of rows, wherever they are."""
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import sklearn.mixture
+from distributed import Client
+from sklearn.utils.metadata_routing import UNUSED
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from dask_gmm.data.array_source import ArraySource
+from dask_gmm.data.source import Source
+from dask_gmm.errors import InputError
+from dask_gmm.mixture.criteria import aic, bic
+from dask_gmm.mixture.estep import JointDensity
+from dask_gmm.outputs.wanted import Wanted
+from dask_gmm.passes.cluster import runner_for
+from dask_gmm.passes.runner import ThreadRunner
+from dask_gmm.workflows.inputs import Kind, as_array, feature_names, kind_of
+from dask_gmm.workflows.predict import (
+    density_of,
+    describe_lazily,
+    describe_rows,
+    describe_store,
+    score_rows,
+)
+from dask_gmm.workflows.sources import source_of, spread
+
+NOT_ROUTED = {"out": UNUSED, "overwrite": UNUSED}
+
+
+class RowMethods(sklearn.mixture.GaussianMixture):  # type: ignore[misc]  # it has no types
+    """The methods of `dask_gmm.GaussianMixture` that ask for rows after the fit.
+
+    Answers follow the rows: arrays for rows in memory, lazy dask arrays for dask collections and
+    for stored rows. With ``out``, they are written to a zarr group, chunk by chunk, and the
+    method gives its path; what an interrupted call finished is kept when it is made again.
+    """
+
+    client: Client | None
+
+    # These are about where an answer goes, no metadata of the rows.
+    __metadata_request__predict: ClassVar[dict[str, str]] = NOT_ROUTED
+    __metadata_request__predict_proba: ClassVar[dict[str, str]] = NOT_ROUTED
+
+    def predict(self, X: Any, *, out: str | Path | None = None, overwrite: bool = False) -> Any:
+        """Give the most probable component of each row.
+
+        Parameters
+        ----------
+        X : array-like, data frame, dask array or data frame, zarr array, path, or xarray.DataArray
+            Rows of shape (N, D).
+        out : path, optional
+            Folder of a zarr group to write ``labels`` to.
+        overwrite : bool, default False
+            Whether to replace such a group of other rows or another model.
+
+        Returns
+        -------
+        labels : array of shape (N,), or Path
+            Numbers of components.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError
+            If the number of columns is not that of the fit, or rows are not finite.
+        OutputExistsError
+            If ``out`` is there and is about something else.
+        """
+        wanted = Wanted(labels=True)
+        return self._written(X, wanted, out, overwrite) or self._described(X, wanted)["labels"]
+
+    def predict_proba(
+        self, X: Any, *, out: str | Path | None = None, overwrite: bool = False
+    ) -> Any:
+        """Give the probability of each component for each row (N, K).
+
+        ``out`` gets the array ``probabilities``; parameters and errors as in `predict`.
+        """
+        wanted = Wanted(probabilities=True)
+        written = self._written(X, wanted, out, overwrite)
+        return written or self._described(X, wanted)["probabilities"]
+
+    def score_samples(
+        self, X: Any, *, out: str | Path | None = None, overwrite: bool = False
+    ) -> Any:
+        """Give the log density of each row (N,), in nats.
+
+        ``out`` gets the array ``log_density``; parameters and errors as in `predict`.
+        """
+        wanted = Wanted(log_density=True)
+        written = self._written(X, wanted, out, overwrite)
+        return written or self._described(X, wanted)["log_density"]
+
+    def predict_top(self, X: Any, n_top: int = 2) -> tuple[Any, Any]:
+        """Give the most probable components of each row, and their probabilities.
+
+        Parameters
+        ----------
+        X : see `predict`
+        n_top : int, default 2
+            How many, from 1 to K.
+
+        Returns
+        -------
+        components : array of shape (N, n_top)
+            By falling probability; of equal ones, the first.
+        probabilities : array of shape (N, n_top)
+        """
+        found = self._described(X, Wanted(top=n_top))
+        return found["top_components"], found["top_probabilities"]
+
+    def annotate(
+        self,
+        X: Any,
+        out: str | Path,
+        *,
+        labels: bool = True,
+        probabilities: bool = False,
+        log_density: bool = True,
+        n_top: int = 0,
+        overwrite: bool = False,
+    ) -> Path:
+        """Write several answers in one reading of the rows.
+
+        Parameters
+        ----------
+        X : see `predict`
+        out : path
+            Folder of the zarr group.
+        labels, probabilities, log_density : bool
+            Whether to write the arrays of these names.
+        n_top : int, default 0
+            If more than 0, ``top_components`` and ``top_probabilities`` of so many are written.
+        overwrite : bool, default False
+            Whether to replace a group of other answers.
+
+        Returns
+        -------
+        Path
+            That of the group.
+        """
+        wanted = Wanted(labels, probabilities, log_density, n_top)
+        return self._store(X, wanted, Path(out), overwrite)
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Give the mean log density per row, in nats; stored rows are read once, now."""
+        return self._score(X)[1]
+
+    def aic(self, X: Any) -> float:
+        """Give Akaike's information criterion on rows; smaller is better."""
+        rows, value = self._score(X)
+        return aic(value, rows, self._n_parameters())
+
+    def bic(self, X: Any) -> float:
+        """Give Schwarz's information criterion on rows; smaller is better."""
+        rows, value = self._score(X)
+        return bic(value, rows, self._n_parameters())
+
+    def _described(self, X: Any, wanted: Wanted) -> dict[str, Any]:
+        density = self._density()
+        kind = kind_of(X)
+        if kind is Kind.DASK:
+            return describe_lazily(self._dask_rows(X), density, wanted)
+        source = self._source(X)
+        if kind is Kind.STORED:
+            return describe_lazily(source, density, wanted)
+        return describe_rows(source, density, wanted, ThreadRunner())
+
+    def _written(self, X: Any, wanted: Wanted, out: str | Path | None, overwrite: bool) -> Any:
+        return None if out is None else self._store(X, wanted, Path(out), overwrite)
+
+    def _store(self, X: Any, wanted: Wanted, out: Path, overwrite: bool) -> Path:
+        density, source = self._density(), self._source(X)
+        runner = runner_for(self.client, in_memory=not source.shareable)
+        return describe_store(
+            spread(source, runner), density, wanted, out, runner, overwrite=overwrite
+        )
+
+    def _score(self, X: Any) -> tuple[int, float]:
+        density, source = self._density(), self._source(X)
+        runner = runner_for(self.client, in_memory=not source.shareable)
+        return score_rows(spread(source, runner), density, runner)
+
+    def _density(self) -> JointDensity:
+        check_is_fitted(self)
+        return density_of(
+            np.asarray(self.weights_, dtype=np.float64),
+            np.asarray(self.means_, dtype=np.float64),
+            np.asarray(self.precisions_cholesky_, dtype=np.float64),
+            self.covariance_type,
+        )
+
+    def _dask_rows(self, X: Any) -> Any:
+        rows = as_array(X)
+        self._check_columns(X, rows.shape, reset=False)
+        return rows
+
+    def _source(self, X: Any, *, reset: bool = False) -> Source:
+        """Give rows as a source, checked as scikit-learn checks them."""
+        if kind_of(X) is Kind.MEMORY:
+            return ArraySource.of(self._memory_rows(X, reset))
+        source = source_of(X)
+        self._check_columns(X, (source.layout.rows, source.n_features), reset=reset)
+        return source
+
+    def _memory_rows(self, X: Any, reset: bool) -> Any:
+        names, rows = feature_names(X), as_array(X)
+        if names is not None:
+            self._check_columns(X, rows.shape, reset=reset)
+            return validate_data(self, rows, reset=False, dtype="numeric")
+        at_least = 2 if reset else 1
+        return validate_data(self, rows, reset=reset, dtype="numeric", ensure_min_samples=at_least)
+
+    def _check_columns(self, X: Any, shape: tuple[int, ...], *, reset: bool) -> None:
+        """Check numbers and names of columns with scikit-learn, which gets a frame without rows."""
+        if len(shape) != 2:
+            raise InputError(
+                f"Wanted rows and columns, found an array of shape {shape}. Reshape it to two axes."
+            )
+        names = feature_names(X)
+        stand_in = np.empty((0, shape[1])) if names is None else names
+        validate_data(self, stand_in, reset=reset, skip_check_array=True)
+
+    def _rows_to_fit(self, X: Any) -> Source:
+        source = self._source(X, reset=True)
+        rows = source.layout.rows
+        if rows < self.n_components:
+            raise InputError(
+                f"Expected n_samples >= n_components but got n_components = {self.n_components}, "
+                f"n_samples = {rows}. Give more rows, or ask for fewer components."
+            )
+        return source
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.array_api_support = False
+        return tags

@@ -1,5 +1,6 @@
 """Answers about rows as dask arrays: a task per block, and nothing computed until asked."""
 
+import math
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,9 +36,10 @@ class _Leaves:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Blocks:
-    """Asks a fold about the blocks of a dask array, whose numbers of rows may be unknown."""
+    """Asks a fold about the blocks of a dask array, whose sizes are NaN where they are unknown."""
 
     name: str
+    sizes: tuple[float, ...]
     n_features: int
     dtype: np.dtype[np.floating]
     fold: Fold
@@ -55,11 +57,13 @@ class _Blocks:
     def _rows(self, index: int, values: Any) -> npt.NDArray[np.floating]:
         rows: npt.NDArray[Any] = np.asanyarray(values)
         full = not isinstance(rows, np.ma.MaskedArray)
-        if not (full and rows.dtype.kind in NUMBERS and rows.shape[1:] == (self.n_features,)):
+        size = len(rows) if math.isnan(self.sizes[index]) else self.sizes[index]
+        wanted = (size, self.n_features)
+        if not (full and rows.dtype.kind in NUMBERS and rows.shape == wanted):
             raise DataError(
-                f"A block must hold what the array says of it, numbers in {self.n_features} "
-                f"columns, but block {index} of {self.name} is {type(values).__name__} of "
-                f"{rows.dtype} and shape {rows.shape}. Correct the function that makes the block."
+                f"A block must hold what the array says of it, numbers of shape {wanted}, but "
+                f"block {index} of {self.name} is {type(values).__name__} of {rows.dtype} and "
+                f"shape {rows.shape}. Correct the function that makes the block."
             )
         return rows.astype(self.dtype, copy=False)
 
@@ -119,7 +123,7 @@ def lazy_answers_of_dask(array: da.Array, fold: Fold, examples: Examples) -> Arr
     name = f"dask array {array.name}"
     dtype = check_rows(array, name)
     array = array.rechunk({1: -1})
-    asked = _asked(_Blocks(name, int(array.shape[1]), dtype, fold))
+    asked = _asked(_Blocks(name, array.chunks[0], int(array.shape[1]), dtype, fold))
     blocks = da.map_blocks(
         _answer_block,
         array,

@@ -1,5 +1,6 @@
 """Fit mixtures to a source: survey, search, and the best of all restarts."""
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -13,6 +14,10 @@ from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.runner import Runner
 from dask_gmm.passes.threads import ONE_THREAD
 from dask_gmm.workflows.trip import PassRecord, Trip
+
+
+class DataWarning(UserWarning):
+    """The rows can be fitted, but something about them deserves a look."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,6 +75,8 @@ def fit_rows(
     trip = Trip(source, runner, progress, on_pass)
     with ONE_THREAD:
         survey = trip.survey(spec)
+        for text in trip.warnings:
+            warnings.warn(text, DataWarning, stacklevel=3)
         known = Survey.of(survey.summary, source.number)
         starts = n_init if spec.start is None else 1
         specs = [replace(spec, restart=restart) for restart in range(starts)]

@@ -1,7 +1,6 @@
 """Readings of all rows of a source: the survey, then pass after pass, with a record of each."""
 
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,10 +19,6 @@ from dask_gmm.fitting.survey import SurveyAnswer, SurveyFold
 from dask_gmm.passes.fold import Fold
 from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.runner import Runner
-
-
-class DataWarning(UserWarning):
-    """The rows can be fitted, but something about them deserves a look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,11 +163,8 @@ def _inspect(survey: SurveyAnswer, source: Source) -> tuple[str, ...]:
             f"{max(abs(summary.minimum[column]), abs(summary.maximum[column])):.3g} in column "
             f"{source.number(column)} of {source.name}. Divide the column by a constant."
         )
-    told = tuple(
+    return tuple(
         f"column {source.number(int(j))} of {source.name} is constant ({summary.minimum[j]:.12g}): "
         "its variance in every component is reg_covar alone; leave it out, unless that is wanted"
         for j in np.flatnonzero(summary.constant)
     )
-    for text in told:
-        warnings.warn(text, DataWarning, stacklevel=4)
-    return told

@@ -16,7 +16,7 @@ from zarr.storage import MemoryStore
 
 from dask_gmm import GaussianMixtureModel
 from dask_gmm.errors import DataError, InputError
-from dask_gmm.workflows.trip import DataWarning
+from dask_gmm.workflows.fit_rows import DataWarning
 from tests.whole.refusals import command, nothing_at, refused, same_error, says
 
 Values: TypeAlias = npt.NDArray[Any]
@@ -225,7 +225,7 @@ def test_a_constant_column_fits_with_a_warning_that_names_it(
         GaussianMixtureModel(2).fit(OPENED[kind](values, tmp_path / "y"), columns=(3, 1))
 
 
-@pytest.mark.filterwarnings("always::dask_gmm.workflows.trip.DataWarning")
+@pytest.mark.filterwarnings("always::dask_gmm.workflows.fit_rows.DataWarning")
 def test_the_command_warns_on_one_line(tmp_path: Path) -> None:
     path = at_path(np.insert(X, 1, 7.0, axis=1), tmp_path)
     result = command("fit", path, "--components", 2, "--out", tmp_path / "run", "--json")
@@ -237,7 +237,7 @@ def test_the_command_warns_on_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("family", ["full", "tied", "diag", "spherical"])
-@pytest.mark.filterwarnings("ignore::dask_gmm.workflows.trip.DataWarning")
+@pytest.mark.filterwarnings("ignore::dask_gmm.workflows.fit_rows.DataWarning")
 def test_rows_of_which_nothing_is_left_to_vary_still_fit(family: str) -> None:
     few = X[:4]
     for rows, k in ((few, 4), (np.repeat(few, 9, axis=0), 6), (np.ones((9, 2)), 2)):

@@ -33,7 +33,7 @@ def inverse_factors(mixture: Mixture) -> Array:
         return factors
     if mixture.covariance_type == "tied":
         return np.asarray(factors[0])
-    diagonals = np.einsum("kdd->kd", factors)
+    diagonals: Array = np.einsum("kdd->kd", factors)
     return diagonals if mixture.covariance_type == "diag" else diagonals[:, 0]
 
 

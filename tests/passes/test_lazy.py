@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import dask
 import dask.array as da
 import numpy as np
 import numpy.typing as npt
@@ -83,7 +82,7 @@ def counting(folder: Path) -> Callable[[Values], Values]:
 
 
 def check(found: dict[str, da.Array]) -> None:
-    double, sign = dask.compute(found["double"], found["sign"])
+    double, sign = da.compute(found["double"], found["sign"])
     assert np.array_equal(double, ROWS * 2)
     assert np.array_equal(sign, np.sign(ROWS[:, 0]))
     assert (double.dtype, sign.dtype) == (found["double"].dtype, found["sign"].dtype)

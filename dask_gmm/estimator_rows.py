@@ -7,8 +7,9 @@ import numpy as np
 import sklearn.mixture
 from distributed import Client
 from sklearn.utils.metadata_routing import UNUSED
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
+from dask_gmm.checks import whole
 from dask_gmm.data.array_source import ArraySource
 from dask_gmm.data.source import Source
 from dask_gmm.errors import InputError
@@ -110,7 +111,7 @@ class RowMethods(sklearn.mixture.GaussianMixture):  # type: ignore[misc]  # it h
             By falling probability; of equal ones, the first.
         probabilities : array of shape (N, n_top)
         """
-        found = self._described(X, Wanted(top=n_top))
+        found = self._described(X, Wanted(top=whole("n_top", n_top, 1)))
         return found["top_components"], found["top_probabilities"]
 
     def annotate(
@@ -194,26 +195,31 @@ class RowMethods(sklearn.mixture.GaussianMixture):  # type: ignore[misc]  # it h
             self.covariance_type,
         )
 
-    def _dask_rows(self, X: Any) -> Any:
-        rows = as_array(X)
-        self._check_columns(X, rows.shape, reset=False)
-        return rows
-
     def _source(self, X: Any, *, reset: bool = False) -> Source:
         """Give rows as a source, checked as scikit-learn checks them."""
-        if kind_of(X) is Kind.MEMORY:
+        kind = kind_of(X)
+        if kind is Kind.MEMORY:
             return ArraySource.of(self._memory_rows(X, reset))
-        source = source_of(X)
-        self._check_columns(X, (source.layout.rows, source.n_features), reset=reset)
+        if kind is Kind.DASK:
+            self._dask_rows(X, reset=reset)
+        source = source_of(X, client=self.client)
+        if kind is Kind.STORED:
+            self._check_columns(X, (source.layout.rows, source.n_features), reset=reset)
         return source
+
+    def _dask_rows(self, X: Any, *, reset: bool = False) -> Any:
+        """Give rows as a dask array of which nothing is computed, not even their number."""
+        rows = as_array(X)
+        self._check_columns(X, rows.shape, reset=reset)
+        return rows
 
     def _memory_rows(self, X: Any, reset: bool) -> Any:
         names, rows = feature_names(X), as_array(X)
-        if names is not None:
-            self._check_columns(X, rows.shape, reset=reset)
-            return validate_data(self, rows, reset=False, dtype="numeric")
-        at_least = 2 if reset else 1
-        return validate_data(self, rows, reset=reset, dtype="numeric", ensure_min_samples=at_least)
+        checks = {"dtype": "numeric", "ensure_min_samples": 2 if reset else 1}
+        if names is None:
+            return validate_data(self, rows, reset=reset, **checks)
+        self._check_columns(X, rows.shape, reset=reset)
+        return check_array(rows, estimator=self, input_name="X", **checks)
 
     def _check_columns(self, X: Any, shape: tuple[int, ...], *, reset: bool) -> None:
         """Check numbers and names of columns with scikit-learn, which gets a frame without rows."""

@@ -132,7 +132,12 @@ class GaussianMixtureModel:
         """
         spec, n_init = self._spec(), whole("n_init", self.n_init, 1)
         source = source_of(
-            data, array=array, columns=columns, rows=rows, missing_chunks=missing_chunks
+            data,
+            array=array,
+            columns=columns,
+            rows=rows,
+            missing_chunks=missing_chunks,
+            client=self.client,
         )
         runner = runner_for(self.client, in_memory=not source.shareable)
         outcome = fit_rows(spread(source, runner), spec, n_init, runner, Silent())

@@ -45,7 +45,11 @@ def test_fits_from_a_random_state_agree(name: str, init: str, family: str) -> No
 def test_restarts_are_drawn_one_after_another(family: str) -> None:
     rows = groups(300, 2)
     for n_init in (1, 2, 5):
-        params = {"n_components": 5, "covariance_type": family, "init_params": "random"}
+        params: dict[str, Any] = {
+            "n_components": 5,
+            "covariance_type": family,
+            "init_params": "random",
+        }
         state = np.random.RandomState(3), np.random.RandomState(3)
         ours = GaussianMixture(**params, n_init=n_init, tol=1e-6, random_state=state[0])
         theirs = sklearn.mixture.GaussianMixture(
@@ -82,7 +86,7 @@ def given(family: str, rows: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_given_parameters_agree_with_more_rows_than_the_sample(family: str) -> None:
     rows = groups(60_000)
-    params = {"n_components": 3, "covariance_type": family, "tol": 1e-5}
+    params: dict[str, Any] = {"n_components": 3, "covariance_type": family, "tol": 1e-5}
     ours, theirs = both(rows, **params, **given(family, rows[:5000]))
     assert_same_answers(ours, theirs, rows)
 
@@ -91,7 +95,12 @@ def test_given_parameters_agree_with_more_rows_than_the_sample(family: str) -> N
 @pytest.mark.parametrize("name", ["weights_init", "means_init", "precisions_init"])
 def test_each_given_part_takes_the_place_of_what_is_drawn(name: str, family: str) -> None:
     rows = groups(500)
-    params = {"n_components": 3, "covariance_type": family, "random_state": 1, "max_iter": 300}
+    params: dict[str, Any] = {
+        "n_components": 3,
+        "covariance_type": family,
+        "random_state": 1,
+        "max_iter": 300,
+    }
     part = {name: given(family, rows)[name]}
     ours, theirs = both(rows, **params, **part)
     assert_same_answers(ours, theirs, rows)
@@ -102,7 +111,12 @@ def test_each_given_part_takes_the_place_of_what_is_drawn(name: str, family: str
 @pytest.mark.parametrize("init", ["kmeans", "k-means++", "random", "random_from_data"])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_no_iteration_leaves_the_start(family: str, init: str) -> None:
-    params = {"covariance_type": family, "init_params": init, "max_iter": 0, "random_state": 0}
+    params: dict[str, Any] = {
+        "covariance_type": family,
+        "init_params": init,
+        "max_iter": 0,
+        "random_state": 0,
+    }
     ours, theirs = both(groups(400), n_components=4, **params)
     for attribute in (*FITTED, "n_iter_", "lower_bound_", "lower_bounds_", "converged_"):
         found, expected = getattr(ours, attribute), getattr(theirs, attribute)
@@ -112,7 +126,7 @@ def test_no_iteration_leaves_the_start(family: str, init: str) -> None:
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_a_warm_start_goes_on_and_a_cold_one_begins_anew() -> None:
     rows = groups(800)
-    params = {"n_components": 4, "max_iter": 3, "random_state": 2, "tol": 1e-4}
+    params: dict[str, Any] = {"n_components": 4, "max_iter": 3, "random_state": 2, "tol": 1e-4}
     ours = GaussianMixture(**params, warm_start=True)
     theirs = sklearn.mixture.GaussianMixture(**params, warm_start=True)
     for _ in range(6):

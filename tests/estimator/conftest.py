@@ -1,0 +1,1 @@
+from tests.passes.conftest import client as client

@@ -18,8 +18,15 @@ PAGES = [
     ROOT / "CONTRIBUTING.md",
     ROOT / "CHANGELOG.md",
     ROOT / "docs/design.md",
+    ROOT / "docs/scikit-learn.md",
 ]
-WITH_EXAMPLES = ("GaussianMixtureModel", "generate_gmm_data", "load_model", "save_model")
+WITH_EXAMPLES = (
+    "GaussianMixture",
+    "GaussianMixtureModel",
+    "generate_gmm_data",
+    "load_model",
+    "save_model",
+)
 LARGEST_PICTURE = 200_000
 
 

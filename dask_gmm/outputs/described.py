@@ -1,22 +1,26 @@
 """What a mixture says of rows: labels, probabilities, log densities, the largest components."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from dask_gmm.data.source import Block
-from dask_gmm.fitting.tiles import density_bytes, log_joint, refuse_unanswerable
+from dask_gmm.fitting.tiles import density_bytes, log_joint, refuse_unanswerable, standardized
 from dask_gmm.mixture.estep import JointDensity
 from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.posterior import (
+    Marks,
+    Numbers,
     component_numbers,
     exponentiate,
     find_largest,
     log_densities,
     take_largest,
 )
+from dask_gmm.mixture.screening import Screen, decide
 from dask_gmm.outputs.shelves import Shelf, Target, Values
 from dask_gmm.outputs.wanted import (
     LABELS,
@@ -27,6 +31,10 @@ from dask_gmm.outputs.wanted import (
     Wanted,
 )
 from dask_gmm.passes.fold import Tile, tile_rows
+
+LABELS_ALONE: Final = Wanted(labels=True)
+# One row in so many may be looked at again before a tile is described as if not screened.
+FEW: Final = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,9 +65,10 @@ class Describe:
         """Project the densities of a tile, what is made of them, and what the target holds."""
         n_components = len(self.density.constants)
         marks = 1 + component_numbers(n_components).itemsize
-        per_row = n_components * marks + 16 * self.wanted.top + 64
+        per_row = n_components * (marks + 8) + 16 * self.wanted.top + 64
         described = tile_rows(n_features) * per_row
-        return density_bytes(self.density, n_features) + described + self.target.task_bytes()
+        twice = 2 * density_bytes(self.density, n_features)  # once more in float32
+        return twice + described + self.target.task_bytes()
 
 
 class _Describing:
@@ -68,17 +77,62 @@ class _Describing:
     def __init__(self, fold: Describe, shelf: Shelf) -> None:
         self._fold = fold
         self._shelf = shelf
+        self._screen = Screen.of(fold.density) if fold.wanted == LABELS_ALONE else None
 
     def add(self, tile: Tile) -> None:
         """Describe a tile, unless all about its rows is there."""
         if self._shelf.lacks(tile.start, tile.start + len(tile.rows)):
             with np.errstate(over="ignore", invalid="ignore"):  # of rows that are refused then
-                for name, values in _described(tile, self._fold.density, self._fold.wanted):
+                for name, values in self._lines(tile):
                     self._shelf.put(name, tile.start, values, tile.workspace)
 
     def answer(self) -> Any:
         """Give what became of it."""
         return self._shelf.answer()
+
+    def _lines(self, tile: Tile) -> Iterable[tuple[str, Values]]:
+        fold = self._fold
+        if self._screen is not None:
+            labels = _screened(tile, fold.density, self._screen)
+            if labels is not None:
+                return [(LABELS, labels)]
+        return _described(tile, fold.density, fold.wanted)
+
+
+def _screened(tile: Tile, density: JointDensity, screen: Screen) -> Numbers | None:
+    """Give the labels of a tile if float32 decides nearly all, the others being looked at again."""
+    bounds = screen.bounds(standardized(tile, screen.density.frame, screen.density.dtype))
+    if bounds is None:
+        return None
+    logits = log_joint(tile, screen.density)
+    labels, equal, ranks = _room_for_labels(tile, logits.shape)
+    unsure = np.flatnonzero(~decide(logits, bounds, labels, equal, ranks))
+    if len(unsure) > len(labels) // FEW:
+        return None
+    if len(unsure):
+        labels[unsure] = _labels_of(tile, unsure, density)
+    return labels
+
+
+def _labels_of(tile: Tile, some: npt.NDArray[np.intp], density: JointDensity) -> Numbers:
+    """Give the labels of some rows of a tile."""
+    logits = log_joint(Tile(tile.rows[some], 0, tile.workspace), density)
+    shape, numbers = logits.shape, component_numbers(len(logits))
+    peak, labels = np.zeros(len(tile.rows)), np.empty(len(some), numbers)
+    highest = np.empty(len(some))
+    find_largest(logits, highest, labels, np.empty(shape, np.bool_), np.empty(shape, numbers))
+    peak[some] = highest
+    refuse_unanswerable(tile, peak)
+    return labels
+
+
+def _room_for_labels(tile: Tile, shape: tuple[int, ...]) -> tuple[Numbers, Marks, Numbers]:
+    numbers, give = component_numbers(shape[0]), tile.workspace.array
+    return (
+        give("labels", shape[1:], numbers),
+        give("equal", shape, np.bool_),
+        give("ranks", shape, numbers),
+    )
 
 
 def _described(tile: Tile, density: JointDensity, wanted: Wanted) -> Iterator[tuple[str, Values]]:
@@ -87,11 +141,9 @@ def _described(tile: Tile, density: JointDensity, wanted: Wanted) -> Iterator[tu
     n_components, rows = logits.shape
     numbers = component_numbers(n_components)
     peak, total, density_of_row = tile.workspace.array("per row", (3, rows), logits.dtype)
-    equal = tile.workspace.array("equal", logits.shape, np.bool_)
-    ranks = tile.workspace.array("ranks", logits.shape, numbers)
+    labels, equal, ranks = _room_for_labels(tile, logits.shape)
     values = tile.workspace.array("values", (wanted.top, rows), logits.dtype)
     components = tile.workspace.array("components", (wanted.top, rows), numbers)
-    labels = tile.workspace.array("labels", (rows,), numbers)
     if wanted.labels:
         find_largest(logits, peak, labels, equal, ranks)
     else:

@@ -234,6 +234,26 @@ def test_a_row_without_an_answer_gets_none(wanted: Wanted, value: float, said: s
         assert f"row {row}, column {column}" in str(error)
 
 
+def close_calls() -> tuple[JointDensity, Array]:
+    """A mixture with a twin for each component, and rows, each of the first of two equals."""
+    weights, means, factors = parameters()
+    less = weights * (1 - np.repeat([1e-7, 1e-2], [2, K - 2]))
+    twice = (np.concatenate([each, each]) for each in (means, factors))
+    return scoring_density(np.concatenate([weights, less]), *twice, covariance_type="diag"), ROWS
+
+
+def test_labels_alone_are_those_beside_probabilities_however_close() -> None:
+    density, rows = close_calls()
+    found = []
+    for wanted in (Wanted(labels=True), Wanted(labels=True, log_density=True)):
+        arrays = {each.name: each.empty(len(rows)) for each in wanted.outputs(2 * K, NUMBERS)}
+        fold = Describe(density, wanted, MemoryTarget(arrays))
+        answer(fold, regular_layout(len(rows), 1000), rows)
+        found.append(arrays["labels"])
+    assert np.array_equal(found[0], found[1])
+    assert (found[0] < K).all()
+
+
 def test_a_bad_row_comes_back_from_any_runner(runner: Runner) -> None:
     rows = ROWS.copy()
     rows[1000, 3] = np.nan
@@ -278,14 +298,14 @@ def described_bytes(density: JointDensity, wanted: Wanted, target: Target) -> tu
 
 @pytest.mark.parametrize("name", ["full", "diag"])
 @pytest.mark.parametrize(("k", "d"), [(1, 1), (3, 2), (64, 5), (200, 2), (4, 60)])
-@pytest.mark.parametrize("top", [0, 1])
+@pytest.mark.parametrize("wanted", [EVERYTHING, Wanted(labels=True)], ids=str)
 def test_what_is_held_is_less_than_projected(
-    tmp_path: Path, name: str, k: int, d: int, top: int
+    tmp_path: Path, name: str, k: int, d: int, wanted: Wanted
 ) -> None:
     factors = np.ones((k, d)) if name == "diag" else np.stack([np.eye(d)] * k)
     means = np.random.default_rng(1).standard_normal((k, d))
     density = scoring_density(np.full(k, 1 / k), means, factors, name)
-    wanted = replace(EVERYTHING, top=min(k, TOP) * top)
+    wanted = replace(wanted, top=min(k, wanted.top))
     rows = 2 * tile_rows(d)
     specs = (
         ArraySpec(o.name, o.shape(rows), str(o.dtype), rows // 2)

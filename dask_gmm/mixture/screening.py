@@ -1,0 +1,83 @@
+"""Labels that float32 decides: half the work where no rounding could change them."""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from dask_gmm.mixture.estep import JointDensity
+from dask_gmm.mixture.features import Array, Floats
+from dask_gmm.mixture.posterior import Marks, Numbers, find_largest
+
+# Roundings of a feature, its coefficient and their product, of the bound and of what is added to
+# it; the sum of P products has one more for each.
+OTHER_ROUNDINGS: Final = 12
+# With logits further off, in nats, too few rows are decided.
+LARGEST_BOUND: Final = 0.25
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Screen:
+    """A joint density in float32, and how far its linear form may be off.
+
+    Parameters
+    ----------
+    density : JointDensity
+        In float32, in its linear form alone.
+    roundings : ndarray of shape (K, P)
+        What the rounding of each feature of size 1 contributes at most.
+    """
+
+    density: JointDensity
+    roundings: Array
+
+    @classmethod
+    def of(cls, density: JointDensity) -> "Screen":
+        """Make one of a complete density in float64."""
+        assert density.form is not None
+        single = np.dtype(np.float32)
+        with np.errstate(over="ignore"):
+            rough = replace(
+                density,
+                form=density.form.astype(single),
+                factors=density.factors.astype(single),
+                offsets=density.offsets.astype(single),
+                constants=density.constants.astype(single),
+                suspects=np.empty(0, np.intp),
+            )
+        each = float(np.finfo(single).eps) * (density.features.size + OTHER_ROUNDINGS)
+        return cls(rough, each * np.abs(density.form).astype(np.float64))
+
+    def bounds(self, z: Floats) -> Floats | None:
+        """Give how far the logits (K,) of rows in the frame (D, B) may be off; None if too far."""
+        reach = np.maximum(z.max(axis=1), -z.min(axis=1)).astype(np.float64)
+        sizes = self.density.features.all_of(reach[:, None])[:, 0]
+        found = self.roundings @ (sizes + np.finfo(np.float32).tiny)
+        return found.astype(np.float32) if found.max() <= LARGEST_BOUND else None
+
+
+def decide(logits: Floats, bounds: Floats, labels: Numbers, equal: Marks, ranks: Numbers) -> Marks:
+    """Find the largest logit of each row, and whether it is that whatever the rounding.
+
+    Parameters
+    ----------
+    logits : ndarray of shape (K, B)
+        Overwritten.
+    bounds : ndarray of shape (K,)
+        How far they may be off.
+    labels, equal, ranks
+        See `dask_gmm.mixture.posterior.find_largest`.
+
+    Returns
+    -------
+    ndarray of bool of shape (B,)
+        Whether the label is certain.
+    """
+    highest = np.empty(logits.shape[1], logits.dtype)
+    logits += bounds[:, None]
+    find_largest(logits, highest, labels, equal, ranks)
+    np.minimum(labels, len(logits) - 1, out=labels)  # where there is no number
+    lowest = highest - 2 * bounds[labels]
+    logits[labels, np.arange(len(labels))] = -np.inf
+    certain: Marks = np.isfinite(highest) & (lowest > logits.max(axis=0))
+    return certain

@@ -9,8 +9,8 @@ from dask_gmm.mixture.estep import JointDensity
 from dask_gmm.mixture.features import Array, Floats
 from dask_gmm.mixture.posterior import Marks, Numbers, find_largest
 
-# Roundings of a feature, its coefficient and their product, of the bound and of what is added to
-# it; the sum of P products has one more for each.
+# Roundings of a feature, its coefficient and their product, and of the comparison; the sum of P
+# products has one more for each.
 OTHER_ROUNDINGS: Final = 12
 # With logits further off, in nats, too few rows are decided.
 LARGEST_BOUND: Final = 0.25
@@ -48,22 +48,22 @@ class Screen:
         each = float(np.finfo(single).eps) * (density.features.size + OTHER_ROUNDINGS)
         return cls(rough, each * np.abs(density.form).astype(np.float64))
 
-    def bounds(self, z: Floats) -> Floats | None:
-        """Give how far the logits (K,) of rows in the frame (D, B) may be off; None if too far."""
+    def bound(self, z: Floats) -> float | None:
+        """Give how far a logit of rows in the frame (D, B) may be off; None if too far."""
         reach = np.maximum(z.max(axis=1), -z.min(axis=1)).astype(np.float64)
         sizes = self.density.features.all_of(reach[:, None])[:, 0]
-        found = self.roundings @ (sizes + np.finfo(np.float32).tiny)
-        return found.astype(np.float32) if found.max() <= LARGEST_BOUND else None
+        found = float((self.roundings @ (sizes + np.finfo(np.float32).tiny)).max())
+        return found if found <= LARGEST_BOUND else None
 
 
-def decide(logits: Floats, bounds: Floats, labels: Numbers, equal: Marks, ranks: Numbers) -> Marks:
+def decide(logits: Floats, bound: float, labels: Numbers, equal: Marks, ranks: Numbers) -> Marks:
     """Find the largest logit of each row, and whether it is that whatever the rounding.
 
     Parameters
     ----------
     logits : ndarray of shape (K, B)
         Overwritten.
-    bounds : ndarray of shape (K,)
+    bound : float
         How far they may be off.
     labels, equal, ranks
         See `dask_gmm.mixture.posterior.find_largest`.
@@ -74,10 +74,8 @@ def decide(logits: Floats, bounds: Floats, labels: Numbers, equal: Marks, ranks:
         Whether the label is certain.
     """
     highest = np.empty(logits.shape[1], logits.dtype)
-    logits += bounds[:, None]
     find_largest(logits, highest, labels, equal, ranks)
     np.minimum(labels, len(logits) - 1, out=labels)  # where there is no number
-    lowest = highest - 2 * bounds[labels]
     logits[labels, np.arange(len(labels))] = -np.inf
-    certain: Marks = np.isfinite(highest) & (lowest > logits.max(axis=0))
+    certain: Marks = np.isfinite(highest) & (highest - 2 * bound > logits.max(axis=0))
     return certain

@@ -101,12 +101,12 @@ class _Describing:
 
 def _screened(tile: Tile, density: JointDensity, screen: Screen) -> Numbers | None:
     """Give the labels of a tile if float32 decides nearly all, the others being looked at again."""
-    bounds = screen.bounds(standardized(tile, screen.density.frame, screen.density.dtype))
-    if bounds is None:
+    bound = screen.bound(standardized(tile, screen.density.frame, screen.density.dtype))
+    if bound is None:
         return None
     logits = log_joint(tile, screen.density)
     labels, equal, ranks = _room_for_labels(tile, logits.shape)
-    unsure = np.flatnonzero(~decide(logits, bounds, labels, equal, ranks))
+    unsure = np.flatnonzero(~decide(logits, bound, labels, equal, ranks))
     if len(unsure) > len(labels) // FEW:
         return None
     if len(unsure):

@@ -30,13 +30,13 @@ def decided(screen: Screen, rows: Array) -> tuple[Numbers, Marks] | None:
     """Labels, and which of them are certain; None where the bounds are too large."""
     with np.errstate(over="ignore", invalid="ignore"):
         z = standardized(rows, screen.density.frame, "float32")
-        bounds = screen.bounds(z)
-        if bounds is None:
+        bound = screen.bound(z)
+        if bound is None:
             return None
         logits = log_joint(screen.density, z)
         numbers = component_numbers(len(logits))
         labels, equal = np.empty(len(rows), numbers), np.empty(logits.shape, bool)
-        certain = decide(logits, bounds, labels, equal, np.empty(logits.shape, numbers))
+        certain = decide(logits, bound, labels, equal, np.empty(logits.shape, numbers))
     return labels, certain
 
 
@@ -76,6 +76,23 @@ def test_nearly_all_rows_of_a_common_mixture_are_certain() -> None:
     found = decided(screen_of(mixture), rows_of(mixture, 500, 1))
     assert found is not None
     assert found[1].mean() > 0.99
+
+
+@pytest.mark.parametrize("apart", [1e-4, 1e-6])
+def test_what_rounding_could_decide_is_not_certain(apart: float) -> None:
+    """Each component has a twin beside it, nearer than float32 can tell."""
+    single = random_mixture(2, "full", 3, 6)
+    beside = single.means + apart * np.random.default_rng(0).standard_normal((3, 6))
+    means = np.concatenate([single.means, beside])
+    covariances = np.concatenate([single.covariances] * 2)
+    mixture = Mixture.of(np.full(6, 1 / 6), means, covariances)
+    rows = rows_of(single, 2000, 0)
+    found = decided(screen_of(mixture), rows)
+    assert found is not None
+    labels, certain = found
+    right = labels == exact(mixture, rows).argmax(axis=0)
+    assert right[certain].all()
+    assert not right.all()
 
 
 def test_ties_are_never_certain() -> None:

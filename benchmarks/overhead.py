@@ -17,7 +17,6 @@ import numpy.typing as npt
 from dask_gmm.data.source import Block, Layout
 from dask_gmm.fitting.questions import EStep
 from dask_gmm.fitting.survey import Survey
-from dask_gmm.mixture.estep import JointDensity
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.summary import summarize
 from dask_gmm.passes import distributed_runner
@@ -111,7 +110,7 @@ def main() -> None:
     known = Survey.of(summarize(rows))
     means = rows[:COMPONENTS] - known.frame.shift
     mixture = Mixture.of(np.full(COMPONENTS, 0.25), means, np.stack([np.eye(FEATURES)] * 4))
-    fold = EStep(JointDensity.of(mixture, known.frame))
+    fold = EStep.at(mixture, known.frame, "float64")
     with open_runner(workers=WORKERS) as runner:
         runner.run(SameRows(rows, 100), [fold], Silent())
         for _ in range(TURNS):

@@ -20,7 +20,6 @@ from dask_gmm.data.open import open_source
 from dask_gmm.data.source import Source
 from dask_gmm.fitting.questions import EStep
 from dask_gmm.fitting.survey import Survey
-from dask_gmm.mixture.estep import JointDensity
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.summary import summarize
 from dask_gmm.passes.progress import Silent
@@ -56,7 +55,7 @@ def main() -> None:
         values = np.asarray(zarr.open_group(path, mode="r")["x"])
         known = Survey.of(summarize(values[:100_000]))
         centered = Mixture.of(weights, means, covariances).moved(-known.frame.shift)
-        fold = EStep(JointDensity.of(centered, known.frame))
+        fold = EStep.at(centered, known.frame, "float64")
         runner = ThreadRunner(2)
         stored, memory = open_source(str(path)), open_source(values)
         turns = [

@@ -7,7 +7,8 @@ by the first who needs it and lifted by the last.
 import threading
 from typing import Any, Final
 
-from threadpoolctl import threadpool_limits
+import scipy.linalg  # noqa: F401 - its BLAS is another than numpy's, and is limited with it
+from threadpoolctl import ThreadpoolController
 
 
 class ThreadLimit:
@@ -16,12 +17,15 @@ class ThreadLimit:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._users = 0
+        self._controller: Any = None
         self._limit: Any = None
 
     def __enter__(self) -> None:
         with self._lock:
             if not self._users:
-                self._limit = threadpool_limits(limits=1, user_api="blas")
+                # Looking for libraries takes milliseconds; both have been loaded above.
+                self._controller = self._controller or ThreadpoolController()
+                self._limit = self._controller.limit(limits=1, user_api="blas")
             self._users += 1
 
     def __exit__(self, *exception: object) -> None:

@@ -9,7 +9,8 @@ import numpy as np
 
 from dask_gmm.errors import DataError, InputError
 from dask_gmm.fitting.first_step import FirstStep
-from dask_gmm.fitting.questions import EStep, Question, Rows
+from dask_gmm.fitting.questions import ALL_ROWS, EStep, Question, Rows
+from dask_gmm.fitting.sample import sample_size
 from dask_gmm.fitting.spec import Spec
 from dask_gmm.fitting.starts import DrawnStarts, Draws, DrawStarts, State, seeded
 from dask_gmm.fitting.survey import Survey
@@ -121,7 +122,8 @@ class Initializing:
         first_step = FirstStep(
             spec.n_components, spec.covariance_type, spec.reg_covar, self.survey.frame
         )
-        return Question(Rows.SAMPLE, DrawStarts(spec.init, first_step, self.draws))
+        rows = Rows(sample_size(spec.n_components, len(self.survey.frame.shift)), at_once=True)
+        return Question(rows, DrawStarts(spec.init, first_step, self.draws))
 
     def tell(self, answer: DrawnStarts) -> "tuple[Climbing, ...]":
         """Give a candidate for each start, with the parameters that were given in its place."""
@@ -180,7 +182,7 @@ class Climbing:
     def ask(self) -> Question:
         """Ask for the E-step at the current parameters."""
         question = EStep.at(self.step.mixture, self.survey.frame, self.precision)
-        return Question(Rows.ALL, question)
+        return Question(ALL_ROWS, question)
 
     def tell(self, answer: SufficientStatistics) -> "tuple[Climbing | Finished]":
         """Take the M-step, or finish at the parameters just measured."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from dask_gmm.fitting.candidate import Asking, Finished
-from dask_gmm.fitting.questions import Question, Rows
+from dask_gmm.fitting.questions import ALL_ROWS, Question, Rows
 
 Member: TypeAlias = Asking | Finished
 RunPass: TypeAlias = Callable[[Rows, list[Question]], Sequence[Any]]
@@ -14,8 +14,8 @@ Keep: TypeAlias = Callable[[Sequence[Member]], None]
 def search(cohort: Sequence[Member], run_pass: RunPass, keep: Keep) -> list[Finished]:
     """Let candidates ask and be told until all have finished.
 
-    Questions about the sample are answered first, so that all rows are read only when nothing
-    else is left to ask.
+    Questions about the smallest sample are answered first, so that all rows are read only when
+    nothing else is left to ask.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def search(cohort: Sequence[Member], run_pass: RunPass, keep: Keep) -> list[Fini
 def initialize(cohort: Sequence[Member], run_pass: RunPass, keep: Keep) -> list[Member]:
     """Let candidates ask and be told until none asks about the sample; see `search`."""
     members = list(cohort)
-    while _next_rows(asked := _asked(members)) is Rows.SAMPLE:
+    while not _next_rows(asked := _asked(members)).are_all:
         members = _round(members, asked, run_pass, keep)
     return members
 
@@ -49,15 +49,15 @@ def _asked(members: Sequence[Member]) -> dict[int, Question]:
 
 
 def _next_rows(asked: Mapping[int, Question]) -> Rows:
-    waiting = any(question.rows is Rows.SAMPLE for question in asked.values())
-    return Rows.SAMPLE if waiting else Rows.ALL
+    turns = sorted((question.rows for question in asked.values()), key=lambda rows: rows.turn)
+    return turns[0] if turns else ALL_ROWS
 
 
 def _round(
     members: Sequence[Member], asked: Mapping[int, Question], run_pass: RunPass, keep: Keep
 ) -> list[Member]:
     rows = _next_rows(asked)
-    questions = {i: question for i, question in asked.items() if question.rows is rows}
+    questions = {i: question for i, question in asked.items() if question.rows == rows}
     answers = dict(zip(questions, run_pass(rows, list(questions.values())), strict=True))
     told = [each for i, member in enumerate(members) for each in _told(member, answers, i)]
     keep(told)

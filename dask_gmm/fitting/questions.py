@@ -1,7 +1,7 @@
 """What candidates ask of rows."""
 
 from dataclasses import dataclass
-from enum import Enum
+from typing import Final
 
 import numpy as np
 
@@ -23,11 +23,33 @@ from dask_gmm.mixture.statistics import SufficientStatistics
 from dask_gmm.passes.fold import Fold, Tile, tile_rows
 
 
-class Rows(Enum):
-    """Which rows a question is about."""
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Which rows a question is about: all of them, or the first of the sample by their keys.
 
-    ALL = "all rows"
-    SAMPLE = "sample"
+    Parameters
+    ----------
+    size : int or None
+        Number of rows of the sample; None for all rows. Samples are nested.
+    at_once : bool
+        Whether the sample is one leaf, for questions that need all of its rows together.
+    """
+
+    size: int | None = None
+    at_once: bool = False
+
+    @property
+    def are_all(self) -> bool:
+        """Whether all rows are read."""
+        return self.size is None
+
+    @property
+    def turn(self) -> tuple[float, bool]:
+        """Smaller ones are asked first."""
+        return np.inf if self.size is None else self.size, not self.at_once
+
+
+ALL_ROWS: Final = Rows()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

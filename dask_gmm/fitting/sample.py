@@ -68,6 +68,10 @@ class Sample:
     def __add__(self, other: "Sample") -> "Sample":
         return Sample.smallest_of((self, other))
 
+    def first(self, size: int | None) -> "Sample":
+        """Give the sample of so many rows, which this one holds; all of it if it has fewer."""
+        return Sample(self.size, self.keys[:size], self.index[:size], self.rows[:size])
+
     def in_row_order(self) -> npt.NDArray[np.float64]:
         """Give the rows (n, n_features) as float64, in the order of the data."""
         return np.ascontiguousarray(self.rows[np.argsort(self.index)], dtype=np.float64)

@@ -12,8 +12,8 @@ from dask_gmm.data.source import Layout, Source
 from dask_gmm.data.zarr_source import ZarrSource
 from dask_gmm.errors import DataError, InputError
 from dask_gmm.fitting.cohort import Member
-from dask_gmm.fitting.questions import Question, Rows
-from dask_gmm.fitting.sample import sample_size
+from dask_gmm.fitting.questions import ALL_ROWS, Question, Rows
+from dask_gmm.fitting.sample import Sample, sample_size
 from dask_gmm.fitting.spec import Spec
 from dask_gmm.fitting.survey import SurveyAnswer, SurveyFold
 from dask_gmm.passes.fold import Fold
@@ -64,11 +64,12 @@ class Trip:
         on_pass: Callable[[PassRecord], None],
     ) -> None:
         self._source = source
-        self._sample: Source = source
+        self._samples: dict[Rows, Source] = {}
+        self._sample: Sample | None = None
         self._runner = runner
         self._progress = progress
         self._on_pass = on_pass
-        self._about = Rows.ALL
+        self._about = ALL_ROWS
         self._timing: tuple[str, float, int] | None = None
         self.records: list[PassRecord] = []
         self.warnings: tuple[str, ...] = ()
@@ -91,24 +92,31 @@ class Trip:
         self._record(())
         self.warnings = _inspect(answer, self._source)
         self._source = self._source.pinned(answer.digests)
-        sample = answer.sample.in_row_order()
-        self._sample = ArraySource.of(sample, layout=Layout(np.array([0, len(sample)])))
+        self._sample = answer.sample
         return answer
 
     def run_pass(self, rows: Rows, questions: list[Question]) -> Sequence[Any]:
         """Answer questions about the same rows in one reading."""
         self._about = rows
         folds = [question.fold for question in questions]
-        if rows is Rows.SAMPLE:
-            return self._read(self._sample, folds, "start")
-        return self._read(self._source, folds, f"EM pass {len(self.records)}")
+        if rows.are_all:
+            return self._read(self._source, folds, f"EM pass {len(self.records)}")
+        return self._read(self._sampled(rows), folds, "start")
+
+    def _sampled(self, rows: Rows) -> Source:
+        assert self._sample is not None
+        if rows not in self._samples:
+            values = self._sample.first(rows.size).in_row_order()
+            leaves = Layout(np.array([0, len(values)])) if rows.at_once else None
+            self._samples[rows] = ArraySource.of(values, layout=leaves)
+        return self._samples[rows]
 
     def keep(self, members: Sequence[Member]) -> None:
         """Record the pass that has just ended, unless it was over the sample."""
-        if self._about is Rows.SAMPLE:
-            self._progress.end_pass("")
-        else:
+        if self._about.are_all:
             self._record(tuple(member.history[-1].log_likelihood for member in members))
+        else:
+            self._progress.end_pass("")
 
     def _read(self, source: Source, folds: Sequence[Fold], name: str) -> Sequence[Any]:
         self._progress.start_pass(name, source.layout.rows)

@@ -17,7 +17,7 @@ from dask_gmm.errors import DataError, InputError
 from dask_gmm.fitting import starts
 from dask_gmm.fitting.candidate import Climbing, Finished, Initializing, Why, candidate
 from dask_gmm.fitting.cohort import best, search
-from dask_gmm.fitting.questions import EStep, Question, Rows
+from dask_gmm.fitting.questions import ALL_ROWS, EStep, Question, Rows
 from dask_gmm.fitting.spec import Spec
 from dask_gmm.fitting.survey import Survey
 from dask_gmm.fitting.tiles import standardized
@@ -52,8 +52,8 @@ class Trip:
         edges = np.append(np.arange(0, len(X), leaf_rows), len(X))
         sample = X[:500]
         self.sources = {
-            Rows.ALL: ArraySource.of(X, layout=Layout(edges)),
-            Rows.SAMPLE: ArraySource.of(sample, layout=Layout(np.array([0, len(sample)]))),
+            True: ArraySource.of(X, layout=Layout(edges)),
+            False: ArraySource.of(sample, layout=Layout(np.array([0, len(sample)]))),
         }
         self.runner = ThreadRunner(threads)
         self.asked: list[tuple[Rows, int]] = []
@@ -61,7 +61,7 @@ class Trip:
     def __call__(self, rows: Rows, questions: list[Question]) -> Sequence[Any]:
         self.asked.append((rows, len(questions)))
         folds = [question.fold for question in questions]
-        return self.runner.run(self.sources[rows], folds, Silent())
+        return self.runner.run(self.sources[rows.are_all], folds, Silent())
 
 
 def fitted(*specs: Spec, trip: Trip | None = None) -> list[Finished]:
@@ -122,7 +122,7 @@ def test_a_cohort_costs_the_passes_of_its_slowest_member() -> None:
     specs = [Spec(2, tol=1e-3), Spec(3, tol=1e-8), Spec(5, "diag", tol=1e-4)]
     trip = Trip()
     slowest = max(len(each.history) for each in fitted(*specs, trip=trip))
-    assert [rows for rows, _ in trip.asked] == [Rows.SAMPLE] + [Rows.ALL] * slowest
+    assert [rows.are_all for rows, _ in trip.asked] == [False] + [True] * slowest
     assert trip.asked[0][1] == 3
 
 
@@ -179,16 +179,17 @@ def test_a_given_start_asks_for_no_sample() -> None:
     start = Mixture.of([0.5, 0.5], X[:2], np.stack([np.eye(3)] * 2))
     trip = Trip()
     fitted(Spec(2, start=start, max_iter=3, tol=0), trip=trip)
-    assert trip.asked == [(Rows.ALL, 1)] * 4
+    assert trip.asked == [(ALL_ROWS, 1)] * 4
 
 
 def test_states_say_what_they_wait_for() -> None:
     waiting = candidate(Spec(2), SURVEY)
     assert isinstance(waiting, Initializing)
-    assert waiting.ask().rows is Rows.SAMPLE
-    (climbing,) = waiting.tell(Trip()(Rows.SAMPLE, [waiting.ask()])[0])
+    asked = waiting.ask()
+    assert asked.rows == Rows(20_000, at_once=True)
+    (climbing,) = waiting.tell(Trip()(asked.rows, [asked])[0])
     assert isinstance(climbing, Climbing)
-    assert climbing.ask().rows is Rows.ALL
+    assert climbing.ask().rows == ALL_ROWS
 
 
 @pytest.mark.parametrize("far", [1e5, 1e10, 1e13, 1e30, 1e110])

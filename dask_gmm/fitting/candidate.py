@@ -1,14 +1,13 @@
 """A candidate: a frozen value that asks a question of rows and is told the answer."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
-from typing import Any, Final, Protocol, Union
+from typing import Final
 
 import numpy as np
 
 from dask_gmm.errors import DataError, InputError
 from dask_gmm.fitting.first_step import FirstStep
+from dask_gmm.fitting.members import Evaluation, Finished, Why
 from dask_gmm.fitting.questions import ALL_ROWS, EStep, Question, Rows
 from dask_gmm.fitting.sample import sample_size
 from dask_gmm.fitting.spec import Spec
@@ -22,89 +21,6 @@ from dask_gmm.mixture.statistics import SufficientStatistics
 FARTHEST_STARTS: Final = {"float64": 1e100, "float32": 1e12}
 FLOAT32_NOISE: Final = 1e-6
 SEED_STEP: Final = 1_000_003
-
-
-class Why(Enum):
-    """Why a candidate finished; only one of them means converged."""
-
-    CONVERGED = "converged: an iteration gained less than tol"
-    MAX_ITER = "stopped: max_iter iterations were made"
-
-    @property
-    def converged(self) -> bool:
-        """Whether it means that."""
-        return self is Why.CONVERGED
-
-
-@dataclass(frozen=True, slots=True)
-class Evaluation:
-    """One pass of a candidate over all rows.
-
-    Parameters
-    ----------
-    log_likelihood : float
-        Mean per row at the parameters of this pass, in nats.
-    precision : str
-        Of its products.
-    repairs : tuple of str
-        What the M-step that led to these parameters had to repair.
-    """
-
-    log_likelihood: float
-    precision: str
-    repairs: tuple[str, ...]
-
-
-class Asking(Protocol):
-    """A candidate that is not finished."""
-
-    @property
-    def spec(self) -> Spec:
-        """What it is asked to be."""
-        ...
-
-    @property
-    def history(self) -> tuple[Evaluation, ...]:
-        """Its passes over all rows so far."""
-        ...
-
-    def ask(self) -> Question:
-        """Give the question that it needs answered next."""
-        ...
-
-    def tell(self, answer: Any) -> Sequence[Union["Asking", "Finished"]]:
-        """Give what becomes of it, one candidate or several; pure, and never a loop over rows."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Finished:
-    """A candidate at its end; parameters are in the coordinates of the data.
-
-    Parameters
-    ----------
-    spec : Spec
-    mixture : Mixture
-        The parameters that the last pass measured.
-    after : Mixture
-        Those of the M-step that the last pass led to, which nothing has measured.
-    history : tuple of Evaluation
-    why : Why
-    state : tuple, optional
-        Of the random state, after its start was drawn.
-    """
-
-    spec: Spec
-    mixture: Mixture
-    after: Mixture
-    history: tuple[Evaluation, ...]
-    why: Why
-    state: State = None
-
-    @property
-    def log_likelihood(self) -> float:
-        """Mean log-likelihood per row at the mixture, in nats."""
-        return self.history[-1].log_likelihood
 
 
 @dataclass(frozen=True, slots=True, eq=False)

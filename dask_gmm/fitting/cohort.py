@@ -3,10 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from dask_gmm.fitting.candidate import Asking, Finished
+from dask_gmm.fitting.members import Finished, Member
 from dask_gmm.fitting.questions import ALL_ROWS, Question, Rows
 
-Member: TypeAlias = Asking | Finished
 RunPass: TypeAlias = Callable[[Rows, list[Question]], Sequence[Any]]
 Keep: TypeAlias = Callable[[Sequence[Member]], None]
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from dask_gmm.fitting.candidate import Evaluation, Finished
+from dask_gmm.fitting.members import Evaluation, Finished
 from dask_gmm.mixture.criteria import aic, bic
 from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.model import Mixture

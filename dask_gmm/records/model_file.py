@@ -13,7 +13,7 @@ from zarr.storage import MemoryStore
 
 from dask_gmm.checks import local_path, whole
 from dask_gmm.errors import DataError, output_errors
-from dask_gmm.fitting.candidate import Evaluation
+from dask_gmm.fitting.members import Evaluation
 from dask_gmm.fitting.result import FittedMixture
 from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.model import Mixture, refuse_unusable

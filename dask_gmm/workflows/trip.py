@@ -11,7 +11,7 @@ from dask_gmm.data.array_source import ArraySource
 from dask_gmm.data.source import Layout, Source
 from dask_gmm.data.zarr_source import ZarrSource
 from dask_gmm.errors import DataError, InputError
-from dask_gmm.fitting.cohort import Member
+from dask_gmm.fitting.members import Member
 from dask_gmm.fitting.questions import ALL_ROWS, Question, Rows
 from dask_gmm.fitting.sample import Sample, sample_size
 from dask_gmm.fitting.spec import Spec

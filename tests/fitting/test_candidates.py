@@ -15,8 +15,9 @@ from dask_gmm.data.array_source import ArraySource
 from dask_gmm.data.source import Layout
 from dask_gmm.errors import DataError, InputError
 from dask_gmm.fitting import starts
-from dask_gmm.fitting.candidate import Climbing, Finished, Initializing, Why, candidate
+from dask_gmm.fitting.candidate import Climbing, Initializing, candidate
 from dask_gmm.fitting.cohort import best, search
+from dask_gmm.fitting.members import Finished, Why
 from dask_gmm.fitting.questions import ALL_ROWS, EStep, Question, Rows
 from dask_gmm.fitting.spec import Spec
 from dask_gmm.fitting.survey import Survey

@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 
 from dask_gmm.errors import InputError
+from dask_gmm.mixture.charts import Deviations, Triangular
 from dask_gmm.mixture.definite import cholesky_precision, floored_matrix, floored_variances
 from dask_gmm.mixture.family import CovarianceFamily
 from dask_gmm.mixture.features import Array, Linear, Quadratic, Squared
@@ -19,6 +20,16 @@ from dask_gmm.mixture.statistics import Moments
 
 class _Matrices(CovarianceFamily):
     """What the two families of matrices share."""
+
+    def chart(self, n_features: int) -> Triangular:
+        return Triangular(n_features)
+
+    def seen(self, matrix: Array) -> Array:
+        return matrix
+
+    def log_determinants(self, covariances: Array, n_features: int) -> Array:
+        pivots = np.einsum("...dd->...d", np.linalg.cholesky(covariances))
+        return np.asarray(2 * np.log(pivots).sum(axis=-1))
 
     def add_to_diagonal(self, covariances: Array, amount: Array) -> Array:
         result = covariances.copy()
@@ -86,6 +97,12 @@ class Full(_Matrices):
     def estimate_rows(self, rows: Array, about_zero: Array) -> Array:
         return np.zeros(self.shape(*rows.shape))
 
+    def masses(self, mass: Array) -> Array:
+        return mass[:, None, None]
+
+    def spread(self, apart: Array, mass: Array) -> Array:
+        return apart[:, :, None] * apart[:, None, :]
+
 
 class Tied(_Matrices):
     """All components share one matrix, (D, D).
@@ -125,6 +142,12 @@ class Tied(_Matrices):
 
     def estimate_rows(self, rows: Array, about_zero: Array) -> Array:
         return self.estimate(Moments(np.ones(len(rows)), rows, None), rows, about_zero)
+
+    def masses(self, mass: Array) -> Array:
+        return np.asarray(mass.sum())
+
+    def spread(self, apart: Array, mass: Array) -> Array:
+        return np.asarray((apart * mass[:, None]).T @ apart / mass.sum())
 
 
 class _Variances(CovarianceFamily):
@@ -174,6 +197,21 @@ class Diagonal(_Variances):
     def estimate(self, moments: Moments, means: Array, scatter: Array) -> Array:
         return _variances(moments, means)
 
+    def chart(self, n_features: int) -> Deviations:
+        return Deviations(1)
+
+    def masses(self, mass: Array) -> Array:
+        return mass[:, None]
+
+    def seen(self, matrix: Array) -> Array:
+        return np.diagonal(matrix).copy()
+
+    def spread(self, apart: Array, mass: Array) -> Array:
+        return apart**2
+
+    def log_determinants(self, covariances: Array, n_features: int) -> Array:
+        return np.asarray(np.log(covariances).sum(axis=-1))
+
     def add_to_diagonal(self, covariances: Array, amount: Array) -> Array:
         return covariances + amount
 
@@ -199,6 +237,21 @@ class Spherical(_Variances):
 
     def estimate(self, moments: Moments, means: Array, scatter: Array) -> Array:
         return np.asarray(_variances(moments, means).mean(axis=1))
+
+    def chart(self, n_features: int) -> Deviations:
+        return Deviations(n_features)
+
+    def masses(self, mass: Array) -> Array:
+        return mass
+
+    def seen(self, matrix: Array) -> Array:
+        return np.asarray(np.diagonal(matrix).mean())
+
+    def spread(self, apart: Array, mass: Array) -> Array:
+        return np.asarray(np.square(apart).mean(axis=1))
+
+    def log_determinants(self, covariances: Array, n_features: int) -> Array:
+        return n_features * np.log(covariances)
 
     def add_to_diagonal(self, covariances: Array, amount: Array) -> Array:
         return np.asarray(covariances + amount.mean())

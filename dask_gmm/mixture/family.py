@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
+from dask_gmm.mixture.charts import Chart
 from dask_gmm.mixture.features import Array, Features
 from dask_gmm.mixture.statistics import Moments
 
@@ -79,3 +80,23 @@ class CovarianceFamily(ABC):
         self, covariances: Array, unit: Array, share: float
     ) -> tuple[Array, tuple[int, ...]]:
         """Covariances no thinner than a share of the squares ``unit`` (D,), and which were."""
+
+    @abstractmethod
+    def chart(self, n_features: int) -> Chart:
+        """The coordinates of covariances, without constraints."""
+
+    @abstractmethod
+    def masses(self, mass: Array) -> Array:
+        """The mass behind each covariance, to divide them by, from that of each component (K,)."""
+
+    @abstractmethod
+    def seen(self, matrix: Array) -> Array:
+        """What a covariance of the family can tell of a matrix (D, D), in the shape of one."""
+
+    @abstractmethod
+    def spread(self, apart: Array, mass: Array) -> Array:
+        """Squares of differences (K, D) of components with mass (K,), as covariances."""
+
+    @abstractmethod
+    def log_determinants(self, covariances: Array, n_features: int) -> Array:
+        """Logarithms of the determinants of the covariances as matrices."""

@@ -6,15 +6,17 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from dask_gmm.mixture.family import CovarianceFamily
 from dask_gmm.mixture.features import Array, feature_scales
 from dask_gmm.mixture.model import Mixture
+from dask_gmm.mixture.prior import NO_PRIOR, THINNEST, Prior
 from dask_gmm.mixture.statistics import Moments, SufficientStatistics
 from dask_gmm.mixture.summary import DataSummary
 
 SMALLEST_MASS: Final = 10 * float(np.finfo(np.float64).eps)
 # Shares of mean squares about the frame's shift, a few rounding errors or more: a variance is what
 # is left of two squares of that size, and those of float32 are averages of many.
-VARIANCE_FLOORS: Final = {"float64": 1e-13, "float32": 5e-7}
+VARIANCE_FLOORS: Final = {"float64": THINNEST, "float32": 5e-7}
 # All components have one floor, since one that may be thinner than the others would take their
 # rows: that of the smallest mean squares allows for larger ones by this ratio.
 UNEVENNESS: Final = 10.0
@@ -29,12 +31,63 @@ class MStep:
     repairs: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Observed:
+    """What the sums at a mixture say of each component.
+
+    Parameters
+    ----------
+    mass : ndarray of shape (K,)
+        Number of rows.
+    empty : ndarray of bool, shape (K,)
+        Whether that is nothing but rounding: such a component is where it was.
+    centers : ndarray of shape (K, D)
+        What the moments of each are about, less the frame's shift.
+    moved : ndarray of shape (K, D)
+        The mean of its rows, less that center.
+    moments : Moments
+        With a mass that may be divided by.
+    scatter : ndarray of shape (D, D)
+        Of all rows, about the frame's shift.
+    """
+
+    mass: Array
+    empty: npt.NDArray[np.bool_]
+    centers: Array
+    moved: Array
+    moments: Moments
+    scatter: Array
+
+    @property
+    def means(self) -> Array:
+        """The mean (K, D) of the rows of each, less the frame's shift."""
+        return self.centers + self.moved
+
+    def covariances(self, family: CovarianceFamily) -> Array:
+        """The covariances of the rows of each, as a family sees them."""
+        return family.estimate(self.moments, self.moved, self.scatter)
+
+
+def observed(statistics: SufficientStatistics, last: Mixture, summary: DataSummary) -> Observed:
+    """Read the sums at ``last``, whose means are about the frame's shift."""
+    family, n_features = last.family, last.n_features
+    scales = feature_scales(family.features(n_features), statistics.frame.scale)
+    mass, first, second = family.moments(statistics.sums / scales[:, None], n_features)
+    empty = mass <= SMALLEST_MASS
+    safe = np.maximum(mass, SMALLEST_MASS)
+    centers = np.zeros_like(first) if statistics.centers is None else statistics.centers
+    moved = np.where(empty[:, None], last.means - centers, first / safe[:, None])
+    scatter = summary.scatter_about(statistics.frame.shift)
+    return Observed(mass, empty, centers, moved, Moments(safe, first, second), scatter)
+
+
 def m_step(
     statistics: SufficientStatistics,
     last: Mixture,
     summary: DataSummary,
     reg_covar: float,
     precision: str = "float64",
+    prior: Prior = NO_PRIOR,
 ) -> MStep:
     """Give the parameters that maximize the expected log-likelihood.
 
@@ -51,31 +104,28 @@ def m_step(
         Added to the diagonal of each covariance, in squared units of the data.
     precision : {"float64", "float32"}
         That of the products behind the sums: it sets what rounding leaves.
+    prior : Prior
+        What is maximized is the expected log-likelihood and its log density.
 
     Notes
     -----
-    Dempster, Laird and Rubin (1977), section 4.3; the ridge is that of scikit-learn.
+    Dempster, Laird and Rubin (1977), section 4.3; ``reg_covar`` is that of scikit-learn.
     """
     family, n_features = last.family, last.n_features
-    scales = feature_scales(family.features(n_features), statistics.frame.scale)
-    mass, first, second = family.moments(statistics.sums / scales[:, None], n_features)
-    empty = mass <= SMALLEST_MASS
-    safe = np.maximum(mass, SMALLEST_MASS)
-    centers = np.zeros_like(first) if statistics.centers is None else statistics.centers
-    moved = np.where(empty[:, None], last.means - centers, first / safe[:, None])
-    scatter = summary.scatter_about(statistics.frame.shift)
-    moments = Moments(safe, first, second)
-    covariances = family.estimate(moments, moved, scatter)
+    seen = observed(statistics, last, summary)
+    empty, means = seen.empty, seen.means
+    covariances = seen.covariances(family)
     covariances = family.add_to_diagonal(covariances, np.full(n_features, reg_covar))
+    if prior.adds:
+        covariances = covariances + prior.share(family, seen.moments.mass)
     if not family.shared:
         covariances[empty] = last.covariances[empty]
-    means = centers + moved
-    squares = family.estimate(moments, np.zeros_like(means), scatter)
-    squares = np.einsum("kdd->kd", family.expand(squares, len(mass), n_features))
-    squares = squares + (means**2 - moved**2)
+    squares = family.estimate(seen.moments, np.zeros_like(means), seen.scatter)
+    squares = np.einsum("kdd->kd", family.expand(squares, len(means), n_features))
+    squares = squares + (means**2 - seen.moved**2)
     unit = _unit(squares[~empty], summary.variance)
     covariances, thin = family.floored(covariances, unit, VARIANCE_FLOORS[precision])
-    mixture = Mixture.of(mass / mass.sum(), means, covariances, last.covariance_type)
+    mixture = Mixture.of(seen.mass / seen.mass.sum(), means, covariances, last.covariance_type)
     return MStep(mixture, repairs(empty, thin))
 
 

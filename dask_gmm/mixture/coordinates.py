@@ -1,0 +1,120 @@
+"""A mixture as a point of a space without constraints; the gradient there, and a metric.
+
+The objective is the mean log-likelihood per row, plus the log prior over the number of rows. The
+coordinates of a mixture are the logarithms of its weights, up to a constant, its means, and those
+of its covariances. The metric is the information in rows whose components are known: its inverse
+turns the gradient into the step of the EM algorithm, to first order (Xu and Jordan, 1996).
+"""
+
+from typing import Final
+
+import numpy as np
+from scipy.special import log_softmax
+
+from dask_gmm.mixture.charts import Chart
+from dask_gmm.mixture.features import Array
+from dask_gmm.mixture.model import Mixture
+from dask_gmm.mixture.mstep import log_likelihood, observed
+from dask_gmm.mixture.prior import Prior, log_prior
+from dask_gmm.mixture.statistics import SufficientStatistics
+from dask_gmm.mixture.summary import DataSummary
+
+# A component of less weight than this has no rows, however many there are: it stays as it is.
+SMALLEST_WEIGHT: Final = 1e-30
+
+
+def to_vector(mixture: Mixture) -> Array:
+    """Give the coordinates (n,) of a mixture: K, then K D, then those of its covariances."""
+    logarithms = np.log(np.maximum(mixture.weights, SMALLEST_WEIGHT))
+    covariances = _chart(mixture).coordinates(mixture.covariances)
+    return np.concatenate([logarithms, mixture.means.ravel(), covariances])
+
+
+def from_vector(vector: Array, like: Mixture) -> Mixture:
+    """Give the mixture at coordinates (n,), of the family and size of another."""
+    logarithms, means, rest = _split(vector, like)
+    covariances = _chart(like).covariances(rest, like.covariances.shape)
+    return Mixture.of(np.exp(log_softmax(logarithms)), means, covariances, like.covariance_type)
+
+
+def objective(
+    statistics: SufficientStatistics, mixture: Mixture, summary: DataSummary, prior: Prior
+) -> float:
+    """Give what is to be maximized, in nats per row, from the sums made at a mixture."""
+    value = log_likelihood(statistics, mixture, summary)
+    return value + log_prior(mixture, prior) / statistics.rows
+
+
+def gradient(
+    statistics: SufficientStatistics, mixture: Mixture, summary: DataSummary, prior: Prior
+) -> Array:
+    """Give the gradient (n,) of the objective, exactly, from the sums made at a mixture.
+
+    Parameters
+    ----------
+    statistics : SufficientStatistics
+        Sums at ``mixture``.
+    mixture : Mixture
+        With means about the frame's shift.
+    summary : DataSummary
+        Of the rows behind the sums.
+    prior : Prior
+
+    Notes
+    -----
+    Fisher's identity: it is the gradient of the expected log-likelihood of rows whose components
+    are known. In directions in which the rows have no variance it leads to the prior's ridge.
+    """
+    family = mixture.family
+    seen = observed(statistics, mixture, summary)
+    mass = seen.mass / statistics.rows
+    apart = seen.means - mixture.means
+    pulled = mixture.precision_factors()
+    means = np.einsum("k,kij,klj,kl->ki", mass, pulled, pulled, apart, optimize=True)
+    masses = family.masses(mass)
+    found = seen.covariances(family) + family.spread(apart, mass) + prior.ridge
+    excess = masses * (found - mixture.covariances) + prior.scatter / statistics.rows
+    covariances = _chart(mixture).gradient(mixture.covariances, excess)
+    weights = mass - mass.sum() * mixture.weights
+    return np.concatenate([weights, means.ravel(), covariances])
+
+
+def precondition(mixture: Mixture, gradient: Array) -> Array:
+    """Give the step (n,) to which the metric at a mixture assigns a gradient (n,)."""
+    weights, means, rest = _split(gradient, mixture)
+    shares = _divisors(mixture.weights)
+    factors = np.linalg.cholesky(mixture.full_covariances())
+    pulled = np.einsum("kij,klj,kl->ki", factors, factors, means, optimize=True) / shares[:, None]
+    masses = _divisors(mixture.family.masses(mixture.weights))
+    covariances = _chart(mixture).precondition(mixture.covariances, masses, rest)
+    return np.concatenate([weights / shares, pulled.ravel(), covariances])
+
+
+def metric_norm(mixture: Mixture, step: Array) -> float:
+    """Give the length of a step (n,) in the metric at a mixture.
+
+    Its square is twice the mean information for discrimination per row between a mixture and the
+    next, to second order, for rows whose components are known.
+    """
+    logarithms, means, rest = _split(step, mixture)
+    weights = mixture.weights
+    centered = logarithms - weights @ logarithms
+    white = np.einsum("kij,ki->kj", mixture.precision_factors(), means)
+    masses = mixture.family.masses(weights)
+    square = _chart(mixture).square(mixture.covariances, masses, rest)
+    return float(np.sqrt(weights @ (centered**2 + np.square(white).sum(axis=1)) + square))
+
+
+def _divisors(masses: Array) -> Array:
+    return np.where(masses > SMALLEST_WEIGHT, masses, np.inf)
+
+
+def _chart(mixture: Mixture) -> Chart:
+    return mixture.family.chart(mixture.n_features)
+
+
+def _split(vector: Array, like: Mixture) -> tuple[Array, Array, Array]:
+    """The parts of the weights (K,), the means (K, D) and the covariances of a vector."""
+    k = like.n_components
+    end = k + like.means.size
+    return vector[:k], vector[k:end].reshape(like.means.shape), vector[end:]

@@ -6,12 +6,14 @@ from typing import Final
 import numpy as np
 
 from dask_gmm.errors import DataError, InputError
+from dask_gmm.fitting.ascent import Ascending
 from dask_gmm.fitting.first_step import FirstStep
-from dask_gmm.fitting.members import Evaluation, Finished, Why
+from dask_gmm.fitting.members import Asking, Evaluation, Finished, Why
+from dask_gmm.fitting.overfit import Overfitting
 from dask_gmm.fitting.questions import ALL_ROWS, EStep, Question, Rows
 from dask_gmm.fitting.sample import sample_size
-from dask_gmm.fitting.spec import Spec
-from dask_gmm.fitting.starts import DrawnStarts, Draws, DrawStarts, State, seeded
+from dask_gmm.fitting.spec import MERGE, Spec
+from dask_gmm.fitting.starts import DrawnStart, DrawnStarts, Draws, DrawStarts, State, seeded
 from dask_gmm.fitting.survey import Survey
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.mstep import MStep, log_likelihood, m_step
@@ -32,6 +34,11 @@ class Initializing:
     draws: Draws
     history: tuple[Evaluation, ...] = ()
 
+    @property
+    def racing(self) -> bool:
+        """Whether the starts climb the levels, and the best of them is chosen on the first."""
+        return self.spec.solver == "fast" and len(self.survey.levels) > 1
+
     def ask(self) -> Question:
         """Ask for the starts."""
         spec = self.spec
@@ -41,18 +48,15 @@ class Initializing:
         rows = Rows(sample_size(spec.n_components, len(self.survey.frame.shift)), at_once=True)
         return Question(rows, DrawStarts(spec.init, first_step, self.draws))
 
-    def tell(self, answer: DrawnStarts) -> "tuple[Climbing, ...]":
+    def tell(self, answer: DrawnStarts) -> "tuple[Climbing | Ascending, ...]":
         """Give a candidate for each start, with the parameters that were given in its place."""
-        return tuple(
-            Climbing(
-                self.spec,
-                self.survey,
-                MStep(self._with_given(start.step.mixture), start.step.repairs),
-                self.spec.precision,
-                state=start.state,
-            )
-            for start in answer.starts
-        )
+        return tuple(map(self._begun, answer.starts))
+
+    def _begun(self, start: DrawnStart) -> "Climbing | Ascending":
+        step = MStep(self._with_given(start.step.mixture), start.step.repairs)
+        if self.spec.solver == "fast":
+            return Ascending(self.spec, self.survey, 0, step)
+        return Climbing(self.spec, self.survey, step, self.spec.precision, state=start.state)
 
     def _with_given(self, drawn: Mixture) -> Mixture:
         given = self.spec.given
@@ -95,6 +99,11 @@ class Climbing:
         """The parameters, in the coordinates of the data."""
         return self._placed(self.step)
 
+    @property
+    def racing(self) -> bool:
+        """False: all of its passes are about all rows."""
+        return False
+
     def ask(self) -> Question:
         """Ask for the E-step at the current parameters."""
         question = EStep.at(self.step.mixture, self.survey.frame, self.precision)
@@ -110,14 +119,19 @@ class Climbing:
         change = abs(value - (self.history[-1].log_likelihood if self.history else self.before))
         precision = self._next_precision(change)
         step = m_step(answer, self.step.mixture, summary, spec.reg_covar, self.precision)
-        if change < spec.tol and precision == self.precision:
+        if change < self._tol and precision == self.precision:
             return (self._finish(step, history, Why.CONVERGED),)
         if len(self.history) == spec.max_iter:
             return (self._finish(step, history, Why.MAX_ITER),)
         return (replace(self, step=step, history=history, precision=precision),)
 
+    @property
+    def _tol(self) -> float:
+        assert self.spec.tol is not None  # the spec has seen to that
+        return self.spec.tol
+
     def _next_precision(self, change: float) -> str:
-        done = change < max(self.spec.tol, FLOAT32_NOISE)
+        done = change < max(self._tol, FLOAT32_NOISE)
         return "float64" if done else self.precision
 
     def _finish(self, after: MStep, history: tuple[Evaluation, ...], why: Why) -> Finished:
@@ -129,7 +143,7 @@ class Climbing:
 
 def candidate(
     spec: Spec, survey: Survey, draws: Draws | None = None, before: float = -np.inf
-) -> Initializing | Climbing:
+) -> Asking:
     """Give the first self of a candidate: at given parameters, or before its start is drawn.
 
     Parameters
@@ -143,11 +157,13 @@ def candidate(
         Log-likelihood per row of the pass that led to the given parameters, if any.
     """
     if spec.start is None:
-        return Initializing(
-            spec, survey, draws or Draws(seeded(spec.seed + SEED_STEP * spec.restart))
-        )
+        drawn = draws or Draws(seeded(spec.seed + SEED_STEP * spec.restart))
+        waiting = Overfitting if spec.init == MERGE else Initializing
+        return waiting(spec, survey, drawn)
     centered = spec.start.moved(-survey.frame.shift)
     _refuse_far(centered, survey, spec.precision)
+    if spec.solver == "fast":
+        return Ascending(spec, survey, len(survey.levels) - 1, MStep(centered, ()))
     return Climbing(spec, survey, MStep(centered, ()), spec.precision, before=before)
 
 

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from dask_gmm.fitting.members import Finished, Member
+from dask_gmm.fitting.members import Asking, Finished, Member
 from dask_gmm.fitting.questions import ALL_ROWS, Question, Rows
+from dask_gmm.fitting.race import settled
 
 RunPass: TypeAlias = Callable[[Rows, list[Question]], Sequence[Any]]
 Keep: TypeAlias = Callable[[Sequence[Member]], None]
@@ -26,7 +27,7 @@ def search(cohort: Sequence[Member], run_pass: RunPass, keep: Keep) -> list[Fini
     """
     members = initialize(cohort, run_pass, keep)
     while asked := _asked(members):
-        members = _round(members, asked, run_pass, keep)
+        members = settled(_round(members, asked, run_pass, keep))
     return [member for member in members if isinstance(member, Finished)]
 
 
@@ -34,7 +35,7 @@ def initialize(cohort: Sequence[Member], run_pass: RunPass, keep: Keep) -> list[
     """Let candidates ask and be told until none asks about the sample; see `search`."""
     members = list(cohort)
     while not _next_rows(asked := _asked(members)).are_all:
-        members = _round(members, asked, run_pass, keep)
+        members = settled(_round(members, asked, run_pass, keep))
     return members
 
 
@@ -44,7 +45,7 @@ def best(finished: Sequence[Finished]) -> Finished:
 
 
 def _asked(members: Sequence[Member]) -> dict[int, Question]:
-    return {i: m.ask() for i, m in enumerate(members) if not isinstance(m, Finished)}
+    return {i: m.ask() for i, m in enumerate(members) if isinstance(m, Asking)}
 
 
 def _next_rows(asked: Mapping[int, Question]) -> Rows:
@@ -64,6 +65,4 @@ def _round(
 
 
 def _told(member: Member, answers: Mapping[int, Any], i: int) -> Sequence[Member]:
-    if isinstance(member, Finished) or i not in answers:
-        return (member,)
-    return member.tell(answers[i])
+    return member.tell(answers[i]) if isinstance(member, Asking) and i in answers else (member,)

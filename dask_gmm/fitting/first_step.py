@@ -13,6 +13,7 @@ from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.frame import Frame
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.mstep import VARIANCE_FLOORS, MStep, m_step, repairs
+from dask_gmm.mixture.prior import NO_PRIOR, Prior
 from dask_gmm.mixture.statistics import SufficientStatistics
 from dask_gmm.mixture.summary import DataSummary, summarize
 from dask_gmm.passes.fold import tile_rows
@@ -30,12 +31,15 @@ class FirstStep:
     reg_covar : float
         Added to the diagonal of each covariance, in squared units of the data.
     frame : Frame
+    prior : Prior
+        Of the covariances of clusters.
     """
 
     n_components: int
     covariance_type: str
     reg_covar: float
     frame: Frame
+    prior: Prior = NO_PRIOR
 
     @property
     def family(self) -> CovarianceFamily:
@@ -50,11 +54,11 @@ class FirstStep:
         summary = summarize(rows)
         last, nowhere = self._spread_out(summary), Centers(np.empty(0, np.intp), rows[:0])
         statistics = self._statistics(rows, responsibilities, nowhere)
-        step = m_step(statistics, last, summary, self.reg_covar)
+        step = m_step(statistics, last, summary, self.reg_covar, prior=self.prior)
         centers = Centers.of(step.mixture, JointDensity.of(step.mixture, self.frame))
         if centers.any:
             statistics = self._statistics(rows, responsibilities, centers)
-            step = m_step(statistics, last, summary, self.reg_covar)
+            step = m_step(statistics, last, summary, self.reg_covar, prior=self.prior)
         return step
 
     def _statistics(

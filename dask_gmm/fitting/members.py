@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Protocol, TypeAlias, Union
+from typing import Any, Protocol, TypeAlias, Union, runtime_checkable
 
 from dask_gmm.fitting.questions import Question
 from dask_gmm.fitting.spec import Spec
@@ -12,15 +12,17 @@ from dask_gmm.mixture.model import Mixture
 
 
 class Why(Enum):
-    """Why a candidate finished; only one of them means converged."""
+    """Why a candidate finished."""
 
     CONVERGED = "converged: an iteration gained less than tol"
+    LITTLE_LEFT = "converged: what is left to gain is below a tenth of the statistical error"
+    ROUNDING = "converged: rounding leaves nothing to gain"
     MAX_ITER = "stopped: max_iter iterations were made"
 
     @property
     def converged(self) -> bool:
         """Whether it means that."""
-        return self is Why.CONVERGED
+        return self is not Why.MAX_ITER
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +37,35 @@ class Evaluation:
         Of its products.
     repairs : tuple of str
         What the M-step that led to these parameters had to repair.
+    kept : bool
+        Whether the parameters were kept; a trial that gained too little was not.
     """
 
     log_likelihood: float
     precision: str
     repairs: tuple[str, ...]
+    kept: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Climb:
+    """The passes of a candidate on one level.
+
+    Parameters
+    ----------
+    rows : int
+        Of the level.
+    passes : int
+    rejected : int
+        Passes whose parameters were not kept.
+    """
+
+    rows: int = 0
+    passes: int = 0
+    rejected: int = 0
+
+
+@runtime_checkable
 class Asking(Protocol):
     """A candidate that is not finished."""
 
@@ -55,11 +79,16 @@ class Asking(Protocol):
         """Its passes over all rows so far."""
         ...
 
+    @property
+    def racing(self) -> bool:
+        """Whether others may still be preferred to it, before it is seen by all rows."""
+        ...
+
     def ask(self) -> Question:
         """Give the question that it needs answered next."""
         ...
 
-    def tell(self, answer: Any) -> Sequence[Union["Asking", "Finished"]]:
+    def tell(self, answer: Any) -> Sequence[Union["Asking", "Waiting", "Finished"]]:
         """Give what becomes of it, one candidate or several; pure, and never a loop over rows."""
         ...
 
@@ -79,6 +108,10 @@ class Finished:
     why : Why
     state : tuple, optional
         Of the random state, after its start was drawn.
+    climbs : tuple of Climb
+        Its passes, level by level.
+    left : float, optional
+        Estimate of what is left to gain, in nats per row.
     """
 
     spec: Spec
@@ -87,11 +120,32 @@ class Finished:
     history: tuple[Evaluation, ...]
     why: Why
     state: State = None
+    climbs: tuple[Climb, ...] = ()
+    left: float | None = None
 
     @property
     def log_likelihood(self) -> float:
         """Mean log-likelihood per row at the mixture, in nats."""
-        return self.history[-1].log_likelihood
+        return last_kept(self.history).log_likelihood
 
 
-Member: TypeAlias = Asking | Finished
+def last_kept(history: Sequence[Evaluation]) -> Evaluation:
+    """Give the last pass whose parameters were kept."""
+    return next(each for each in reversed(history) if each.kept)
+
+
+class Waiting(Protocol):
+    """A candidate that neither asks nor has finished: it waits for others."""
+
+    @property
+    def spec(self) -> Spec:
+        """What it is asked to be."""
+        ...
+
+    @property
+    def history(self) -> tuple[Evaluation, ...]:
+        """Its passes over all rows so far."""
+        ...
+
+
+Member: TypeAlias = Asking | Waiting | Finished

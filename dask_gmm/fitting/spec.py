@@ -7,8 +7,10 @@ import numpy.typing as npt
 
 from dask_gmm.checks import number, one_of, whole
 from dask_gmm.errors import InputError
+from dask_gmm.fitting.levels import level_sizes, reservoir_size
+from dask_gmm.fitting.sample import sample_size
 from dask_gmm.fitting.starts import KINDS
-from dask_gmm.mixture.covariance import FAMILIES
+from dask_gmm.mixture.covariance import FAMILIES, family_of
 from dask_gmm.mixture.estep import ERROR_LIMITS
 from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.model import Mixture, as_float64, refuse_unusable
@@ -55,6 +57,10 @@ class Given:
 
 
 NOTHING_GIVEN: Final = Given()
+SOLVERS: Final = ("em", "fast")
+# The start from twice the components, merged until as many are left as are asked for.
+MERGE: Final = "merge"
+TRIES: Final = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,8 +72,9 @@ class Spec:
     n_components : int
     covariance_type : str
         Name of the family.
-    tol : float
-        It has converged when an iteration gains less than this, in nats per row; 0 is never.
+    tol : float, optional
+        It has converged when an iteration gains less than this, in nats per row; 0 is never. None,
+        with the solver ``fast`` alone, is a tenth of the statistical error of the parameters.
     max_iter : int
         Largest number of M-steps.
     reg_covar : float
@@ -80,8 +87,13 @@ class Spec:
         Its number among the starts of one fit.
     start : Mixture, optional
         Given parameters; without them a start is drawn.
-    init : {"kmeans", "k-means++", "random", "random_from_data"}
-        How it is drawn: k-means on the sample, or as scikit-learn's parameter of that name says.
+    init : {"kmeans", "k-means++", "random", "random_from_data", "merge"}
+        How it is drawn: as scikit-learn's parameter of that name says, on the sample; or, with the
+        solver ``fast``, from twice the components, merged.
+    solver : {"em", "fast"}
+        Plain EM on all rows, or accelerated ascent from samples to all rows.
+    race : int
+        Candidates of one race are compared on the smallest sample, and the best goes on.
     given : Given
         Parameters that take the place of drawn ones.
 
@@ -93,7 +105,7 @@ class Spec:
 
     n_components: int
     covariance_type: str = "full"
-    tol: float = 1e-3
+    tol: float | None = 1e-3
     max_iter: int = 100
     reg_covar: float = 1e-6
     precision: str = "float64"
@@ -101,19 +113,45 @@ class Spec:
     restart: int = 0
     start: Mixture | None = None
     init: str = "kmeans"
+    solver: str = "em"
+    race: int = 0
     given: Given = NOTHING_GIVEN
 
     def __post_init__(self) -> None:
         whole("components", self.n_components, 1)
         one_of("covariance", self.covariance_type, FAMILIES)
-        number("tol", self.tol, 0.0)
+        one_of("solver", self.solver, SOLVERS)
+        if self.tol is not None or self.solver == "em":
+            number("tol", self.tol, 0.0)
         whole("max_iter", self.max_iter, 0)
         number("reg_covar", self.reg_covar, 0.0)
         one_of("precision", self.precision, ERROR_LIMITS)
         whole("seed", self.seed, 0)
-        one_of("init", self.init, KINDS)
+        one_of("init", self.init, (*KINDS, MERGE))
         if self.start is not None:
             self._check_start(self.start)
+
+    @property
+    def tries(self) -> int:
+        """How many candidates race for each start that is asked for."""
+        return TRIES if self.init == MERGE else 1
+
+    def n_parameters(self, n_features: int) -> int:
+        """Give the number of free parameters of a mixture of so many columns."""
+        return family_of(self.covariance_type).n_parameters(self.n_components, n_features)
+
+    def level_sizes(self, n_rows: int, n_features: int) -> tuple[int, ...]:
+        """Give the rows of the levels below all rows."""
+        if self.solver == "em":
+            return ()
+        return level_sizes(n_rows, n_features, self.n_parameters(n_features))
+
+    def sample_rows(self, n_rows: int, n_features: int) -> int:
+        """Give the rows of the sample that starts and levels need."""
+        drawn = sample_size(self.n_components, n_features)
+        if self.solver == "em":
+            return drawn
+        return max(drawn, reservoir_size(n_rows, n_features, self.n_parameters(n_features)))
 
     def _check_start(self, start: object) -> None:
         if not isinstance(start, Mixture):

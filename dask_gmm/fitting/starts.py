@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 from numpy.random import RandomState
 from sklearn.cluster import KMeans, kmeans_plusplus
 from sklearn.exceptions import ConvergenceWarning
@@ -19,6 +20,7 @@ from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.mstep import MStep
 from dask_gmm.passes.fold import Tile, tile_rows
 
+STANDARDIZED: Final = "standardized kmeans"
 # What `RandomState.get_state` gives; never changed.
 State: TypeAlias = Any
 
@@ -120,15 +122,31 @@ class _StartMeter:
 
 def _clusters(rows: Array, first_step: FirstStep, random_state: RandomState) -> MStep:
     """Each row is wholly in its cluster of k-means (Arthur and Vassilvitskii 2007)."""
-    n_components = first_step.n_components
+    labels = _labels(rows, first_step.n_components, random_state)
+    return first_step.of_responsibilities(rows, _one_hot(labels, first_step.n_components))
+
+
+def _standardized_clusters(rows: Array, first_step: FirstStep, random_state: RandomState) -> MStep:
+    """The same, of rows whose columns vary alike."""
+    frame = first_step.frame
+    z = (rows - frame.shift) * frame.scale
+    labels = _labels(z, first_step.n_components, random_state)
+    return first_step.of_responsibilities(rows, _one_hot(labels, first_step.n_components))
+
+
+def _labels(rows: Array, n_components: int, random_state: RandomState) -> npt.NDArray[np.int32]:
     # OpenMP counts threads by thread: the limit is set where k-means runs.
     with threadpool_limits(limits=1, user_api="openmp"), warnings.catch_warnings():
         # Fewer distinct rows than clusters leave clusters empty: the M-step keeps such a one.
         warnings.simplefilter("ignore", ConvergenceWarning)
         labels = KMeans(n_components, n_init=1, random_state=random_state).fit(rows).labels_
-    one_hot = np.zeros((len(rows), n_components))
-    one_hot[np.arange(len(rows)), labels] = 1
-    return first_step.of_responsibilities(rows, one_hot)
+    return np.asarray(labels)
+
+
+def _one_hot(labels: npt.NDArray[np.int32], n_components: int) -> Array:
+    one_hot = np.zeros((len(labels), n_components))
+    one_hot[np.arange(len(labels)), labels] = 1
+    return one_hot
 
 
 def _random(rows: Array, first_step: FirstStep, random_state: RandomState) -> MStep:
@@ -154,6 +172,7 @@ def _spread_rows(rows: Array, first_step: FirstStep, random_state: RandomState) 
 KINDS: Final[Mapping[str, Callable[[Array, FirstStep, RandomState], MStep]]] = MappingProxyType(
     {
         "kmeans": _clusters,
+        STANDARDIZED: _standardized_clusters,
         "k-means++": _spread_rows,
         "random": _random,
         "random_from_data": _random_rows,

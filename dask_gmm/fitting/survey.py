@@ -7,8 +7,12 @@ import numpy as np
 import numpy.typing as npt
 
 from dask_gmm.data.source import Block
+from dask_gmm.fitting.levels import Level
+from dask_gmm.fitting.questions import ALL_ROWS
 from dask_gmm.fitting.sample import Sample, key_limit, row_keys
+from dask_gmm.mixture.covariance import family_of
 from dask_gmm.mixture.frame import Frame
+from dask_gmm.mixture.prior import Prior
 from dask_gmm.mixture.summary import DataSummary, summarize
 from dask_gmm.passes.fold import Tile, tile_rows
 
@@ -92,13 +96,35 @@ class Survey:
     Parameters
     ----------
     summary : DataSummary
+        Of all rows.
     frame : Frame
+    levels : tuple of Level
+        From the smallest sample to all rows.
     """
 
     summary: DataSummary
     frame: Frame
+    levels: tuple[Level, ...]
 
     @classmethod
-    def of(cls, summary: DataSummary, number: Callable[[int], int] = int) -> "Survey":
-        """Choose the frame of the data from its summary; see `Frame.of`."""
-        return cls(summary, Frame.of(summary, number))
+    def of(
+        cls,
+        summary: DataSummary,
+        number: Callable[[int], int] = int,
+        below: tuple[Level, ...] = (),
+    ) -> "Survey":
+        """Choose the frame of the data from its summary; see `Frame.of`.
+
+        Parameters
+        ----------
+        summary : DataSummary
+        number : callable
+        below : tuple of Level
+            The levels below that of all rows.
+        """
+        levels = (*below, Level(ALL_ROWS, summary))
+        return cls(summary, Frame.of(summary, number), levels)
+
+    def prior(self, covariance_type: str) -> Prior:
+        """Give the prior of the covariances of a family."""
+        return Prior.of(self.summary, family_of(covariance_type))

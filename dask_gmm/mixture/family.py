@@ -26,6 +26,11 @@ class CovarianceFamily(ABC):
     def n_free(self, n_components: int, n_features: int) -> int:
         """Number of free parameters of the covariances."""
 
+    def n_parameters(self, n_components: int, n_features: int) -> int:
+        """Number of free parameters of a mixture: these, means, and weights that sum to one."""
+        free = self.n_free(n_components, n_features)
+        return free + n_components * n_features + n_components - 1
+
     @abstractmethod
     def features(self, n_features: int) -> Features:
         """The features in which the log joint densities are linear."""

@@ -64,8 +64,7 @@ class Mixture:
     @property
     def n_parameters(self) -> int:
         """Number of free parameters: covariances, means, and weights that sum to one."""
-        covariances = self.family.n_free(self.n_components, self.n_features)
-        return covariances + self.n_components * self.n_features + self.n_components - 1
+        return self.family.n_parameters(self.n_components, self.n_features)
 
     @property
     def precisions(self) -> Array:

@@ -9,7 +9,7 @@ from dask_gmm.fitting.candidate import candidate
 from dask_gmm.fitting.cohort import best, search
 from dask_gmm.fitting.result import FittedMixture
 from dask_gmm.fitting.spec import Spec
-from dask_gmm.fitting.survey import Survey, SurveyAnswer
+from dask_gmm.fitting.survey import SurveyAnswer
 from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.runner import Runner
 from dask_gmm.passes.threads import ONE_THREAD
@@ -74,12 +74,11 @@ def fit_rows(
     """
     trip = Trip(source, runner, progress, on_pass)
     with ONE_THREAD:
-        survey = trip.survey(spec)
+        known = trip.known(spec)
         for text in trip.warnings:
             warnings.warn(text, DataWarning, stacklevel=3)
-        known = Survey.of(survey.summary, source.number)
-        starts = n_init if spec.start is None else 1
+        starts = spec.tries * n_init if spec.start is None else 1
         specs = [replace(spec, restart=restart) for restart in range(starts)]
         finished = search([candidate(each, known) for each in specs], trip.run_pass, trip.keep)
-    model = FittedMixture.of(best(finished), survey.summary.rows)
-    return FitOutcome(model, survey, tuple(trip.records), trip.warnings)
+    model = FittedMixture.of(best(finished), known.summary.rows)
+    return FitOutcome(model, trip.answer, tuple(trip.records), trip.warnings)

@@ -9,7 +9,6 @@ from dask_gmm.fitting.candidate import Climbing, candidate
 from dask_gmm.fitting.cohort import best, initialize, search
 from dask_gmm.fitting.spec import Spec
 from dask_gmm.fitting.starts import Draws, State
-from dask_gmm.fitting.survey import Survey
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.runner import Runner
@@ -72,7 +71,7 @@ def iterate(
     """
     trip = Trip(source, runner, progress, lambda record: None)
     with ONE_THREAD:
-        known = Survey.of(trip.survey(spec).summary, source.number)
+        known = trip.known(spec)
         # The last pass of a candidate leads to one more M-step.
         asked = replace(spec, max_iter=max(spec.max_iter - 1, 0))
         cohort = initialize([candidate(asked, known, draws, before)], trip.run_pass, trip.keep)

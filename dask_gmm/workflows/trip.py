@@ -11,11 +11,11 @@ from dask_gmm.data.array_source import ArraySource
 from dask_gmm.data.source import Layout, Source
 from dask_gmm.data.zarr_source import ZarrSource
 from dask_gmm.errors import DataError, InputError
+from dask_gmm.fitting.levels import levels_of
 from dask_gmm.fitting.members import Member
 from dask_gmm.fitting.questions import ALL_ROWS, Question, Rows
-from dask_gmm.fitting.sample import Sample, sample_size
 from dask_gmm.fitting.spec import Spec
-from dask_gmm.fitting.survey import SurveyAnswer, SurveyFold
+from dask_gmm.fitting.survey import Survey, SurveyAnswer, SurveyFold
 from dask_gmm.passes.fold import Fold
 from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.runner import Runner
@@ -65,12 +65,12 @@ class Trip:
     ) -> None:
         self._source = source
         self._samples: dict[Rows, Source] = {}
-        self._sample: Sample | None = None
         self._runner = runner
         self._progress = progress
         self._on_pass = on_pass
         self._about = ALL_ROWS
         self._timing: tuple[str, float, int] | None = None
+        self._surveyed: SurveyAnswer | None = None
         self.records: list[PassRecord] = []
         self.warnings: tuple[str, ...] = ()
 
@@ -87,13 +87,26 @@ class Trip:
         """
         _check(self._source, spec)
         rows, n_features = self._source.layout.rows, self._source.n_features
-        fold = SurveyFold(spec.seed, sample_size(spec.n_components, n_features), rows)
+        fold = SurveyFold(spec.seed, spec.sample_rows(rows, n_features), rows)
         answer: SurveyAnswer = self._read(self._source, [fold], "survey")[0]
         self._record(())
         self.warnings = _inspect(answer, self._source)
         self._source = self._source.pinned(answer.digests)
-        self._sample = answer.sample
+        self._surveyed = answer
         return answer
+
+    @property
+    def answer(self) -> SurveyAnswer:
+        """What the survey brought home."""
+        assert self._surveyed is not None  # nothing is asked before the survey
+        return self._surveyed
+
+    def known(self, spec: Spec) -> Survey:
+        """Make the survey, and give what candidates know of it."""
+        answer = self.survey(spec)
+        rows, n_features = answer.summary.rows, len(answer.summary.mean)
+        below = levels_of(answer.sample, spec.level_sizes(rows, n_features))
+        return Survey.of(answer.summary, self._source.number, below)
 
     def run_pass(self, rows: Rows, questions: list[Question]) -> Sequence[Any]:
         """Answer questions about the same rows in one reading."""
@@ -104,9 +117,8 @@ class Trip:
         return self._read(self._sampled(rows), folds, "start")
 
     def _sampled(self, rows: Rows) -> Source:
-        assert self._sample is not None
         if rows not in self._samples:
-            values = self._sample.first(rows.size).in_row_order()
+            values = self.answer.sample.first(rows.size).in_row_order()
             leaves = Layout(np.array([0, len(values)])) if rows.at_once else None
             self._samples[rows] = ArraySource.of(values, layout=leaves)
         return self._samples[rows]
@@ -114,7 +126,8 @@ class Trip:
     def keep(self, members: Sequence[Member]) -> None:
         """Record the pass that has just ended, unless it was over the sample."""
         if self._about.are_all:
-            self._record(tuple(member.history[-1].log_likelihood for member in members))
+            climbing = (member.history for member in members if member.history)
+            self._record(tuple(history[-1].log_likelihood for history in climbing))
         else:
             self._progress.end_pass("")
 

@@ -1,0 +1,271 @@
+"""Accelerated ascent: L-BFGS preconditioned by EM, level after level of more and more rows.
+
+Every pass gives the objective, its exact gradient and the step of EM. A trial is made along the
+direction of L-BFGS; whether it gains enough is known at the next pass. If it does not, the next
+pass measures the step of EM from the best parameters, which always gains.
+"""
+
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Final
+
+import numpy as np
+
+from dask_gmm.fitting.members import Climb, Evaluation, Finished, Why
+from dask_gmm.fitting.questions import EStep, Question
+from dask_gmm.fitting.spec import Spec
+from dask_gmm.fitting.survey import Survey
+from dask_gmm.mixture.coordinates import (
+    from_vector,
+    gradient,
+    metric_norm,
+    objective,
+    precondition,
+    to_vector,
+)
+from dask_gmm.mixture.features import Array
+from dask_gmm.mixture.lbfgs import Memory
+from dask_gmm.mixture.model import Mixture
+from dask_gmm.mixture.mstep import MStep, log_likelihood, m_step
+from dask_gmm.mixture.statistics import SufficientStatistics
+
+# Armijo's share of the slope that a trial must gain.
+SUFFICIENT: Final = 1e-4
+# The longest trial, in the metric of rows whose components are known.
+LONGEST: Final = 1.0
+# Rounding of a mean of log densities, relative to its size.
+NOISE: Final = {"float64": 1e-13, "float32": 1e-6}
+# The share of the statistical error of the parameters, in nats per row, that may be left to gain.
+STATISTICAL_SHARE: Final = 0.1
+# Passes in a row in which too little was left to gain.
+QUIET_PASSES: Final = 2
+
+
+EMPTY: Final = Memory()
+NO_CLIMB: Final = Climb()
+
+
+class Reached(Enum):
+    """How a candidate came to the parameters that are measured next."""
+
+    START = "start"
+    QUASI_NEWTON = "L-BFGS"
+    EM = "EM"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Base:
+    """The best parameters measured on a level, and what is known there.
+
+    Parameters
+    ----------
+    step : MStep
+        The parameters, about the frame's shift.
+    value : float
+        Of the objective, in nats per row.
+    evaluation : Evaluation
+    vector, gradient : ndarray
+        Of the parameters, and of the objective there, in coordinates without constraints.
+    decrement : float
+        What is left to gain, in nats per row, as L-BFGS sees it.
+    em : MStep
+        Where EM leads from there.
+    """
+
+    step: MStep
+    value: float
+    evaluation: Evaluation
+    vector: Array
+    gradient: Array
+    decrement: float
+    em: MStep
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ascending:
+    """A candidate that measures one point after another on the rows of a level.
+
+    Parameters
+    ----------
+    spec : Spec
+    survey : Survey
+    level : int
+        Number of the level, from the smallest.
+    step : MStep
+        The parameters to be measured, about the frame's shift.
+    reached : Reached
+    base : Base, optional
+        The best so far on this level.
+    needed : float
+        What a trial must reach to be kept.
+    memory : Memory
+    quiet : int
+        Passes in a row in which too little was left to gain.
+    climb : Climb
+        Passes on this level.
+    climbs : tuple of Climb
+        Those on the levels below.
+    history : tuple of Evaluation
+        Passes over all rows.
+    """
+
+    spec: Spec
+    survey: Survey
+    level: int
+    step: MStep
+    reached: Reached = Reached.START
+    base: Base | None = None
+    needed: float = -np.inf
+    memory: Memory = EMPTY
+    quiet: int = 0
+    climb: Climb = NO_CLIMB
+    climbs: tuple[Climb, ...] = ()
+    history: tuple[Evaluation, ...] = ()
+
+    @property
+    def racing(self) -> bool:
+        """Whether it is on the first of several levels."""
+        return self.level == 0 and len(self.survey.levels) > 1
+
+    def ask(self) -> Question:
+        """Ask for the E-step at the current parameters, on the rows of the level."""
+        question = EStep.at(self.step.mixture, self.survey.frame, self.spec.precision)
+        return Question(self.survey.levels[self.level].rows, question)
+
+    def tell(self, answer: SufficientStatistics) -> "tuple[Ascending | Ascended]":
+        """Go on from what was measured, go back to where EM leads, or end the level."""
+        summary, prior = (
+            self.survey.levels[self.level].summary,
+            self.survey.prior(self.spec.covariance_type),
+        )
+        value = objective(answer, self.step.mixture, summary, prior)
+        kept = bool(value >= self.needed)
+        likelihood = log_likelihood(answer, self.step.mixture, summary)
+        evaluation = Evaluation(likelihood, self.spec.precision, self.step.repairs, kept)
+        counted = self._counted(evaluation)
+        if not kept:
+            return (counted._retreat(),)
+        return (counted._advance(answer, value, evaluation),)
+
+    def _counted(self, evaluation: Evaluation) -> "Ascending":
+        last = self.level == len(self.survey.levels) - 1
+        rows = self.survey.levels[self.level].summary.rows
+        climb = Climb(rows, self.climb.passes + 1, self.climb.rejected + (not evaluation.kept))
+        history = (*self.history, evaluation) if last else self.history
+        return replace(self, climb=climb, history=history)
+
+    def _retreat(self) -> "Ascending | Ascended":
+        """Measure the step of EM next; if it was that, rounding leaves nothing to gain."""
+        assert self.base is not None
+        if self.reached is Reached.EM:
+            return Ascended(self, self.base, Why.ROUNDING)
+        floor = self.base.value - self._noise(self.base.value)
+        return replace(
+            self, step=self.base.em, reached=Reached.EM, needed=floor, memory=EMPTY, quiet=0
+        )
+
+    def _advance(
+        self, answer: SufficientStatistics, value: float, evaluation: Evaluation
+    ) -> "Ascending | Ascended":
+        base, memory, direction = self._look(answer, value, evaluation)
+        quiet = self.quiet + 1 if base.decrement < self._enough() else 0
+        here = replace(self, base=base, memory=memory, quiet=quiet)
+        if quiet == QUIET_PASSES or (quiet and self.level < len(self.survey.levels) - 1):
+            return Ascended(here, base, Why.LITTLE_LEFT)
+        if len(self.history) >= self.spec.max_iter + 1:
+            return Ascended(here, base, Why.MAX_ITER)
+        return here._try(direction)
+
+    def _look(
+        self, answer: SufficientStatistics, value: float, evaluation: Evaluation
+    ) -> tuple[Base, Memory, Array]:
+        """Take in what was measured: the new base, what it shows of the curvature, and a way on."""
+        mixture, summary = self.step.mixture, self.survey.levels[self.level].summary
+        prior = self.survey.prior(self.spec.covariance_type)
+        vector, slope = to_vector(mixture), gradient(answer, mixture, summary, prior)
+        memory = self.memory
+        if self.base is not None:
+            memory = memory.with_pair(vector - self.base.vector, self.base.gradient - slope)
+        direction = memory.direction(slope, lambda each: precondition(mixture, each))
+        em = m_step(answer, mixture, summary, 0.0, self.spec.precision, prior)
+        decrement = 0.5 * float(slope @ direction)
+        base = Base(self.step, value, evaluation, vector, slope, decrement, em)
+        return base, memory, direction
+
+    def _try(self, direction: Array) -> "Ascending":
+        """Make a trial along a direction, or take the step of EM where it has no density."""
+        assert self.base is not None
+        mixture, value = self.base.step.mixture, self.base.value
+        length = metric_norm(mixture, direction)
+        step = direction * min(1.0, LONGEST / length) if length > 0 else direction
+        trial = _usable(from_vector(self.base.vector + step, mixture))
+        if trial is None:
+            return replace(self, step=self.base.em, reached=Reached.EM, needed=value)
+        gained = SUFFICIENT * float(self.base.gradient @ step)
+        needed = value + gained - self._noise(value)
+        return replace(self, step=MStep(trial, ()), reached=Reached.QUASI_NEWTON, needed=needed)
+
+    def _enough(self) -> float:
+        last = self.level == len(self.survey.levels) - 1
+        if last and self.spec.tol is not None:
+            return self.spec.tol
+        rows = self.survey.levels[self.level].summary.rows
+        statistical = self.step.mixture.n_parameters / (2 * rows)
+        return STATISTICAL_SHARE * statistical
+
+    def _noise(self, value: float) -> float:
+        return NOISE[self.spec.precision] * max(1.0, abs(value))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ascended:
+    """A candidate that has ended its level, and waits for those that it races.
+
+    Parameters
+    ----------
+    at : Ascending
+    base : Base
+        The best of the level.
+    why : Why
+        Why the level ended.
+    """
+
+    at: Ascending
+    base: Base
+    why: Why
+
+    @property
+    def spec(self) -> Spec:
+        """What it is asked to be."""
+        return self.at.spec
+
+    @property
+    def history(self) -> tuple[Evaluation, ...]:
+        """Its passes over all rows so far."""
+        return self.at.history
+
+    def go_on(self) -> Ascending | Finished:
+        """Begin the next level where this one ended; finish after the last."""
+        at, climbs = self.at, (*self.at.climbs, self.at.climb)
+        if at.level < len(at.survey.levels) - 1:
+            return Ascending(at.spec, at.survey, at.level + 1, self.base.step, climbs=climbs)
+        shift = at.survey.frame.shift
+        mixture, after = self.base.step.mixture.moved(shift), self.base.em.mixture.moved(shift)
+        return Finished(
+            at.spec,
+            mixture,
+            after,
+            at.history,
+            self.why,
+            climbs=climbs,
+            left=self.base.decrement,
+        )
+
+
+def _usable(mixture: Mixture) -> Mixture | None:
+    try:
+        factors = mixture.precision_factors()
+    except np.linalg.LinAlgError:
+        return None
+    arrays = (mixture.weights, mixture.means, factors)
+    return mixture if all(np.isfinite(each).all() for each in arrays) else None

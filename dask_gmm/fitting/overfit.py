@@ -1,0 +1,96 @@
+"""A start from more components than are asked for, merged until as many are left.
+
+Twice the components are found by k-means on the sample, climb some EM iterations on the smallest
+level, and are merged by Runnalls' cost. The basin that is found so is nearly always a better one
+than that of k-means with as many clusters as components.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from dask_gmm.fitting.ascent import Ascending
+from dask_gmm.fitting.first_step import FirstStep
+from dask_gmm.fitting.members import Evaluation
+from dask_gmm.fitting.questions import EStep, Question, Rows
+from dask_gmm.fitting.spec import Spec
+from dask_gmm.fitting.starts import STANDARDIZED, DrawnStarts, Draws, DrawStarts
+from dask_gmm.fitting.survey import Survey
+from dask_gmm.mixture.merging import merge_to
+from dask_gmm.mixture.mstep import MStep, m_step
+from dask_gmm.mixture.statistics import SufficientStatistics
+
+TIMES: Final = 2
+ITERATIONS: Final = 15
+CLUSTERED_ROWS: Final = 20_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Overfitting:
+    """A candidate that waits for the clusters of the sample, more of them than components."""
+
+    spec: Spec
+    survey: Survey
+    draws: Draws
+    history: tuple[Evaluation, ...] = ()
+
+    @property
+    def racing(self) -> bool:
+        """Whether there are levels, on the first of which the best is chosen."""
+        return len(self.survey.levels) > 1
+
+    def ask(self) -> Question:
+        """Ask for k-means in the coordinates of the frame."""
+        spec = self.spec
+        rows = min(CLUSTERED_ROWS, self.survey.summary.rows)
+        components = min(TIMES * spec.n_components, rows)
+        prior = self.survey.prior(spec.covariance_type)
+        first_step = FirstStep(components, spec.covariance_type, 0.0, self.survey.frame, prior)
+        question = DrawStarts(STANDARDIZED, first_step, self.draws)
+        return Question(Rows(rows, at_once=True), question)
+
+    def tell(self, answer: DrawnStarts) -> "tuple[Loosening, ...]":
+        """Let each of the starts climb."""
+        return tuple(
+            Loosening(self.spec, self.survey, start.step, ITERATIONS) for start in answer.starts
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Loosening:
+    """A candidate with too many components, which climbs by EM until they are merged.
+
+    Parameters
+    ----------
+    spec : Spec
+    survey : Survey
+    step : MStep
+        Parameters about the frame's shift.
+    iterations : int
+        How many are left.
+    """
+
+    spec: Spec
+    survey: Survey
+    step: MStep
+    iterations: int
+    history: tuple[Evaluation, ...] = ()
+
+    @property
+    def racing(self) -> bool:
+        """Whether there are levels, on the first of which the best is chosen."""
+        return len(self.survey.levels) > 1
+
+    def ask(self) -> Question:
+        """Ask for the E-step on the rows of the smallest level."""
+        question = EStep.at(self.step.mixture, self.survey.frame, self.spec.precision)
+        return Question(self.survey.levels[0].rows, question)
+
+    def tell(self, answer: SufficientStatistics) -> "tuple[Loosening | Ascending]":
+        """Take the M-step; merge after the last."""
+        spec, summary = self.spec, self.survey.levels[0].summary
+        prior = self.survey.prior(spec.covariance_type)
+        step = m_step(answer, self.step.mixture, summary, 0.0, spec.precision, prior)
+        if self.iterations > 1:
+            return (replace(self, step=step, iterations=self.iterations - 1),)
+        merged = merge_to(step.mixture, spec.n_components)
+        return (Ascending(spec, self.survey, 0, MStep(merged, ())),)

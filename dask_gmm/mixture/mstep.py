@@ -9,14 +9,14 @@ import numpy.typing as npt
 from dask_gmm.mixture.family import CovarianceFamily
 from dask_gmm.mixture.features import Array, feature_scales
 from dask_gmm.mixture.model import Mixture
-from dask_gmm.mixture.prior import NO_PRIOR, THINNEST, Prior
+from dask_gmm.mixture.prior import NO_PRIOR, Prior
 from dask_gmm.mixture.statistics import Moments, SufficientStatistics
 from dask_gmm.mixture.summary import DataSummary
 
 SMALLEST_MASS: Final = 10 * float(np.finfo(np.float64).eps)
 # Shares of mean squares about the frame's shift, a few rounding errors or more: a variance is what
 # is left of two squares of that size, and those of float32 are averages of many.
-VARIANCE_FLOORS: Final = {"float64": THINNEST, "float32": 5e-7}
+VARIANCE_FLOORS: Final = {"float64": 1e-13, "float32": 5e-7}
 # All components have one floor, since one that may be thinner than the others would take their
 # rows: that of the smallest mean squares allows for larger ones by this ratio.
 UNEVENNESS: Final = 10.0

@@ -10,8 +10,9 @@ from dask_gmm.mixture.features import Array, freeze
 from dask_gmm.mixture.model import Mixture, as_float64
 from dask_gmm.mixture.summary import DataSummary
 
-# The share of the data's variance below which rounding in float64 leaves nothing of a variance.
-THINNEST: Final = 1e-13
+# A share of the data's variance. Rounding of a variance that is thinner than this would be seen in
+# the objective: what is left of it has errors of eps times the variance of the columns.
+THINNEST: Final = 1e-10
 
 
 @dataclass(frozen=True, slots=True, eq=False)

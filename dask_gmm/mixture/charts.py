@@ -35,8 +35,11 @@ class Chart(ABC):
         """The step (n,) to which the information assigns the gradient (n,)."""
 
     @abstractmethod
-    def square(self, covariances: Array, masses: Array, step: Array) -> float:
-        """The square of a step (n,) in the metric of the information."""
+    def squares(self, covariances: Array, step: Array) -> Array:
+        """The squares of a step (n,) in the metric of the information, for masses of 1.
+
+        They have a shape that broadcasts with masses.
+        """
 
     @abstractmethod
     def trace(self, covariances: Array, scatter: Array) -> float:
@@ -83,14 +86,13 @@ class Triangular(Chart):
         white = np.tril(deviations * below @ inverse.transpose(0, 2, 1), -1) / shares[:, :, None]
         return self._packed(diagonal / (2 * shares), deviations * white @ inverse)
 
-    def square(self, covariances: Array, masses: Array, step: Array) -> float:
-        """Sum the squares in A."""
+    def squares(self, covariances: Array, step: Array) -> Array:
+        """Sum the squares in A of each matrix."""
         lower, _ = self._factors(covariances)
-        shares = np.broadcast_to(masses, self._leading(covariances)).reshape(-1)
         diagonal, below = self._unpacked(step)
         white = below @ lower / _diagonal(lower)[:, :, None]
         squares = 2 * np.square(diagonal).sum(axis=1) + np.square(white).sum(axis=(1, 2))
-        return float(shares @ squares)
+        return np.asarray(squares).reshape(self._leading(covariances))
 
     def trace(self, covariances: Array, scatter: Array) -> float:
         """Sum the diagonals of ``L^-1 scatter L^-T``."""
@@ -145,10 +147,9 @@ class Deviations(Chart):
         shares = np.broadcast_to(masses, covariances.shape).ravel()
         return np.asarray(gradient / (2 * self.columns * shares))
 
-    def square(self, covariances: Array, masses: Array, step: Array) -> float:
-        """Sum the squares times twice the mass, for each of the columns."""
-        shares = np.broadcast_to(masses, covariances.shape).ravel()
-        return float(2 * self.columns * (shares @ step**2))
+    def squares(self, covariances: Array, step: Array) -> Array:
+        """Twice the squares, for each of the columns."""
+        return np.asarray(2 * self.columns * step**2).reshape(covariances.shape)
 
     def trace(self, covariances: Array, scatter: Array) -> float:
         """Sum the ratios, for each of the columns."""

@@ -93,16 +93,32 @@ def precondition(mixture: Mixture, gradient: Array) -> Array:
 def metric_norm(mixture: Mixture, step: Array) -> float:
     """Give the length of a step (n,) in the metric at a mixture.
 
-    Its square is twice the mean information for discrimination per row between a mixture and the
-    next, to second order, for rows whose components are known.
+    Half its square is, to second order, the mean of what a row of which the component is known says
+    for one of the two mixtures and against the other, in nats.
     """
+    components, covariances = _squares(mixture, step)
+    masses = mixture.family.masses(mixture.weights)
+    return float(np.sqrt(mixture.weights @ components + (masses * covariances).sum()))
+
+
+def boldest_move(mixture: Mixture, step: Array) -> float:
+    """Give the largest length of what a step (n,) is to any one component.
+
+    That is the length for rows of that component alone, whatever its weight: a step that is short
+    for all rows may take a component with few of them to where nothing is known.
+    """
+    components, covariances = _squares(mixture, step)
+    of_each = covariances.reshape(covariances.shape[0], -1).sum(axis=1)
+    return float(np.sqrt((components + of_each).max()))
+
+
+def _squares(mixture: Mixture, step: Array) -> tuple[Array, Array]:
+    """The squares of a step per unit of mass: of each component (K,), and of each covariance."""
     logarithms, means, rest = _split(step, mixture)
-    weights = mixture.weights
-    centered = logarithms - weights @ logarithms
+    centered = logarithms - mixture.weights @ logarithms
     white = np.einsum("kij,ki->kj", mixture.precision_factors(), means)
-    masses = mixture.family.masses(weights)
-    square = _chart(mixture).square(mixture.covariances, masses, rest)
-    return float(np.sqrt(weights @ (centered**2 + np.square(white).sum(axis=1)) + square))
+    components = centered**2 + np.square(white).sum(axis=1)
+    return components, _chart(mixture).squares(mixture.covariances, rest)
 
 
 def _divisors(masses: Array) -> Array:

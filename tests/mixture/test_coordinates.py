@@ -11,6 +11,7 @@ from scipy.stats import multivariate_normal
 
 from benchmarks.in_memory import e_step, log_joint, standardized, summarize_all
 from dask_gmm.mixture.coordinates import (
+    boldest_move,
     from_vector,
     gradient,
     metric_norm,
@@ -203,6 +204,33 @@ def test_the_metric_is_the_information_of_the_complete_data(name: str, k: int, d
     np.testing.assert_allclose(information @ back, information @ step, rtol=1e-3, atol=1e-3)
     unmoved = step[:k] - mixture.weights @ step[:k]
     np.testing.assert_allclose(back, np.concatenate([unmoved, step[k:]]), rtol=1e-3, atol=1e-3)
+
+
+@given(name=families, seed=seeds, k=sizes, d=sizes)
+@LAW
+def test_the_boldest_move_is_that_of_one_component_for_its_own_rows(
+    name: str, seed: int, k: int, d: int
+) -> None:
+    mixture = random_mixture(seed, name, k, d)
+    step = np.random.default_rng(seed).standard_normal(len(to_vector(mixture)))
+    step[:k] -= mixture.weights @ step[:k]
+    shared = mixture.family.shared
+    after = step[k + k * d :] if shared else step[k + k * d :].reshape(k, -1)
+    moves = [
+        metric_norm(
+            Mixture.of(
+                [1.0],
+                mixture.means[i : i + 1],
+                mixture.covariances if shared else mixture.covariances[i : i + 1],
+                name,
+            ),
+            np.concatenate([[0.0], step[k + i * d : k + i * d + d], after if shared else after[i]]),
+        )
+        for i in range(k)
+    ]
+    wanted = np.sqrt(np.square(moves) + step[:k] ** 2).max()
+    assert boldest_move(mixture, step) == pytest.approx(wanted, rel=1e-10)
+    assert boldest_move(mixture, step) >= metric_norm(mixture, step) * (1 - 1e-12)
 
 
 @pytest.mark.parametrize("strength", [0.0, 0.5])

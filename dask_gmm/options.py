@@ -71,8 +71,11 @@ def _type(annotation: Any) -> "click.ParamType[Any]":
     """The type of an option; what click has no type for is a text, which the settings parse."""
     if get_origin(annotation) is Literal:
         return click.Choice(get_args(annotation))
-    if get_origin(annotation) in (UnionType, Union, Annotated):
+    if get_origin(annotation) is Annotated:
         return _type(get_args(annotation)[0])
+    if get_origin(annotation) in (UnionType, Union):
+        kinds = [each for each in get_args(annotation) if each is not type(None)]
+        return _type(kinds[0]) if len(kinds) == 1 else click.STRING
     return TYPES.get(annotation, click.STRING)
 
 

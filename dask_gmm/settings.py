@@ -4,9 +4,10 @@ Each field is documented under it; the same text is the help of its option and s
 schema. What a value may be is decided by the request that the settings make.
 """
 
+import math
 import re
 from pathlib import Path
-from typing import Annotated, Any, Self, TypeAlias
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import (
     BaseModel,
@@ -24,7 +25,9 @@ from dask_gmm.workflows.requests import (
     FitRequest,
     FloatType,
     GenerateRequest,
+    Init,
     MissingChunks,
+    Solver,
 )
 
 COLUMNS = r"\d+(:\d+)?(,\d+(:\d+)?)*"
@@ -34,6 +37,25 @@ COLUMNS_SCHEMA = {
         {"type": "string", "pattern": f"^{COLUMNS}$"},
     ]
 }
+
+
+def tolerance(value: object) -> object:
+    """A number, or ``auto``.
+
+    Raises
+    ------
+    ValueError
+        If it is neither.
+    """
+    if value == "auto":
+        return value
+    try:
+        found = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        found = math.nan
+    if not math.isfinite(found):
+        raise ValueError(f"wanted a finite number or auto, found {value}")
+    return found
 
 
 def column_numbers(value: object) -> object:
@@ -62,6 +84,7 @@ def row_range(text: str) -> slice:
 
 
 RowRange: TypeAlias = Annotated[str, Field(pattern=r"^[0-9]*:[0-9]*$")]
+Tolerance: TypeAlias = Annotated[float | Literal["auto"], BeforeValidator(tolerance)]
 Columns: TypeAlias = Annotated[
     tuple[int, ...], BeforeValidator(column_numbers), WithJsonSchema(COLUMNS_SCHEMA)
 ]
@@ -135,13 +158,17 @@ class FitSettings(Settings):
     seed: int = 0
     """Same seed, same model."""
     max_iter: int = 100
-    """Largest number of EM iterations of each start."""
-    tol: float = 1e-3
-    """Converged when an iteration gains less, in nats per row; 0 runs all iterations."""
+    """Largest number of iterations, each of one reading of the rows."""
+    solver: Solver = "fast"
+    """Accelerated ascent from samples to all rows, or plain EM on all rows."""
+    init: Init | None = None
+    """How starts are drawn from the sample; by default merge for fast, kmeans for em."""
+    tol: Tolerance = "auto"
+    """Converged when less is left to gain, in nats per row; auto: a tenth of their uncertainty."""
     n_init: int = 1
     """Number of starts, of which the likeliest model is kept."""
-    reg_covar: float = 1e-6
-    """Added to every variance, in squared units of the data."""
+    reg_covar: float | None = None
+    """With the solver em, added to every variance, in squared units of the data; or 1e-6."""
     precision: FloatType = "float64"
     """Type in which a pass computes."""
     array: str | None = None

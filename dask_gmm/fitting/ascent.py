@@ -14,6 +14,7 @@ import numpy as np
 from dask_gmm.fitting.members import Climb, Evaluation, Finished, Why
 from dask_gmm.fitting.questions import EStep, Question
 from dask_gmm.fitting.spec import Spec
+from dask_gmm.fitting.stopping import statistical_share
 from dask_gmm.fitting.survey import Survey
 from dask_gmm.mixture.coordinates import (
     from_vector,
@@ -35,8 +36,6 @@ SUFFICIENT: Final = 1e-4
 LONGEST: Final = 1.0
 # Rounding of a mean of log densities, relative to its size.
 NOISE: Final = {"float64": 1e-13, "float32": 1e-6}
-# The share of the statistical error of the parameters, in nats per row, that may be left to gain.
-STATISTICAL_SHARE: Final = 0.1
 # Passes in a row in which too little was left to gain.
 QUIET_PASSES: Final = 2
 
@@ -210,8 +209,7 @@ class Ascending:
         if last and self.spec.tol is not None:
             return self.spec.tol
         rows = self.survey.levels[self.level].summary.rows
-        statistical = self.step.mixture.n_parameters / (2 * rows)
-        return STATISTICAL_SHARE * statistical
+        return statistical_share(self.step.mixture, rows)
 
     def _noise(self, value: float) -> float:
         return NOISE[self.spec.precision] * max(1.0, abs(value))

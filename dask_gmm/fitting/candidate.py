@@ -14,6 +14,7 @@ from dask_gmm.fitting.questions import ALL_ROWS, EStep, Question, Rows
 from dask_gmm.fitting.sample import sample_size
 from dask_gmm.fitting.spec import MERGE, Spec
 from dask_gmm.fitting.starts import DrawnStart, DrawnStarts, Draws, DrawStarts, State, seeded
+from dask_gmm.fitting.stopping import left_to_gain, statistical_share
 from dask_gmm.fitting.survey import Survey
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.mstep import MStep, log_likelihood, m_step
@@ -119,19 +120,21 @@ class Climbing:
         change = abs(value - (self.history[-1].log_likelihood if self.history else self.before))
         precision = self._next_precision(change)
         step = m_step(answer, self.step.mixture, summary, spec.reg_covar, self.precision)
-        if change < self._tol and precision == self.precision:
-            return (self._finish(step, history, Why.CONVERGED),)
+        if self._is_enough(history, change) and precision == self.precision:
+            why = Why.LITTLE_LEFT if spec.tol is None else Why.CONVERGED
+            return (self._finish(step, history, why),)
         if len(self.history) == spec.max_iter:
             return (self._finish(step, history, Why.MAX_ITER),)
         return (replace(self, step=step, history=history, precision=precision),)
 
-    @property
-    def _tol(self) -> float:
-        assert self.spec.tol is not None  # the spec has seen to that
-        return self.spec.tol
+    def _is_enough(self, history: tuple[Evaluation, ...], change: float) -> bool:
+        if self.spec.tol is not None:
+            return change < self.spec.tol
+        enough = statistical_share(self.step.mixture, self.survey.summary.rows)
+        return max(left_to_gain(history[:-1]), left_to_gain(history)) < enough
 
     def _next_precision(self, change: float) -> str:
-        done = change < max(self._tol, FLOAT32_NOISE)
+        done = change < max(self.spec.tol or 0.0, FLOAT32_NOISE)
         return "float64" if done else self.precision
 
     def _finish(self, after: MStep, history: tuple[Evaluation, ...], why: Why) -> Finished:

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from dask_gmm.fitting.members import Evaluation, Finished
+from dask_gmm.fitting.members import Climb, Evaluation, Finished, last_kept
+from dask_gmm.fitting.stopping import statistical_error
 from dask_gmm.mixture.criteria import aic, bic
 from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.model import Mixture
@@ -22,6 +23,10 @@ class FittedMixture:
         Why it stopped.
     rows : int
         Number of rows it was fitted to.
+    climbs : tuple of Climb
+        Passes of the solver ``fast``, level by level; the last level is all rows.
+    left : float, optional
+        Estimate of what was left to gain at the end, in nats per row; by the solver ``fast``.
     """
 
     mixture: Mixture
@@ -29,12 +34,15 @@ class FittedMixture:
     converged: bool
     reason: str
     rows: int
+    climbs: tuple[Climb, ...] = ()
+    left: float | None = None
 
     @classmethod
     def of(cls, finished: Finished, rows: int) -> "FittedMixture":
         """Take what a candidate ended with."""
         why = finished.why
-        return cls(finished.mixture, finished.history, why.converged, why.value, rows)
+        mixture, history = finished.mixture, finished.history
+        return cls(mixture, history, why.converged, why.value, rows, finished.climbs, finished.left)
 
     @property
     def weights(self) -> Array:
@@ -62,9 +70,19 @@ class FittedMixture:
         return tuple(each.log_likelihood for each in self.history)
 
     @property
+    def rejected(self) -> int:
+        """Number of passes over all rows whose parameters were not kept."""
+        return sum(not each.kept for each in self.history)
+
+    @property
     def log_likelihood(self) -> float:
         """Mean log-likelihood per row at the mixture, in nats."""
-        return self.history[-1].log_likelihood
+        return last_kept(self.history).log_likelihood
+
+    @property
+    def statistical_error(self) -> float:
+        """What the fit gains over the true parameters by chance, on average, in nats per row."""
+        return statistical_error(self.mixture.n_parameters, self.rows)
 
     @property
     def n_iter(self) -> int:

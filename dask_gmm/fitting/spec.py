@@ -73,8 +73,9 @@ class Spec:
     covariance_type : str
         Name of the family.
     tol : float, optional
-        It has converged when an iteration gains less than this, in nats per row; 0 is never. None,
-        with the solver ``fast`` alone, is a tenth of the statistical error of the parameters.
+        It has converged when an iteration of EM gains less than this, or with the solver ``fast``
+        less is left to gain, in nats per row; 0 is never. None: when less is left to gain than a
+        tenth of the statistical error of the parameters.
     max_iter : int
         Largest number of M-steps.
     reg_covar : float
@@ -121,7 +122,7 @@ class Spec:
         whole("components", self.n_components, 1)
         one_of("covariance", self.covariance_type, FAMILIES)
         one_of("solver", self.solver, SOLVERS)
-        if self.tol is not None or self.solver == "em":
+        if self.tol is not None:
             number("tol", self.tol, 0.0)
         whole("max_iter", self.max_iter, 0)
         number("reg_covar", self.reg_covar, 0.0)

@@ -4,7 +4,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from operator import index
@@ -18,7 +18,7 @@ from dask_gmm.data.source import Source
 from dask_gmm.data.zarr_source import ZarrSource
 from dask_gmm.errors import InputError
 from dask_gmm.fitting.result import FittedMixture
-from dask_gmm.fitting.spec import Spec
+from dask_gmm.fitting.spec import MERGE, Spec
 from dask_gmm.fitting.survey import SurveyAnswer
 from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.runner import Runner
@@ -29,6 +29,7 @@ from dask_gmm.workflows.sources import source_of, spread
 from dask_gmm.workflows.text import mixture_table
 
 NOT_SETTINGS: Final = ("out", "overwrite")
+USUAL_RIDGE: Final = 1e-6
 PACKAGES: Final = ("dask-gmm", "numpy", "scipy", "scikit-learn", "zarr", "dask", "distributed")
 
 
@@ -66,6 +67,9 @@ class FitResult:
             "seconds": round(self.seconds, 3),
             "log_likelihood": model.log_likelihood,
             "log_likelihoods": list(model.log_likelihoods),
+            "levels": [asdict(climb) for climb in model.climbs],
+            "left_to_gain": model.left,
+            "statistical_error": model.statistical_error,
             "aic": model.aic,
             "bic": model.bic,
             "covariance": model.mixture.covariance_type,
@@ -90,6 +94,7 @@ class FitResult:
                 f"{model.n_iter} iterations, {self.passes} readings of {model.rows:,} rows, "
                 f"{self.seconds:.1f} s",
                 f"log-likelihood {model.log_likelihood:.6f} nats per row, BIC {model.bic:,.1f}",
+                *_left(model),
                 *(f"repaired in iteration {number}: {text}" for number, text in model.repairs),
             ]
         )
@@ -118,6 +123,7 @@ def fit(request: FitRequest, runner: Runner, progress: Progress) -> FitResult:
     """
     started = datetime.now(UTC)
     folder = RunFolder(local_path(request.out), request.overwrite)
+    spec = _spec(request)
     source = source_of(
         request.data,
         array=request.array,
@@ -131,7 +137,7 @@ def fit(request: FitRequest, runner: Runner, progress: Progress) -> FitResult:
         machines = runner.machines()
         outcome = fit_rows(
             spread(source, runner),
-            _spec(request),
+            spec,
             request.n_init,
             runner,
             progress,
@@ -145,6 +151,13 @@ def fit(request: FitRequest, runner: Runner, progress: Progress) -> FitResult:
     return FitResult(outcome.model, request.out, len(outcome.passes), seconds, outcome.warnings)
 
 
+def _left(model: FittedMixture) -> tuple[str, ...]:
+    if model.left is None:
+        return ()
+    errors = model.left / model.statistical_error
+    return (f"left to gain: about {model.left:.1e} nats per row, {errors:.2g} statistical errors",)
+
+
 def _refuse_own_rows(source: Source, out: Path) -> None:
     """Refuse a run folder that would replace the rows it is about."""
     stored = source.chunks.place.folder if isinstance(source, ZarrSource) else None
@@ -156,12 +169,24 @@ def _refuse_own_rows(source: Source, out: Path) -> None:
 
 
 def _spec(request: FitRequest) -> Spec:
+    fast = request.solver == "fast"
+    if fast and request.reg_covar is not None:
+        raise InputError(
+            f"Wanted reg_covar with the solver em alone, found {request.reg_covar:g} with fast, "
+            "which keeps covariances from collapsing by a prior. Leave one of them out."
+        )
+    if not fast and request.init == MERGE:
+        raise InputError(
+            "Wanted init merge with the solver fast alone, found it with em. Choose another."
+        )
     return Spec(
         n_components=request.components,
         covariance_type=request.covariance,
-        tol=request.tol,
+        solver=request.solver,
+        init=request.init or (MERGE if fast else "kmeans"),
+        tol=None if request.tol == "auto" else request.tol,
         max_iter=request.max_iter,
-        reg_covar=request.reg_covar,
+        reg_covar=USUAL_RIDGE if request.reg_covar is None else request.reg_covar,
         precision=request.precision,
         seed=request.seed,
     )
@@ -182,6 +207,9 @@ def _manifest(source: Source, outcome: FitOutcome) -> dict[str, Any]:
         "iterations": model.n_iter,
         "passes": len(outcome.passes),
         "log_likelihood": model.log_likelihood,
+        "levels": [asdict(climb) for climb in model.climbs],
+        "left_to_gain": model.left,
+        "statistical_error": model.statistical_error,
         "repairs": [list(repair) for repair in model.repairs],
         "warnings": list(outcome.warnings),
         "versions": versions(),

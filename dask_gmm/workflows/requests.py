@@ -9,6 +9,8 @@ from dask_gmm.checks import number, one_of, whole
 Covariance: TypeAlias = Literal["full", "tied", "diag", "spherical"]
 FloatType: TypeAlias = Literal["float64", "float32"]
 MissingChunks: TypeAlias = Literal["error", "fill"]
+Solver: TypeAlias = Literal["fast", "em"]
+Init: TypeAlias = Literal["merge", "kmeans", "k-means++", "random", "random_from_data"]
 # Covariances beyond it are so near to singular that rounding may leave them no Cholesky factor.
 MOST_CONDITION: Final = 1e12
 
@@ -94,14 +96,21 @@ class FitRequest:
     seed : int, default 0
         Same seed, same model; at least 0.
     max_iter : int, default 100
-        Largest number of EM iterations of each start, at least 1.
-    tol : float, default 1e-3
-        A start has converged when an iteration gains less than this, in nats per row; 0 runs all
-        iterations.
+        Largest number of iterations, each of one reading of the rows, at least 1.
+    solver : {"fast", "em"}, default "fast"
+        Accelerated ascent from samples to all rows, or plain EM on all rows.
+    init : {"merge", "kmeans", "k-means++", "random", "random_from_data"}, optional
+        How starts are drawn from the sample; by default ``merge`` for ``fast``, ``kmeans`` for
+        ``em``.
+    tol : float or "auto", default "auto"
+        The fit has converged when less than this is left to gain (solver ``em``: was gained by an
+        iteration), in nats per row; 0 is never. ``auto`` is when less is left to gain than a tenth
+        of the statistical error of the parameters.
     n_init : int, default 1
         Number of starts, at least 1; the likeliest model is kept.
-    reg_covar : float, default 1e-6
-        Added to the variance of every feature after each iteration, in squared units of the data.
+    reg_covar : float, optional
+        With the solver ``em``, added to the variance of every feature after each iteration, in
+        squared units of the data; 1e-6 by default.
     precision : {"float64", "float32"}, default "float64"
         Type in which a pass computes, whatever the type in which the rows are stored.
     array : str, optional
@@ -127,9 +136,11 @@ class FitRequest:
     covariance: Covariance = "full"
     seed: int = 0
     max_iter: int = 100
-    tol: float = 1e-3
+    solver: Solver = "fast"
+    init: Init | None = None
+    tol: float | Literal["auto"] = "auto"
     n_init: int = 1
-    reg_covar: float = 1e-6
+    reg_covar: float | None = None
     precision: FloatType = "float64"
     array: str | None = None
     columns: tuple[int, ...] | None = None
@@ -140,11 +151,20 @@ class FitRequest:
     def __post_init__(self) -> None:
         _make_whole(self, components=1, seed=0, max_iter=1, n_init=1)
         one_of("covariance", self.covariance, get_args(Covariance))
-        number("tol", self.tol, 0.0)
-        number("reg_covar", self.reg_covar, 0.0)
-        _make_floats(self, "tol", "reg_covar")
+        self._check_solver()
+        if self.tol != "auto":
+            number("tol", self.tol, 0.0)
+            _make_floats(self, "tol")
+        if self.reg_covar is not None:
+            number("reg_covar", self.reg_covar, 0.0)
+            _make_floats(self, "reg_covar")
         one_of("precision", self.precision, get_args(FloatType))
         one_of("missing_chunks", self.missing_chunks, get_args(MissingChunks))
+
+    def _check_solver(self) -> None:
+        one_of("solver", self.solver, get_args(Solver))
+        if self.init is not None:
+            one_of("init", self.init, get_args(Init))
 
 
 def _make_whole(request: object, **least: int) -> None:

@@ -17,8 +17,8 @@ from dask_gmm.fitting.questions import ALL_ROWS, Question, Rows
 from dask_gmm.fitting.spec import Spec
 from dask_gmm.fitting.survey import Survey, SurveyAnswer, SurveyFold
 from dask_gmm.passes.fold import Fold
-from dask_gmm.passes.progress import Progress
-from dask_gmm.passes.runner import Runner
+from dask_gmm.passes.progress import Progress, Silent
+from dask_gmm.passes.runner import Runner, ThreadRunner
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +66,14 @@ class Trip:
         self._source = source
         self._samples: dict[Rows, Source] = {}
         self._runner = runner
+        # The sample is in this process, and asked about often.
+        self._here = runner if isinstance(runner, ThreadRunner) else ThreadRunner()
         self._progress = progress
         self._on_pass = on_pass
         self._about = ALL_ROWS
         self._timing: tuple[str, float, int] | None = None
         self._surveyed: SurveyAnswer | None = None
+        self._in_sample = 0
         self.records: list[PassRecord] = []
         self.warnings: tuple[str, ...] = ()
 
@@ -114,7 +117,19 @@ class Trip:
         folds = [question.fold for question in questions]
         if rows.are_all:
             return self._read(self._source, folds, f"EM pass {len(self.records)}")
-        return self._read(self._sampled(rows), folds, "start")
+        return self._ask_sample(self._sampled(rows), folds)
+
+    def _ask_sample(self, source: Source, folds: Sequence[Fold]) -> Sequence[Any]:
+        """Answer questions about a sample; all of them in a row are told of as one pass."""
+        if not self._in_sample:
+            self._progress.start_pass("sample", source.layout.rows)
+        self._in_sample += 1
+        return self._here.run(source, folds, Silent())
+
+    def _leave_sample(self) -> None:
+        if self._in_sample:
+            self._progress.end_pass("")
+        self._in_sample = 0
 
     def _sampled(self, rows: Rows) -> Source:
         if rows not in self._samples:
@@ -128,10 +143,9 @@ class Trip:
         if self._about.are_all:
             climbing = (member.history for member in members if member.history)
             self._record(tuple(history[-1].log_likelihood for history in climbing))
-        else:
-            self._progress.end_pass("")
 
     def _read(self, source: Source, folds: Sequence[Fold], name: str) -> Sequence[Any]:
+        self._leave_sample()
         self._progress.start_pass(name, source.layout.rows)
         started = time.monotonic()
         answers = self._runner.run(source, folds, self._progress)

@@ -36,6 +36,8 @@ FIT_OPTIONS = {
     "covariance": (("--covariance", "diag"), "diag"),
     "seed": (("--seed", "7"), 7),
     "max_iter": (("--max-iter", "7"), 7),
+    "solver": (("--solver", "em"), "em"),
+    "init": (("--init", "kmeans"), "kmeans"),
     "tol": (("--tol", "1e-5"), 1e-5),
     "n_init": (("--n-init", "7"), 7),
     "reg_covar": (("--reg-covar", "0"), 0.0),

@@ -71,7 +71,7 @@ def test_an_unknown_key_is_named_with_the_nearest_valid_one(
         ("steps: [{fit: {data: x, components: 0, out: r}}]", "steps[0]"),
         ("steps: [{fit: {data: x, components: 0, out: r}}]", "found 0 as components"),
         (f"steps: [{{fit: {{{FIT}, tol: -1}}}}]", "found -1.0 as tol"),
-        (f"steps: [{{fit: {{{FIT}, tol: .nan}}}}]", "wanted a finite number, found nan"),
+        (f"steps: [{{fit: {{{FIT}, tol: .nan}}}}]", "wanted a finite number or auto, found nan"),
         (f"steps: [{{fit: {{{FIT}, columns: '5-8'}}}}]", "found '5-8'"),
         (f"steps: [{{fit: {{{FIT}, columns: 5:8}}}}]", "a text in quotes, for columns"),
         (f"steps: [{{fit: {{{FIT}, rows: 10:50}}}}]", "wanted a text (in quotes)"),

@@ -26,7 +26,7 @@ def names(path: Path) -> list[str]:
 
 
 def settings(out: Path, **asked: Any) -> tuple[dict[str, Any], str]:
-    fit(FitRequest(X, 2, out, max_iter=1, **asked), ThreadRunner(1), Silent())
+    fit(FitRequest(X, 2, out, max_iter=1, solver="em", **asked), ThreadRunner(1), Silent())
     manifest = json.loads((out / "manifest.json").read_text())
     return manifest["settings"], manifest["settings_sha256"]
 

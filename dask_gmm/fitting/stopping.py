@@ -1,0 +1,40 @@
+"""When to stop: what is left to gain, and what the parameters are uncertain by anyway."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from dask_gmm.fitting.members import Evaluation
+from dask_gmm.mixture.model import Mixture
+
+# The share of the statistical error that may be left to gain.
+STATISTICAL_SHARE: Final = 0.1
+
+
+def statistical_error(n_parameters: int, rows: int) -> float:
+    """Give what the likeliest parameters of so many rows gain over the true ones, in nats per row.
+
+    It is half a parameter per row, on average (Wilks, 1938).
+    """
+    return n_parameters / (2 * rows)
+
+
+def statistical_share(mixture: Mixture, rows: int) -> float:
+    """Give what may be left to gain: a tenth of the statistical error, in nats per row."""
+    return STATISTICAL_SHARE * statistical_error(mixture.n_parameters, rows)
+
+
+def left_to_gain(history: Sequence[Evaluation]) -> float:
+    """Estimate what EM will still gain, in nats per row, from its last two gains.
+
+    Gains shrink by a constant factor in the end (Aitken's extrapolation); infinite where there are
+    not two yet, or they do not shrink.
+    """
+    if len(history) < 3:
+        return np.inf
+    before, middle, last = (each.log_likelihood for each in history[-3:])
+    gain, ratio = last - middle, (last - middle) / (middle - before) if middle > before else 1.0
+    if gain <= 0:
+        return 0.0
+    return gain * ratio / (1 - ratio) if ratio < 1 else np.inf

@@ -17,9 +17,9 @@ from dask_gmm.fitting.spec import Spec
 from dask_gmm.fitting.stopping import statistical_share
 from dask_gmm.fitting.survey import Survey
 from dask_gmm.mixture.coordinates import (
+    boldest_move,
     from_vector,
     gradient,
-    metric_norm,
     objective,
     precondition,
     to_vector,
@@ -32,8 +32,8 @@ from dask_gmm.mixture.statistics import SufficientStatistics
 
 # Armijo's share of the slope that a trial must gain.
 SUFFICIENT: Final = 1e-4
-# The longest trial, in the metric of rows whose components are known.
-LONGEST: Final = 1.0
+# The boldest move of a component in a trial, in the metric of its own rows.
+BOLDEST: Final = 1.0
 # Rounding of a mean of log densities, relative to its size.
 NOISE: Final = {"float64": 1e-13, "float32": 1e-6}
 # Passes in a row in which too little was left to gain.
@@ -195,8 +195,7 @@ class Ascending:
         """Make a trial along a direction, or take the step of EM where it has no density."""
         assert self.base is not None
         mixture, value = self.base.step.mixture, self.base.value
-        length = metric_norm(mixture, direction)
-        step = direction * min(1.0, LONGEST / length) if length > 0 else direction
+        step = direction / max(1.0, boldest_move(mixture, direction) / BOLDEST)
         trial = _usable(from_vector(self.base.vector + step, mixture))
         if trial is None:
             return replace(self, step=self.base.em, reached=Reached.EM, needed=value)

@@ -50,11 +50,12 @@ class _Matrices(CovarianceFamily):
     def floored(
         self, covariances: Array, unit: Array, share: float
     ) -> tuple[Array, tuple[int, ...]]:
-        n_features = len(unit)
+        n_features = unit.shape[-1]
         matrices = covariances.reshape(-1, n_features, n_features).copy()
+        units = np.broadcast_to(unit, (max(len(matrices), unit.size // n_features), n_features))
         # The rounding errors of a matrix are those of its largest eigenvalue, up to its trace.
         share *= n_features
-        mended = {k: floored_matrix(matrix, unit, share) for k, matrix in enumerate(matrices)}
+        mended = {k: floored_matrix(each, units[k], share) for k, each in enumerate(matrices)}
         thin = tuple(k for k, matrix in mended.items() if matrix is not None)
         for k in thin:
             matrices[k] = mended[k]
@@ -259,7 +260,7 @@ class Spherical(_Variances):
     def floored(
         self, covariances: Array, unit: Array, share: float
     ) -> tuple[Array, tuple[int, ...]]:
-        mean = unit.mean(keepdims=True)
+        mean = unit.mean(axis=-1, keepdims=True)
         floored, thin = floored_variances(covariances[:, None], mean, share)
         return floored[:, 0], thin
 

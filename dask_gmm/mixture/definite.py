@@ -46,9 +46,8 @@ def _units(unit: Array, own: Array) -> Array:
 def floored_matrix(covariance: Array, unit: Array, share: float) -> Array | None:
     """The covariance (D, D) made no thinner than a share of the squares ``unit`` (D,).
 
-    Thickness is the smallest eigenvalue in units of their roots. The floor is the same for all
-    components, since one that may be thinner than the others would take their rows; it is higher
-    only for a component so wide that rounding asks for more. None if nothing had to be done.
+    Thickness is the smallest eigenvalue in units of their roots. The floor is higher where a
+    component is so wide that rounding asks for more. None if nothing had to be done.
     """
     deviation = np.sqrt(_units(unit, np.diagonal(covariance)))
     products = np.outer(deviation, deviation)
@@ -67,7 +66,7 @@ def floored_matrix(covariance: Array, unit: Array, share: float) -> Array | None
 
 
 def floored_variances(variances: Array, unit: Array, share: float) -> tuple[Array, tuple[int, ...]]:
-    """Variances (K, D) not below a share of the squares ``unit`` (D,), and whose were."""
+    """Variances (K, D) not below a share of squares ``unit`` (D,) or (K, D), and whose were."""
     floor = share * _units(unit, variances)
     low = variances < floor
     thin = tuple(int(k) for k in np.flatnonzero(low.any(axis=1)))

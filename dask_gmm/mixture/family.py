@@ -84,7 +84,7 @@ class CovarianceFamily(ABC):
     def floored(
         self, covariances: Array, unit: Array, share: float
     ) -> tuple[Array, tuple[int, ...]]:
-        """Covariances no thinner than a share of the squares ``unit`` (D,), and which were."""
+        """Covariances no thinner than a share of squares ``unit``, (D,) or (K, D); which were."""
 
     @abstractmethod
     def chart(self, n_features: int) -> Chart:

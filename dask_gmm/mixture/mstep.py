@@ -14,13 +14,17 @@ from dask_gmm.mixture.statistics import Moments, SufficientStatistics
 from dask_gmm.mixture.summary import DataSummary
 
 SMALLEST_MASS: Final = 10 * float(np.finfo(np.float64).eps)
-# Shares of mean squares about the frame's shift, a few rounding errors or more: a variance is what
-# is left of two squares of that size, and those of float32 are averages of many.
+# Shares of the mean squares that were summed, a few rounding errors or more: a variance is what is
+# left of two squares of that size, and those of float32 are averages of many.
 VARIANCE_FLOORS: Final = {"float64": 1e-13, "float32": 5e-7}
-# All components have one floor, since one that may be thinner than the others would take their
-# rows: that of the smallest mean squares allows for larger ones by this ratio.
-UNEVENNESS: Final = 10.0
+# Rounding of a row in the frame, relative to its distance from the shift, squared.
+ROUNDED_ROW: Final = {"float64": 4e-30, "float32": 4e-13}
 SMALLEST_UNIT: Final = 1e-9
+# All components have one floor where it can be, since one that may be thinner than the others would
+# take their rows: that of the smallest mean squares allows for larger ones by this ratio.
+UNEVENNESS: Final = 10.0
+# What rounding leaves of a component's own squares, as a share of what the floor is a share of.
+OWN_ROUNDING: Final = 1e-3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,22 +124,25 @@ def m_step(
         covariances = covariances + prior.share(family, seen.moments.mass)
     if not family.shared:
         covariances[empty] = last.covariances[empty]
-    squares = family.estimate(seen.moments, np.zeros_like(means), seen.scatter)
-    squares = np.einsum("kdd->kd", family.expand(squares, len(means), n_features))
-    squares = squares + (means**2 - seen.moved**2)
-    unit = _unit(squares[~empty], summary.variance)
+    unit = _unit(seen, family, summary.variance, precision)
     covariances, thin = family.floored(covariances, unit, VARIANCE_FLOORS[precision])
     mixture = Mixture.of(seen.mass / seen.mass.sum(), means, covariances, last.covariance_type)
     return MStep(mixture, repairs(empty, thin))
 
 
-def _unit(squares: Array, variance: Array) -> Array:
-    """What the floor is a share of (D,), from mean squares about the shift, one row a component.
+def _unit(seen: Observed, family: CovarianceFamily, variance: Array, precision: str) -> Array:
+    """What the floor is a share of (K, D): the mean squares that rounding may have left a share of.
 
-    It is at most the data's variance, most of which may come from a few rows far from all others.
+    They are about the centers of the sums, so that a component far from the shift, whose sums are
+    about its own mean, may be as thin as its rows are. It is at most the data's variance, most of
+    which may come from a few rows far from all others.
     """
-    smallest = UNEVENNESS * squares.min(axis=0)
-    return np.asarray(np.clip(smallest, SMALLEST_UNIT * variance, variance))
+    squares = family.estimate(seen.moments, np.zeros_like(seen.moved), seen.scatter)
+    squares = np.einsum("kdd->kd", family.expand(squares, *seen.moved.shape))
+    common = UNEVENNESS * squares[~seen.empty].min(axis=0)
+    rounded = ROUNDED_ROW[precision] / VARIANCE_FLOORS[precision] * seen.means**2
+    unit = np.maximum(common, OWN_ROUNDING * squares) + rounded
+    return np.asarray(np.clip(unit, SMALLEST_UNIT * variance, variance))
 
 
 def repairs(empty: npt.NDArray[np.bool_], thin: tuple[int, ...]) -> tuple[str, ...]:

@@ -76,6 +76,7 @@ def iterate(
         asked = replace(spec, max_iter=max(spec.max_iter - 1, 0))
         cohort = initialize([candidate(asked, known, draws, before)], trip.run_pass, trip.keep)
         if not spec.max_iter:
+            trip.leave_sample()
             return _not_begun(cohort[-1], draws)
         finished = search(cohort, trip.run_pass, trip.keep)
     chosen, state = best(finished), finished[-1].state

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,38 +18,7 @@ from dask_gmm.fitting.survey import Survey, SurveyAnswer, SurveyFold
 from dask_gmm.passes.fold import Fold
 from dask_gmm.passes.progress import Progress, Silent
 from dask_gmm.passes.runner import Runner, ThreadRunner
-
-
-@dataclass(frozen=True, slots=True)
-class PassRecord:
-    """One pass, as the history keeps it.
-
-    Parameters
-    ----------
-    number : int
-        From 1; passes over the sample are not counted.
-    name : str
-    seconds : float
-    rows_per_second : float
-    log_likelihoods : tuple of float
-        Of each candidate after the pass, mean per row in nats; none before the first E-step.
-    """
-
-    number: int
-    name: str
-    seconds: float
-    rows_per_second: float
-    log_likelihoods: tuple[float, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Give it as JSON values."""
-        return {
-            "pass": self.number,
-            "name": self.name,
-            "seconds": round(self.seconds, 6),
-            "rows_per_second": round(self.rows_per_second),
-            "log_likelihoods": list(self.log_likelihoods),
-        }
+from dask_gmm.records.checkpoint import Checkpoint, PassRecord
 
 
 class Trip:
@@ -93,10 +61,30 @@ class Trip:
         fold = SurveyFold(spec.seed, spec.sample_rows(rows, n_features), rows)
         answer: SurveyAnswer = self._read(self._source, [fold], "survey")[0]
         self._record(())
+        self._know(answer)
+        return answer
+
+    def take_up(self, checkpoint: Checkpoint) -> None:
+        """Go on after the passes of a checkpoint instead of making them.
+
+        Raises
+        ------
+        DataError
+            If the rows are not cut into leaves as they were then, or chunks are absent.
+        """
+        _refuse_other_rows(self._source, checkpoint)
+        self.records.extend(checkpoint.passes)
+        self._know(checkpoint.survey)
+
+    def checkpoint(self, members: Sequence[Member]) -> Checkpoint:
+        """Give what is needed to go on from here."""
+        passes, layout = tuple(self.records), self._source.layout
+        return Checkpoint(self.answer, tuple(members), passes, layout)
+
+    def _know(self, answer: SurveyAnswer) -> None:
         self.warnings = _inspect(answer, self._source)
         self._source = self._source.pinned(answer.digests)
         self._surveyed = answer
-        return answer
 
     @property
     def answer(self) -> SurveyAnswer:
@@ -126,7 +114,8 @@ class Trip:
         self._in_sample += 1
         return self._here.run(source, folds, Silent())
 
-    def _leave_sample(self) -> None:
+    def leave_sample(self) -> None:
+        """End what is told of passes over the sample."""
         if self._in_sample:
             self._progress.end_pass("")
         self._in_sample = 0
@@ -145,7 +134,7 @@ class Trip:
             self._record(tuple(history[-1].log_likelihood for history in climbing))
 
     def _read(self, source: Source, folds: Sequence[Fold], name: str) -> Sequence[Any]:
-        self._leave_sample()
+        self.leave_sample()
         self._progress.start_pass(name, source.layout.rows)
         started = time.monotonic()
         answers = self._runner.run(source, folds, self._progress)
@@ -178,8 +167,24 @@ def _check(source: Source, spec: Spec) -> None:
             f"Wanted a start with {source.n_features} columns, as {source.name} has; found "
             f"{spec.start.n_features}. Choose columns, or give another start."
         )
+    _check_present(source)
+
+
+def _check_present(source: Source) -> None:
     if isinstance(source, ZarrSource):
         source.check_present()
+
+
+def _refuse_other_rows(source: Source, checkpoint: Checkpoint) -> None:
+    found, wanted = source.layout, checkpoint.layout
+    columns = len(checkpoint.survey.summary.mean)
+    if source.n_features != columns or not np.array_equal(found.edges, wanted.edges):
+        raise DataError(
+            f"Wanted the rows of the fit that is taken up, {wanted.rows:,} of {columns:,} columns "
+            f"in {len(wanted):,} leaves; found {found.rows:,} of {source.n_features:,} in "
+            f"{len(found):,} in {source.name}. Give the data of then, or begin anew."
+        )
+    _check_present(source)
 
 
 def _inspect(survey: SurveyAnswer, source: Source) -> tuple[str, ...]:

@@ -83,7 +83,7 @@ def test_verbose_prints_every_so_many_iterations(capsys: pytest.CaptureFixture[s
         *(f"  iteration {i}" for i in (2, 4, 6)),
         "",
     ]
-    assert printed[2].split("\n") == ["survey", "start", "  iteration 3", "  iteration 6", ""]
+    assert printed[2].split("\n") == ["survey", "sample", "  iteration 3", "  iteration 6", ""]
     assert "s\tlog-likelihood -" in printed[3]
 
 

@@ -19,7 +19,8 @@ def search(cohort: Sequence[Member], run_pass: RunPass, keep: Keep) -> list[Fini
 
     Parameters
     ----------
-    cohort : sequence of candidates
+    cohort : sequence of members
+        Candidates at their beginning, or what ``keep`` was told of.
     run_pass : callable
         Answers questions about the same rows in one reading, in their order.
     keep : callable
@@ -33,7 +34,7 @@ def search(cohort: Sequence[Member], run_pass: RunPass, keep: Keep) -> list[Fini
 
 def initialize(cohort: Sequence[Member], run_pass: RunPass, keep: Keep) -> list[Member]:
     """Let candidates ask and be told until none asks about the sample; see `search`."""
-    members = list(cohort)
+    members = settled(cohort)
     while not _next_rows(asked := _asked(members)).are_all:
         members = settled(_round(members, asked, run_pass, keep))
     return members

@@ -1,19 +1,25 @@
-"""Fit mixtures to a source: survey, search, and the best of all restarts."""
+"""Fit mixtures to a source: survey, search, and the best of all restarts; or the rest of that."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from dask_gmm.data.source import Source
 from dask_gmm.fitting.candidate import candidate
 from dask_gmm.fitting.cohort import best, search
+from dask_gmm.fitting.members import Member
 from dask_gmm.fitting.result import FittedMixture
 from dask_gmm.fitting.spec import Spec
 from dask_gmm.fitting.survey import SurveyAnswer
 from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.runner import Runner
 from dask_gmm.passes.threads import ONE_THREAD
-from dask_gmm.workflows.trip import PassRecord, Trip
+from dask_gmm.records.checkpoint import Checkpoint, PassRecord
+from dask_gmm.workflows.trip import Trip
+
+OnPass: TypeAlias = Callable[[PassRecord], None]
+OnCheckpoint: TypeAlias = Callable[[Checkpoint], None]
 
 
 class DataWarning(UserWarning):
@@ -46,7 +52,8 @@ def fit_rows(
     n_init: int,
     runner: Runner,
     progress: Progress,
-    on_pass: Callable[[PassRecord], None] = lambda record: None,
+    on_pass: OnPass = lambda record: None,
+    on_checkpoint: OnCheckpoint = lambda checkpoint: None,
 ) -> FitOutcome:
     """Fit a mixture to all rows of a source.
 
@@ -63,6 +70,8 @@ def fit_rows(
         Who hears of the passes.
     on_pass : callable
         Told of each pass over all rows when it has ended.
+    on_checkpoint : callable
+        Given what `resume_rows` needs, after each pass over all rows or over the sample.
 
     Raises
     ------
@@ -75,10 +84,55 @@ def fit_rows(
     trip = Trip(source, runner, progress, on_pass)
     with ONE_THREAD:
         known = trip.known(spec)
-        for text in trip.warnings:
-            warnings.warn(text, DataWarning, stacklevel=3)
+        _warn(trip)
         starts = spec.tries * n_init if spec.start is None else 1
         specs = [replace(spec, restart=restart) for restart in range(starts)]
-        finished = search([candidate(each, known) for each in specs], trip.run_pass, trip.keep)
-    model = FittedMixture.of(best(finished), known.summary.rows)
+        cohort = [candidate(each, known) for each in specs]
+        on_checkpoint(trip.checkpoint(cohort))
+        return _searched(trip, cohort, on_checkpoint)
+
+
+def resume_rows(
+    source: Source,
+    checkpoint: Checkpoint,
+    runner: Runner,
+    progress: Progress,
+    on_pass: OnPass = lambda record: None,
+    on_checkpoint: OnCheckpoint = lambda checkpoint: None,
+) -> FitOutcome:
+    """Take up a fit after one of its passes, and end it with the same bytes.
+
+    Parameters
+    ----------
+    source : Source
+        The same rows, in the same leaves.
+    checkpoint : Checkpoint
+        What `fit_rows` gave after that pass, perhaps in another process.
+    runner, progress, on_pass, on_checkpoint
+        See `fit_rows`; they hear of the passes that are still to be made.
+
+    Raises
+    ------
+    DataError
+        If the rows are others than those of the passes before.
+    """
+    trip = Trip(source, runner, progress, on_pass)
+    with ONE_THREAD:
+        trip.take_up(checkpoint)
+        _warn(trip)
+        return _searched(trip, checkpoint.members, on_checkpoint)
+
+
+def _warn(trip: Trip) -> None:
+    for text in trip.warnings:
+        warnings.warn(text, DataWarning, stacklevel=4)
+
+
+def _searched(trip: Trip, cohort: Sequence[Member], on_checkpoint: OnCheckpoint) -> FitOutcome:
+    def keep(members: Sequence[Member]) -> None:
+        trip.keep(members)
+        on_checkpoint(trip.checkpoint(members))
+
+    finished = search(cohort, trip.run_pass, keep)
+    model = FittedMixture.of(best(finished), trip.answer.summary.rows)
     return FitOutcome(model, trip.answer, tuple(trip.records), trip.warnings)

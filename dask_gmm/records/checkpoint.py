@@ -1,0 +1,62 @@
+"""A fit between two passes: all that it needs to go on."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from dask_gmm.data.source import Layout
+from dask_gmm.fitting.members import Member
+from dask_gmm.fitting.survey import SurveyAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class PassRecord:
+    """One pass, as the history keeps it.
+
+    Parameters
+    ----------
+    number : int
+        From 1; passes over the sample are not counted.
+    name : str
+    seconds : float
+    rows_per_second : float
+    log_likelihoods : tuple of float
+        Of each candidate after the pass, mean per row in nats; none before the first E-step.
+    """
+
+    number: int
+    name: str
+    seconds: float
+    rows_per_second: float
+    log_likelihoods: tuple[float, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Give it as JSON values."""
+        return {
+            "pass": self.number,
+            "name": self.name,
+            "seconds": round(self.seconds, 6),
+            "rows_per_second": round(self.rows_per_second),
+            "log_likelihoods": list(self.log_likelihoods),
+        }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Checkpoint:
+    """A fit after one of its passes, the survey or a later one, over all rows or over the sample.
+
+    Parameters
+    ----------
+    survey : SurveyAnswer
+        The same after every pass.
+    members : tuple of members
+        The cohort, as the last pass has left it.
+    passes : tuple of PassRecord
+        Those over all rows so far.
+    layout : Layout
+        The leaves of the rows, on which the bytes of every sum depend.
+    """
+
+    survey: SurveyAnswer
+    members: tuple[Member, ...]
+    passes: tuple[PassRecord, ...]
+    layout: Layout

@@ -1,0 +1,64 @@
+"""The types that are written down between two passes, each with the version of its fields."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from dask_gmm.data.source import Layout
+from dask_gmm.fitting.ascent import Ascended, Ascending, Base, Reached
+from dask_gmm.fitting.candidate import Climbing, Initializing
+from dask_gmm.fitting.levels import Level
+from dask_gmm.fitting.members import Climb, Evaluation, Finished, Why
+from dask_gmm.fitting.overfit import Loosening, Overfitting
+from dask_gmm.fitting.questions import Rows
+from dask_gmm.fitting.race import Lost
+from dask_gmm.fitting.sample import Sample
+from dask_gmm.fitting.spec import Given, Spec
+from dask_gmm.fitting.starts import Draws
+from dask_gmm.fitting.survey import Survey, SurveyAnswer
+from dask_gmm.mixture.frame import Frame
+from dask_gmm.mixture.lbfgs import Memory
+from dask_gmm.mixture.model import Mixture
+from dask_gmm.mixture.mstep import MStep
+from dask_gmm.mixture.summary import DataSummary
+from dask_gmm.records.checkpoint import Checkpoint, PassRecord
+
+# A version rises when fields, or what they mean, change.
+VERSIONS: Final[Mapping[type, int]] = MappingProxyType(
+    {
+        # Mixtures and rows
+        DataSummary: 1,
+        Frame: 1,
+        Layout: 1,
+        Memory: 1,
+        Mixture: 1,
+        MStep: 1,
+        # What members of a cohort hold
+        Base: 1,
+        Climb: 1,
+        Draws: 1,
+        Evaluation: 1,
+        Given: 1,
+        Level: 1,
+        Reached: 1,
+        Rows: 1,
+        Sample: 1,
+        Spec: 1,
+        Survey: 1,
+        SurveyAnswer: 1,
+        Why: 1,
+        # Members of a cohort
+        Ascended: 1,
+        Ascending: 1,
+        Climbing: 1,
+        Finished: 1,
+        Initializing: 1,
+        Loosening: 1,
+        Lost: 1,
+        Overfitting: 1,
+        # A fit between two passes
+        Checkpoint: 1,
+        PassRecord: 1,
+    }
+)
+TYPES: Final[Mapping[str, type]] = MappingProxyType({each.__name__: each for each in VERSIONS})

@@ -3,7 +3,7 @@
 import copy
 import sys
 import warnings
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 import sklearn.mixture
@@ -12,6 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from dask_gmm.errors import InputError
 from dask_gmm.estimator_rows import RowMethods
 from dask_gmm.fitting.spec import Given, Spec
 from dask_gmm.fitting.starts import Draws, State, seed_of
@@ -24,7 +25,8 @@ from dask_gmm.workflows.export import mixture_dataset
 from dask_gmm.workflows.iterates import Iterates, iterate
 from dask_gmm.workflows.sources import spread
 
-FITTED = (
+OURS: Final = ("client",)
+FITTED: Final = (
     "weights_",
     "means_",
     "covariances_",
@@ -177,8 +179,11 @@ class GaussianMixture(RowMethods):
             If stored rows are missing or damaged; the message names the place.
         """
         self._validate_params()
+        with self._unchanged_columns_if_it_fails():
+            return self._fit(X)
+
+    def _fit(self, X: Any) -> Self:
         source = self._rows_to_fit(X)
-        self._check_parameters(np.empty((0, self.n_features_in_)), xp=np)
         random_state = check_random_state(self.random_state)
         draws = Draws(random_state.get_state(), self.n_init)
         goes_on = self.warm_start and hasattr(self, "converged_")
@@ -196,13 +201,19 @@ class GaussianMixture(RowMethods):
 
     def to_sklearn(self) -> Any:
         """Give a `sklearn.mixture.GaussianMixture` with these parameters, fitted if this one is."""
-        params = {name: value for name, value in self.get_params().items() if name != "client"}
+        params = {name: value for name, value in self.get_params().items() if name not in OURS}
         return _with_fitted(sklearn.mixture.GaussianMixture(**params), self)
 
     @classmethod
     def from_sklearn(cls, model: Any) -> Self:
         """Make one of a `sklearn.mixture.GaussianMixture`, fitted if that one is."""
-        made: Self = _with_fitted(cls(**model.get_params()), model)
+        if not isinstance(model, sklearn.mixture.GaussianMixture):
+            raise InputError(
+                f"Wanted a sklearn.mixture.GaussianMixture, found {type(model).__name__}. Give the "
+                "estimator itself."
+            )
+        params = sklearn.mixture.GaussianMixture.get_params(model)
+        made: Self = _with_fitted(cls(**params), model)
         return made
 
     def to_xarray(self) -> Any:
@@ -266,7 +277,7 @@ class GaussianMixture(RowMethods):
 
 def _with_fitted(made: Any, model: Any) -> Any:
     """Give an estimator the fitted attributes of another, as far as it has them, in copies."""
-    for name in FITTED:
+    for name in (*FITTED, "weights_init", "means_init", "precisions_init"):
         if hasattr(model, name):
             setattr(made, name, copy.copy(getattr(model, name)))
     return made

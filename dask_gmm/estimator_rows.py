@@ -1,7 +1,9 @@
 """What a fitted estimator says of rows, wherever they are."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import numpy as np
 import sklearn.mixture
@@ -28,7 +30,8 @@ from dask_gmm.workflows.predict import (
 )
 from dask_gmm.workflows.sources import source_of, spread
 
-NOT_ROUTED = {"out": UNUSED, "overwrite": UNUSED}
+COLUMNS: Final = ("n_features_in_", "feature_names_in_")
+NOT_ROUTED: Final = {"out": UNUSED, "overwrite": UNUSED}
 
 
 class RowMethods(sklearn.mixture.GaussianMixture):  # type: ignore[misc]  # it has no types
@@ -145,7 +148,7 @@ class RowMethods(sklearn.mixture.GaussianMixture):  # type: ignore[misc]  # it h
             That of the group.
         """
         wanted = Wanted(labels, probabilities, log_density, n_top)
-        return self._store(X, wanted, Path(out), overwrite)
+        return self._store(X, wanted, out, overwrite)
 
     def score(self, X: Any, y: Any = None) -> float:
         """Give the mean log density per row, in nats; stored rows are read once, now."""
@@ -172,9 +175,9 @@ class RowMethods(sklearn.mixture.GaussianMixture):  # type: ignore[misc]  # it h
         return describe_rows(source, density, wanted, ThreadRunner())
 
     def _written(self, X: Any, wanted: Wanted, out: str | Path | None, overwrite: bool) -> Any:
-        return None if out is None else self._store(X, wanted, Path(out), overwrite)
+        return None if out is None else self._store(X, wanted, out, overwrite)
 
-    def _store(self, X: Any, wanted: Wanted, out: Path, overwrite: bool) -> Path:
+    def _store(self, X: Any, wanted: Wanted, out: str | Path, overwrite: bool) -> Path:
         density, source = self._density(), self._source(X)
         runner = runner_for(self.client, in_memory=not source.shareable)
         return describe_store(
@@ -217,7 +220,10 @@ class RowMethods(sklearn.mixture.GaussianMixture):  # type: ignore[misc]  # it h
         names, rows = feature_names(X), as_array(X)
         checks = {"dtype": "numeric", "ensure_min_samples": 2 if reset else 1}
         if names is None:
-            return validate_data(self, rows, reset=reset, **checks)
+            found = validate_data(self, rows, reset=reset, **checks)
+            if reset:
+                self._check_parameters(found[:0], xp=np)
+            return found
         self._check_columns(X, rows.shape, reset=reset)
         return check_array(rows, estimator=self, input_name="X", **checks)
 
@@ -230,6 +236,19 @@ class RowMethods(sklearn.mixture.GaussianMixture):  # type: ignore[misc]  # it h
         names = feature_names(X)
         stand_in = np.empty((0, shape[1])) if names is None else names
         validate_data(self, stand_in, reset=reset, skip_check_array=True)
+        if reset:
+            self._check_parameters(np.empty((0, shape[1])), xp=np)
+
+    @contextmanager
+    def _unchanged_columns_if_it_fails(self) -> Iterator[None]:
+        before = {name: getattr(self, name) for name in COLUMNS if hasattr(self, name)}
+        try:
+            yield
+        except BaseException:
+            for name in COLUMNS:
+                self.__dict__.pop(name, None)
+            self.__dict__.update(before)
+            raise
 
     def _rows_to_fit(self, X: Any) -> Source:
         source = self._source(X, reset=True)

@@ -17,7 +17,7 @@ class AbsentChunkError(DamagedChunkError):
 
     cure = (
         "Restore it from a copy, or write the array again; if its writer left out chunks of "
-        "nothing but the fill value, set missing_chunks to fill"
+        "nothing but the fill value, set missing_chunks to fill, or give dask.array.from_zarr of it"
     )
 
     def __init__(self) -> None:

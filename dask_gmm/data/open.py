@@ -131,7 +131,8 @@ def _chosen(group: zarr.Group, wanted: str | None) -> zarr.Array[Any]:
     listed = ", ".join(f"{name} {array.shape}" for name, array in sorted(candidates.items()))
     raise InputError(
         f"A group must have the array {wanted or f'{DEFAULT_ARRAY}, or only one of two axes'}, but "
-        f"the arrays of two axes in {where} are: {listed or 'none'}. Choose one with array=."
+        f"the arrays of two axes in {where} are: {listed or 'none'}. Choose one with array=, or "
+        "give its own path."
     )
 
 

@@ -19,6 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from dask_gmm import GaussianMixture
+from dask_gmm.errors import InputError
 from tests.estimator.rows import FAMILIES, both, groups
 
 ROWS = groups(400)
@@ -79,7 +80,7 @@ def test_verbose_prints_every_so_many_iterations(capsys: pytest.CaptureFixture[s
     assert printed[0] == ""
     assert printed[1].split("\n") == [
         "survey",
-        "start",
+        "sample",
         *(f"  iteration {i}" for i in (2, 4, 6)),
         "",
     ]
@@ -163,6 +164,8 @@ def test_unfitted_ones_are_converted_too() -> None:
     assert (theirs.n_components, theirs.tol, hasattr(theirs, "means_")) == (4, 0.1, False)
     ours = GaussianMixture.from_sklearn(sklearn.mixture.GaussianMixture(5))
     assert (ours.n_components, hasattr(ours, "means_")) == (5, False)
+    with pytest.raises(InputError, match="found int"):
+        GaussianMixture.from_sklearn(5)
 
 
 def test_parameters_as_a_dataset_of_xarray() -> None:

@@ -26,7 +26,7 @@ Make = Callable[[Path], Any]
 
 def stored(folder: Path, rows: Array = ROWS) -> Path:
     path = folder / "rows.zarr"
-    zarr.create_array(path, data=rows, chunks=(200, 3))
+    zarr.create_array(path, data=rows, chunks=(200, rows.shape[1]))
     return path
 
 
@@ -252,3 +252,36 @@ def test_rows_that_are_not_finite_get_no_answer(kind: str, tmp_path: Path) -> No
             np.asarray(getattr(FITTED, name)(rows[kind]))
     with pytest.raises(ValueError, match=r"NaN|nan"):
         FITTED.score(rows[kind])
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"weights_init": [1.5, -0.5]},
+        {"means_init": np.zeros((3, 3))},
+        {"precisions_init": np.stack([-np.eye(3)] * 2)},
+    ],
+)
+def test_frames_are_not_counted_before_parameters_are_checked(params: dict[str, Any]) -> None:
+    def explode(frame: pd.DataFrame) -> pd.DataFrame:
+        raise AssertionError("computed")
+
+    frame = dd.from_pandas(pd.DataFrame(ROWS, columns=NAMES), npartitions=2)
+    rows = frame.map_partitions(explode, meta=frame._meta)
+    with pytest.raises(ValueError, match="should"):
+        GaussianMixture(n_components=2, **params).fit(rows)
+
+
+def test_a_fit_that_fails_leaves_the_last_one_as_it_was(tmp_path: Path) -> None:
+    fitted = GaussianMixture(2, random_state=0).fit(pd.DataFrame(ROWS, columns=NAMES))
+    bad = ROWS[:, :2].copy()
+    bad[5, 0] = np.inf
+    with pytest.raises(ValueError, match="finite"):
+        fitted.fit(stored(tmp_path, bad))
+    assert fitted.feature_names_in_.tolist() == NAMES
+    assert fitted.predict(pd.DataFrame(ROWS, columns=NAMES)).shape == (len(ROWS),)
+
+
+def test_an_output_may_be_given_as_an_address_of_a_file(tmp_path: Path) -> None:
+    out = FITTED.predict(ROWS, out=(tmp_path / "labels").as_uri())
+    assert out == tmp_path / "labels"

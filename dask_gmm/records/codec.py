@@ -6,7 +6,6 @@ memory, the strides are kept: the last bits of a product depend on them.
 """
 
 import math
-import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import Enum
@@ -83,7 +82,7 @@ def decode(encoded: Encoded, kind: type[T]) -> T:
         value = _Reader(encoded).value()
     except DataError:
         raise
-    except (AttributeError, LookupError, TypeError, ValueError, struct.error) as error:
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise _damaged(f"what is none ({type(error).__name__}: {error})") from error
     if not isinstance(value, kind):
         raise DataError(
@@ -108,7 +107,9 @@ class _Writer:
         if isinstance(value, np.generic):
             return {"scalar": self._array(np.asarray(value), where)}
         if type(value) is float:
-            return value if math.isfinite(value) else {"float": struct.pack(">d", value).hex()}
+            return (
+                value if math.isfinite(value) else {"float": np.array(value, ">f8").tobytes().hex()}
+            )
         if type(value) is tuple:
             return [self.json_of(each, where) for each in value]
         if isinstance(value, Enum):
@@ -177,7 +178,7 @@ class _Reader:
             case list():
                 return tuple(map(self._of, json))
             case {"float": bits}:
-                return struct.unpack(">d", bytes.fromhex(bits))[0]
+                return np.frombuffer(bytes.fromhex(bits), ">f8").item()
             case {"scalar": array}:
                 return self._of(array)[()]
             case {"member": [name, member]}:

@@ -1,7 +1,8 @@
-"""A mixture as a labeled data set."""
+"""A fitted mixture as a labeled data set, or in another estimator."""
 
+import copy
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from dask_gmm.errors import InputError
 from dask_gmm.extras import extra
@@ -13,6 +14,23 @@ if TYPE_CHECKING:
 
 # The second axis of a matrix needs a name of its own.
 ACROSS: Final = "feature_2"
+
+FITTED: Final = (
+    "weights_init",
+    "means_init",
+    "precisions_init",
+    "weights_",
+    "means_",
+    "covariances_",
+    "precisions_",
+    "precisions_cholesky_",
+    "converged_",
+    "n_iter_",
+    "lower_bound_",
+    "lower_bounds_",
+    "n_features_in_",
+    "feature_names_in_",
+)
 
 
 def mixture_dataset(
@@ -65,3 +83,11 @@ def _dimensions(family: CovarianceFamily) -> tuple[str, ...]:
     """Name the axes of a family's covariances by their sizes, of 2 components in 3 columns."""
     names = {2: iter(["component"]), 3: iter(["feature", ACROSS])}
     return tuple(next(names[size]) for size in family.shape(2, 3))
+
+
+def with_fitted(made: Any, model: Any) -> Any:
+    """Give an estimator what another was given and has fitted, as far as it has it, in copies."""
+    for name in FITTED:
+        if hasattr(model, name):
+            setattr(made, name, copy.copy(getattr(model, name)))
+    return made

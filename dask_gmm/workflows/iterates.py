@@ -1,4 +1,4 @@
-"""The iterates of scikit-learn: the same starts, the same steps, the same end."""
+"""The iterates of scikit-learn: the same starts, the same steps, the same end; and a faster way."""
 
 from dataclasses import dataclass, replace
 
@@ -23,12 +23,12 @@ class Iterates:
     Parameters
     ----------
     mixture : Mixture
-        After the last M-step; nothing has measured it.
+        After the last M-step, which nothing has measured; of the faster way, the last measured.
     lower_bounds : tuple of float
-        Mean log-likelihood per row in nats, before each M-step.
+        Mean log-likelihood per row in nats of each pass.
     converged : bool
-    state : tuple
-        Of the random state, after all starts were drawn.
+    state : tuple, optional
+        Of the random state, after all starts were drawn; None if none was used.
     """
 
     mixture: Mixture
@@ -82,6 +82,36 @@ def iterate(
     chosen, state = best(finished), finished[-1].state
     bounds = tuple(each.log_likelihood for each in chosen.history)
     return Iterates(chosen.after, bounds, chosen.why.converged, state or draws.state)
+
+
+def ascend(source: Source, spec: Spec, n_init: int, runner: Runner, progress: Progress) -> Iterates:
+    """Climb from samples to all rows, and end at parameters that the last pass measured.
+
+    Parameters
+    ----------
+    source : Source
+    spec : Spec
+        Of the solver ``fast``.
+    n_init : int
+        Number of starts that are asked for; each is the best of several that race.
+    runner : Runner
+        Where the passes run.
+    progress : Progress
+        Who hears of the passes.
+
+    Raises
+    ------
+    InputError, DataError
+        See `Trip.survey`.
+    """
+    trip = Trip(source, runner, progress, lambda record: None)
+    with ONE_THREAD:
+        known = trip.known(spec)
+        starts = spec.tries * n_init if spec.start is None else 1
+        cohort = [candidate(replace(spec, restart=restart), known) for restart in range(starts)]
+        chosen = best(search(cohort, trip.run_pass, trip.keep))
+    bounds = tuple(each.log_likelihood for each in chosen.history if each.kept)
+    return Iterates(chosen.mixture, bounds, chosen.why.converged, None)
 
 
 def _not_begun(member: object, draws: Draws) -> Iterates:

@@ -25,9 +25,9 @@ from tests.estimator.rows import FAMILIES, both, groups
 ROWS = groups(400)
 
 
-def test_parameters_and_defaults_are_scikit_learns_and_a_client() -> None:
+def test_parameters_and_defaults_are_scikit_learns_and_two_more() -> None:
     ours, theirs = GaussianMixture().get_params(), sklearn.mixture.GaussianMixture().get_params()
-    assert ours == {**theirs, "client": None}
+    assert ours == {**theirs, "solver": "em", "client": None}
     changed = GaussianMixture().set_params(n_components=4, tol=0.5)
     assert (changed.n_components, changed.tol) == (4, 0.5)
 

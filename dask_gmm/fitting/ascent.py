@@ -29,6 +29,7 @@ from dask_gmm.mixture.lbfgs import Memory
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.mstep import MStep, log_likelihood, m_step
 from dask_gmm.mixture.statistics import SufficientStatistics
+from dask_gmm.mixture.summary import DataSummary
 
 # Armijo's share of the slope that a trial must gain.
 SUFFICIENT: Final = 1e-4
@@ -106,6 +107,8 @@ class Ascending:
         Those on the levels below.
     history : tuple of Evaluation
         Passes over all rows.
+    notes : tuple of str
+        Better optima that were found on the way, and why they were looked for.
     """
 
     spec: Spec
@@ -120,11 +123,17 @@ class Ascending:
     climb: Climb = NO_CLIMB
     climbs: tuple[Climb, ...] = ()
     history: tuple[Evaluation, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def summary(self) -> DataSummary:
+        """Of the rows of the level."""
+        return self.survey.levels[self.level].summary
 
     @property
     def racing(self) -> bool:
-        """Whether it is on the first of several levels."""
-        return self.level == 0 and len(self.survey.levels) > 1
+        """Whether it is on the first level."""
+        return self.level == 0
 
     def ask(self) -> Question:
         """Ask for the E-step at the current parameters, on the rows of the level."""
@@ -133,10 +142,7 @@ class Ascending:
 
     def tell(self, answer: SufficientStatistics) -> "tuple[Ascending | Ascended]":
         """Go on from what was measured, go back to where EM leads, or end the level."""
-        summary, prior = (
-            self.survey.levels[self.level].summary,
-            self.survey.prior(self.spec.covariance_type),
-        )
+        summary, prior = self.summary, self.survey.prior(self.spec.covariance_type)
         value = objective(answer, self.step.mixture, summary, prior)
         kept = bool(value >= self.needed)
         likelihood = log_likelihood(answer, self.step.mixture, summary)
@@ -148,8 +154,8 @@ class Ascending:
 
     def _counted(self, evaluation: Evaluation) -> "Ascending":
         last = self.level == len(self.survey.levels) - 1
-        rows = self.survey.levels[self.level].summary.rows
-        climb = Climb(rows, self.climb.passes + 1, self.climb.rejected + (not evaluation.kept))
+        rejected = self.climb.rejected + (not evaluation.kept)
+        climb = Climb(self.summary.rows, self.climb.passes + 1, rejected)
         history = (*self.history, evaluation) if last else self.history
         return replace(self, climb=climb, history=history)
 
@@ -179,7 +185,7 @@ class Ascending:
         self, answer: SufficientStatistics, value: float, evaluation: Evaluation
     ) -> tuple[Base, Memory, Array]:
         """Take in what was measured: the new base, what it shows of the curvature, and a way on."""
-        mixture, summary = self.step.mixture, self.survey.levels[self.level].summary
+        mixture, summary = self.step.mixture, self.summary
         prior = self.survey.prior(self.spec.covariance_type)
         vector, slope = to_vector(mixture), gradient(answer, mixture, summary, prior)
         memory = self.memory
@@ -207,8 +213,7 @@ class Ascending:
         last = self.level == len(self.survey.levels) - 1
         if last and self.spec.tol is not None:
             return self.spec.tol
-        rows = self.survey.levels[self.level].summary.rows
-        return statistical_share(self.step.mixture, rows)
+        return statistical_share(self.step.mixture, self.summary.rows)
 
     def _noise(self, value: float) -> float:
         return NOISE[self.spec.precision] * max(1.0, abs(value))
@@ -245,7 +250,9 @@ class Ascended:
         """Begin the next level where this one ended; finish after the last."""
         at, climbs = self.at, (*self.at.climbs, self.at.climb)
         if at.level < len(at.survey.levels) - 1:
-            return Ascending(at.spec, at.survey, at.level + 1, self.base.step, climbs=climbs)
+            return Ascending(
+                at.spec, at.survey, at.level + 1, self.base.step, climbs=climbs, notes=at.notes
+            )
         shift = at.survey.frame.shift
         mixture, after = self.base.step.mixture.moved(shift), self.base.em.mixture.moved(shift)
         return Finished(
@@ -256,6 +263,7 @@ class Ascended:
             self.why,
             climbs=climbs,
             left=self.base.decrement,
+            notes=at.notes,
         )
 
 

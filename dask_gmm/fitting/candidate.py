@@ -38,7 +38,7 @@ class Initializing:
     @property
     def racing(self) -> bool:
         """Whether the starts climb the levels, and the best of them is chosen on the first."""
-        return self.spec.solver == "fast" and len(self.survey.levels) > 1
+        return self.spec.solver == "fast"
 
     def ask(self) -> Question:
         """Ask for the starts."""

@@ -112,6 +112,8 @@ class Finished:
         Its passes, level by level.
     left : float, optional
         Estimate of what is left to gain, in nats per row.
+    notes : tuple of str
+        Better optima that were found on the way, and why they were looked for.
     """
 
     spec: Spec
@@ -122,6 +124,7 @@ class Finished:
     state: State = None
     climbs: tuple[Climb, ...] = ()
     left: float | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def log_likelihood(self) -> float:

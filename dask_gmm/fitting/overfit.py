@@ -35,8 +35,8 @@ class Overfitting:
 
     @property
     def racing(self) -> bool:
-        """Whether there are levels, on the first of which the best is chosen."""
-        return len(self.survey.levels) > 1
+        """True: of several, the best on the first level is chosen."""
+        return True
 
     def ask(self) -> Question:
         """Ask for k-means in the coordinates of the frame."""
@@ -77,8 +77,8 @@ class Loosening:
 
     @property
     def racing(self) -> bool:
-        """Whether there are levels, on the first of which the best is chosen."""
-        return len(self.survey.levels) > 1
+        """True: of several, the best on the first level is chosen."""
+        return True
 
     def ask(self) -> Question:
         """Ask for the E-step on the rows of the smallest level."""

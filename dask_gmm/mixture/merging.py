@@ -48,6 +48,11 @@ def merge_to(mixture: Mixture, n_components: int) -> Mixture:
     return mixture
 
 
+def merge_costs(mixture: Mixture) -> Array:
+    """Give what merging each pair costs (K, K), in nats per row; infinite below the diagonal."""
+    return _Table.of(mixture).costs
+
+
 def _merged(mixture: Mixture) -> Iterator[Mixture]:
     table = _Table.of(mixture)
     while len(table.costs) > 1:

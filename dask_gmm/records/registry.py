@@ -7,6 +7,7 @@ from typing import Final
 from dask_gmm.data.source import Layout
 from dask_gmm.fitting.ascent import Ascended, Ascending, Base, Reached
 from dask_gmm.fitting.candidate import Climbing, Initializing
+from dask_gmm.fitting.escape import Escaping
 from dask_gmm.fitting.levels import Level
 from dask_gmm.fitting.members import Climb, Evaluation, Finished, Why
 from dask_gmm.fitting.overfit import Loosening, Overfitting
@@ -51,6 +52,7 @@ VERSIONS: Final[Mapping[type, int]] = MappingProxyType(
         Ascended: 1,
         Ascending: 1,
         Climbing: 1,
+        Escaping: 1,
         Finished: 1,
         Initializing: 1,
         Loosening: 1,

@@ -1,0 +1,114 @@
+"""Ways out of an optimum that is not the best: more components, merged again.
+
+The merging chooses anew which components the rows need most. What is found is kept only if the
+rows of a sample tell it from what was there, so that all rows are read for nothing else.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from dask_gmm.fitting.ascent import Ascended, Ascending
+from dask_gmm.fitting.faults import faults
+from dask_gmm.fitting.members import Evaluation, Finished
+from dask_gmm.fitting.overfit import ITERATIONS, Loosening
+from dask_gmm.fitting.questions import Question
+from dask_gmm.fitting.spec import Spec
+from dask_gmm.fitting.stopping import statistical_error, statistical_share
+from dask_gmm.mixture.mstep import MStep
+from dask_gmm.mixture.splitting import halved, joined
+from dask_gmm.mixture.statistics import SufficientStatistics
+
+# Ways out that are tried one after another, each from where the last one led.
+ESCAPES: Final = 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Escaping:
+    """A candidate that has ended its last sample, and looks for a better optimum there.
+
+    All of its components are split, climb some EM iterations on the smallest level, are merged
+    until as many are left as before, and climb the level that it had ended.
+
+    Parameters
+    ----------
+    home : Ascended
+        Where it goes on if nothing better is found.
+    path : Loosening or Ascending
+        What asks in its place.
+    escapes : int
+        How many may follow this one.
+    """
+
+    home: Ascended
+    path: Loosening | Ascending
+    escapes: int = ESCAPES - 1
+
+    @classmethod
+    def of(cls, home: Ascended, escapes: int = ESCAPES) -> "Escaping":
+        """Split all components."""
+        scale = home.at.survey.frame.scale
+        split = MStep(halved(home.base.step.mixture, scale), ())
+        path = Loosening(home.spec, home.at.survey, split, ITERATIONS)
+        return cls(home, path, escapes - 1)
+
+    @property
+    def spec(self) -> Spec:
+        """What it is asked to be."""
+        return self.home.spec
+
+    @property
+    def history(self) -> tuple[Evaluation, ...]:
+        """Its passes over all rows so far."""
+        return self.home.history
+
+    @property
+    def racing(self) -> bool:
+        """False: its race is over."""
+        return False
+
+    def ask(self) -> Question:
+        """Ask what the path asks."""
+        return self.path.ask()
+
+    def tell(self, answer: SufficientStatistics) -> "tuple[Escaping | Ascending | Finished]":
+        """Follow the path; at its end, go on from there or from home, whichever is better."""
+        (told,) = self.path.tell(answer)
+        if isinstance(told, Ascended):
+            return (self._judged(told),)
+        if isinstance(told, Loosening) or isinstance(self.path, Ascending):
+            return (replace(self, path=told),)
+        return (replace(self, path=replace(told, level=self.home.at.level)),)
+
+    def _judged(self, found: Ascended) -> "Escaping | Ascending | Finished":
+        home = self.home
+        mixture, rows = home.base.step.mixture, home.at.summary.rows
+        gain = found.base.value - home.base.value
+        if gain <= statistical_share(mixture, rows):
+            return home.go_on()
+        share = gain / statistical_error(mixture.n_parameters, rows)
+        found_there = f"{share:.2g} statistical errors of {rows:,} rows better"
+        note = f"{self._reason()}split and merged again: {found_there}"
+        at = replace(found.at, climbs=home.at.climbs, notes=(*home.at.notes, note))
+        return after(replace(found, at=at), self.escapes)
+
+    def _reason(self) -> str:
+        mixture, rows = self.home.base.step.mixture, self.home.at.summary.rows
+        return "".join(f"{each}; " for each in faults(mixture, rows))
+
+
+def after(ended: Ascended, escapes: int = ESCAPES) -> "Escaping | Ascending | Finished":
+    """Give what follows a level: a way out of what the last sample led to, or the next level."""
+    return Escaping.of(ended, escapes) if escapes and _may_escape(ended) else ended.go_on()
+
+
+def _may_escape(ended: Ascended) -> bool:
+    """Whether it has converged on the last sample, or on all rows where there are no samples."""
+    sampled = ended.at.level == max(len(ended.at.survey.levels) - 2, 0)
+    free = ended.spec.start is None and ended.spec.n_components > 1
+    return sampled and free and ended.why.converged
+
+
+def crossed(one: Ascended, other: Ascended) -> Loosening:
+    """Begin a candidate with the components of two, which will be merged until half are left."""
+    both = MStep(joined(one.base.step.mixture, other.base.step.mixture), ())
+    return Loosening(one.spec, one.at.survey, both, ITERATIONS)

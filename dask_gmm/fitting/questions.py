@@ -50,6 +50,9 @@ class Rows:
 
 
 ALL_ROWS: Final = Rows()
+# What takes as many bytes as the sums of a component while they are made about its center: its
+# products, a matrix of which they are the half, and where in it they are.
+PRODUCTS: Final = 6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,9 +88,13 @@ class EStep:
         return _EStepMeter(self)
 
     def tile_bytes(self, n_features: int) -> int:
-        """Project features, standardized rows and responsibilities of a tile."""
+        """Project features, standardized rows and responsibilities of a tile, and the sums."""
+        n_components, size = len(self.density.constants), self.density.features.size
+        waiting = 8 * n_components * size
         about_centers = 3 * self.density.dtype.itemsize * n_features * tile_rows(n_features)
-        return density_bytes(self.density, n_features) + about_centers * self.centers.any
+        about_centers += 8 * (len(self.centers.components) + PRODUCTS) * size
+        own = about_centers if self.centers.any else 0
+        return density_bytes(self.density, n_features) + waiting + own
 
 
 class _EStepMeter:

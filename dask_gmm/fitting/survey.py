@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,9 @@ from dask_gmm.mixture.frame import Frame
 from dask_gmm.mixture.prior import Prior
 from dask_gmm.mixture.summary import DataSummary, summarize
 from dask_gmm.passes.fold import Tile, tile_rows
+
+# Matrices (D, D) that an addition of two summaries holds, and one that waits for its turn.
+SCATTERS: Final = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,8 +68,9 @@ class SurveyFold:
         return _SurveyMeter(self, block)
 
     def tile_bytes(self, n_features: int) -> int:
-        """Project two float64 copies of a tile and both samples of an addition."""
-        return 8 * n_features * (3 * tile_rows(n_features) + 4 * min(self.size, self.rows))
+        """Project two float64 copies of a tile, and an addition: its samples and scatters."""
+        sample = min(self.size, self.rows)
+        return 8 * n_features * (3 * tile_rows(n_features) + 4 * sample + SCATTERS * n_features)
 
 
 class _SurveyMeter:

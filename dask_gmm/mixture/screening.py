@@ -32,21 +32,25 @@ class Screen:
     roundings: Array
 
     @classmethod
-    def of(cls, density: JointDensity) -> "Screen":
-        """Make one of a complete density in float64."""
+    def of(cls, density: JointDensity) -> "Screen | None":
+        """Make one of a complete density in float64; None if no float32 is as large as it needs."""
         assert density.form is not None
-        single = np.dtype(np.float32)
+        single = np.finfo(np.float32)
         with np.errstate(over="ignore"):
+            form = density.form.astype(single.dtype)
+            if not np.isfinite(form).all():
+                return None
             rough = replace(
                 density,
-                form=density.form.astype(single),
-                factors=density.factors.astype(single),
-                offsets=density.offsets.astype(single),
-                constants=density.constants.astype(single),
+                form=form,
+                factors=density.factors.astype(single.dtype),
+                offsets=density.offsets.astype(single.dtype),
+                constants=density.constants.astype(single.dtype),
                 suspects=np.empty(0, np.intp),
             )
-        each = float(np.finfo(single).eps) * (density.features.size + OTHER_ROUNDINGS)
-        return cls(rough, each * np.abs(density.form).astype(np.float64))
+        each = float(single.eps) * (density.features.size + OTHER_ROUNDINGS)
+        # The smallest normal number stands for what coefficients and products lose below it.
+        return cls(rough, each * (np.abs(density.form).astype(np.float64) + float(single.tiny)))
 
     def bound(self, z: Floats) -> float | None:
         """Give how far a logit of rows in the frame (D, B) may be off; None if too far."""

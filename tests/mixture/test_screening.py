@@ -1,11 +1,14 @@
 """Float32 decides no label that rounding could change, and nearly all others."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.in_memory import log_joint, standardized
+from dask_gmm.mixture.estep import JointDensity
 from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.posterior import Marks, Numbers, component_numbers
@@ -22,8 +25,9 @@ def screen_of(mixture: Mixture) -> Screen:
         "diag": np.einsum("kdd->kd", factors),
         "spherical": factors[:, 0, 0],
     }[name]
-    density = scoring_density(mixture.weights, mixture.means, shaped, name)
-    return Screen.of(density)
+    screen = Screen.of(scoring_density(mixture.weights, mixture.means, shaped, name))
+    assert screen is not None
+    return screen
 
 
 def decided(screen: Screen, rows: Array) -> tuple[Numbers, Marks] | None:
@@ -116,4 +120,27 @@ def test_thin_components_are_left_to_float64() -> None:
 def test_a_component_of_weight_zero_is_left_to_float64() -> None:
     factors = np.ones((2, 1))
     density = scoring_density(np.array([1.0, 0.0]), np.array([[0.0], [1.0]]), factors, "diag")
-    assert decided(Screen.of(density), np.zeros((3, 1))) is None
+    assert Screen.of(density) is None
+
+
+def narrow(width: float) -> JointDensity:
+    """Two components at one place: deviations of one and of a width, whatever the frame."""
+    weights, factors = np.array([0.5, 0.5]), np.array([[1.0], [1 / width]])
+    return scoring_density(weights, np.zeros((2, 1)), factors, "diag")
+
+
+def test_coefficients_that_no_float32_holds_are_left_to_float64() -> None:
+    """Infinity would say of the narrow component that it is never chosen, and be certain of it."""
+    assert Screen.of(narrow(1e-20)) is None
+    assert Screen.of(narrow(1e-15)) is not None
+
+
+def test_what_coefficients_lose_below_the_smallest_float32_is_in_the_bound() -> None:
+    """Equal constants, and squares so small beside the columns that float32 has none of them."""
+    form = np.array([[-1e-46, 0.0, 0.0], [-2e-46, 0.0, 0.0]])
+    screen = Screen.of(replace(narrow(1.0), form=form))
+    assert screen is not None
+    reach = 1e19
+    found = screen.bound(np.array([[-reach, reach]], np.float32))
+    assert found is not None
+    assert 2 * found >= 1e-46 * reach**2

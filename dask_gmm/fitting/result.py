@@ -27,6 +27,8 @@ class FittedMixture:
         Passes of the solver ``fast``, level by level; the last level is all rows.
     left : float, optional
         Estimate of what was left to gain at the end, in nats per row; by the solver ``fast``.
+    notes : tuple of str
+        Better optima that the solver ``fast`` found on the sample, and why it looked for them.
     """
 
     mixture: Mixture
@@ -36,13 +38,22 @@ class FittedMixture:
     rows: int
     climbs: tuple[Climb, ...] = ()
     left: float | None = None
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, finished: Finished, rows: int) -> "FittedMixture":
         """Take what a candidate ended with."""
         why = finished.why
-        mixture, history = finished.mixture, finished.history
-        return cls(mixture, history, why.converged, why.value, rows, finished.climbs, finished.left)
+        return cls(
+            finished.mixture,
+            finished.history,
+            why.converged,
+            why.value,
+            rows,
+            finished.climbs,
+            finished.left,
+            finished.notes,
+        )
 
     @property
     def weights(self) -> Array:

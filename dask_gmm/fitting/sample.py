@@ -75,3 +75,11 @@ class Sample:
     def in_row_order(self) -> npt.NDArray[np.float64]:
         """Give the rows (n, n_features) as float64, in the order of the data."""
         return np.ascontiguousarray(self.rows[np.argsort(self.index)], dtype=np.float64)
+
+    def distinct(self, enough: int) -> int:
+        """Count rows that differ from each other, and stop when there are enough of them."""
+        taken = min(2 * enough, len(self.rows))
+        found = len(np.unique(self.rows[:taken], axis=0))
+        if found < enough and taken < len(self.rows):
+            found = len(np.unique(self.rows, axis=0))
+        return min(found, enough)

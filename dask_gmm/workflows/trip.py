@@ -13,6 +13,7 @@ from dask_gmm.errors import DataError, InputError
 from dask_gmm.fitting.levels import levels_of
 from dask_gmm.fitting.members import Member
 from dask_gmm.fitting.questions import ALL_ROWS, Question, Rows
+from dask_gmm.fitting.sample import Sample
 from dask_gmm.fitting.spec import Spec
 from dask_gmm.fitting.survey import Survey, SurveyAnswer, SurveyFold
 from dask_gmm.passes.fold import Fold
@@ -93,8 +94,15 @@ class Trip:
         return self._surveyed
 
     def known(self, spec: Spec) -> Survey:
-        """Make the survey, and give what candidates know of it."""
+        """Make the survey, and give what candidates know of it.
+
+        Raises
+        ------
+        InputError
+            If a start is to be drawn for more components than there are different rows.
+        """
         answer = self.survey(spec)
+        _check_distinct(answer.sample, spec, self._source.name)
         rows, n_features = answer.summary.rows, len(answer.summary.mean)
         below = levels_of(answer.sample, spec.level_sizes(rows, n_features))
         return Survey.of(answer.summary, self._source.number, below)
@@ -185,6 +193,19 @@ def _refuse_other_rows(source: Source, checkpoint: Checkpoint) -> None:
             f"{len(found):,} in {source.name}. Give the data of then, or begin anew."
         )
     _check_present(source)
+
+
+def _check_distinct(sample: Sample, spec: Spec, name: str) -> None:
+    """Refuse components that no row could tell apart, where the solver would look for them."""
+    if spec.solver != "fast" or spec.start is not None:
+        return
+    found = sample.distinct(spec.n_components)
+    if found < spec.n_components:
+        raise InputError(
+            f"Wanted at least {spec.n_components} different rows for {spec.n_components} "
+            f"components, found {found} among {len(sample.rows):,} rows drawn at random from "
+            f"{name}. Ask for at most {found} components, or remove rows that are repeated."
+        )
 
 
 def _inspect(survey: SurveyAnswer, source: Source) -> tuple[str, ...]:

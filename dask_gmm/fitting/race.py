@@ -7,6 +7,7 @@ from dask_gmm.fitting.ascent import Ascended
 from dask_gmm.fitting.escape import after, crossed
 from dask_gmm.fitting.members import Asking, Evaluation, Member
 from dask_gmm.fitting.spec import Spec
+from dask_gmm.fitting.stopping import statistical_share
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,13 +25,18 @@ class Lost:
     value: float
     history: tuple[Evaluation, ...] = ()
 
+    @classmethod
+    def of(cls, ended: Ascended) -> "Lost":
+        """Keep what it reached."""
+        return cls(ended.spec, ended.base.value, ended.history)
+
 
 def settled(members: Sequence[Member]) -> list[Member]:
     """Let candidates go on that have ended a level, and end the races that are over.
 
     A race is over when all of it wait at the end of the smallest level, and nobody asks about it
-    any more. Of more than two, the best two go on together, crossed, and race the best; of equals
-    the first wins.
+    any more. Of more than two, the best is crossed with the next that is clearly another, and what
+    comes of that races the best; of equals the first wins.
     """
     racing = {each.spec.race for each in members if isinstance(each, Asking) and each.racing}
     return [_next(member, members, racing) for member in members]
@@ -44,12 +50,18 @@ def _next(member: Member, members: Sequence[Member], racing: set[int]) -> Member
     if member.spec.race in racing:
         return member
     best, *others = _ranked(members, member.spec.race)
-    crossing = len(others) > 1 and best.why.converged
+    other = _another(best, others)
     if member is best:
-        return member if crossing else after(member)
-    if member is others[0] and crossing:
-        return crossed(best, member)
-    return Lost(member.spec, member.base.value, member.history)
+        return after(member) if other is None else member
+    return crossed(best, member) if member is other else Lost.of(member)
+
+
+def _another(best: Ascended, others: Sequence[Ascended]) -> Ascended | None:
+    """Give whom to cross the best with: the next whose value says that it is another optimum."""
+    if len(others) < 2 or not best.why.converged:
+        return None
+    enough = best.base.value - statistical_share(best.base.step.mixture, best.at.summary.rows)
+    return next((each for each in others if each.base.value < enough), None)
 
 
 def _ranked(members: Sequence[Member], race: int) -> list[Ascended]:

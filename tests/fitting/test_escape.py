@@ -198,6 +198,11 @@ def other_trap() -> Mixture:
     return Mixture.of([1 / 6, 1 / 6, 2 / 3], means, covariances)
 
 
+def test_those_that_agree_are_not_crossed() -> None:
+    members = settled([ended(free()), ended(free()), ended(free())])
+    assert [type(each) for each in members] == [Escaping, Lost, Lost]
+
+
 def test_two_go_on_as_they_are() -> None:
     members = settled([ended(trapped()), ended(free())])
     assert [type(each) for each in members] == [Lost, Escaping]

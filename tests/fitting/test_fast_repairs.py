@@ -17,8 +17,8 @@ from dask_gmm.mixture.covariance import FAMILIES
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.passes.progress import Silent
 from dask_gmm.passes.runner import ThreadRunner
+from dask_gmm.records.checkpoint import PassRecord
 from dask_gmm.workflows.fit_rows import fit_rows
-from dask_gmm.workflows.trip import PassRecord
 
 Array = npt.NDArray[np.float64]
 

@@ -20,7 +20,8 @@ from zarr.storage import MemoryStore
 
 from dask_gmm.data.open import open_source
 from dask_gmm.data.zarr_source import ZarrSource
-from tests.data.arrays import Values, digests_of, values_of
+from dask_gmm.errors import DataError
+from tests.data.arrays import Values, digests_of, ours, values_of
 
 TYPES = {"float32": "f4", "float64": "f8", "float16": "f4"}
 TYPES |= dict.fromkeys(("int16", "uint8", "bool"), "f8")
@@ -215,3 +216,15 @@ def test_reading_holds_no_more_than_was_projected(
     leaf = source.layout.largest * source.n_features * source.dtype.itemsize
     assert used > 0
     assert 2 * leaf <= peak <= source.task_bytes() + 50_000
+
+
+def test_digests_of_another_reading_are_compared_whatever_is_stored_beside_the_rows(
+    tmp_path: Path,
+) -> None:
+    source = open_source(str(ours(tmp_path, "crc32c")))
+    digests = digests_of(source)
+    changed = np.where(np.arange(len(digests)) == 1, digests + 1, digests).astype(np.uint32)
+    with pytest.raises(DataError, match=r"c/1/0 .*changed during the run"):
+        values_of(source.pinned(changed))
+    with pytest.raises(DataError, match="has 4 chunks to read, and 3 were read then"):
+        source.pinned(digests[:3])

@@ -42,7 +42,7 @@ def _content(source: ZarrSource) -> dict[str, str] | None:
         return {"digests_sha256": hashlib.sha256(chunks.digests.tobytes()).hexdigest()}
     if folder is None:
         return None
-    return {"array": source.name, "files_sha256": _files(folder, source.chunk_keys())}
+    return {"array": str(folder.resolve()), "files_sha256": _files(folder, source.chunk_keys())}
 
 
 def _files(folder: Path, keys: Sequence[str]) -> str:

@@ -91,6 +91,12 @@ class Sink:
                 shutil.rmtree(self.path)
             self.create(attributes)
 
+    def is_about(self, attributes: Mapping[str, Any]) -> bool:
+        """Whether the group still has the attributes and arrays that it was made with."""
+        return (self.path / "zarr.json").exists() and not differences(
+            documents(attributes, self.arrays), self.path
+        )
+
     def write(self, name: str, start: int, rows: npt.NDArray[Any]) -> Digests:
         """Write a region of whole chunks and give their digests.
 

@@ -1,14 +1,18 @@
 """Outputs are written aside and published when they are whole.
 
 Beside ``runs/a`` lies ``runs/.a.wip`` while it is written, under the same name in every run, so
-that a run that was interrupted finds what it left. While a published output is replaced, the old
-one lies in ``runs/.a.old``. After a crash in between, the next run puts the old one back if the
-new one is still aside, and otherwise removes it. Only outputs of the same kind are replaced.
+that a run that was interrupted finds what it left. Where one run may be about something else than
+another, the name ends in a mark of that, ``runs/.a.wip-0123456789abcdef``. While a published
+output is replaced, the old one lies in ``runs/.a.old``. After a crash in between, the next run
+puts the old one back if the new one is still aside, and otherwise removes it. Only outputs of the
+same kind are replaced.
 """
 
 import os
+import re
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from dask_gmm.errors import InputError, OutputExistsError, output_errors
@@ -18,9 +22,38 @@ from dask_gmm.records.kinds import Kind
 FLUSHES_AT_ONCE = 16
 
 
-def aside(path: Path) -> Path:
-    """Where an output is written before it is published: a hidden sibling."""
-    return path.with_name(f".{path.name}.wip")
+def aside(path: Path, mark: str = "") -> Path:
+    """Where an output is written before it is published: a hidden sibling.
+
+    A mark is 16 hexadecimal digits that tell what the output is about.
+    """
+    return path.with_name(f".{path.name}.wip{mark and '-'}{mark}")
+
+
+def remove_stale(path: Path, wip: Path, kind: Kind) -> None:
+    """Remove what calls about something else left aside, for the only call that writes there.
+
+    What cannot be removed, since a worker that outlived its call still writes to it, is left.
+    """
+    for each in _asides(path):
+        if each not in (wip, aside(path)) and kind.may_replace(each):
+            with suppress(OSError):
+                kind.remove(each)
+
+
+def refuse_nameless(path: Path) -> None:
+    """Refuse a place that is no name in a folder.
+
+    Raises
+    ------
+    InputError
+        Such as of the root of a disk.
+    """
+    if path.name in ("", ".."):
+        raise InputError(
+            f"An output is a folder of its own, with a name, but {path} has none. Choose another "
+            f"place, such as {path / 'output'}."
+        )
 
 
 def refuse_existing(path: Path, overwrite: bool, kind: Kind) -> None:
@@ -46,11 +79,7 @@ def refuse_existing(path: Path, overwrite: bool, kind: Kind) -> None:
     OutputError
         If nothing can be written there.
     """
-    if path.name in ("", ".."):
-        raise InputError(
-            f"An output is a folder of its own, with a name, but {path} has none. Choose another "
-            f"place, such as {path / 'output'}."
-        )
+    refuse_nameless(path)
     here = Path.cwd()
     if overwrite and path.resolve() in (here, *here.parents):
         raise InputError(
@@ -149,6 +178,12 @@ def _flush_one(path: Path) -> None:
         os.close(descriptor)
 
 
+def _asides(path: Path) -> list[Path]:
+    """What lies aside of an output, marked or not."""
+    ours = re.compile(rf"{re.escape(aside(path).name)}(-[0-9a-f]{{16}})?")
+    return [each for each in path.parent.iterdir() if ours.fullmatch(each.name)]
+
+
 def _old(path: Path) -> Path:
     return path.with_name(f".{path.name}.old")
 
@@ -158,7 +193,7 @@ def _settle(path: Path, kind: Kind) -> None:
     old = _old(path)
     if not kind.may_replace(old):
         return
-    if os.path.lexists(path) or not os.path.lexists(aside(path)):
+    if os.path.lexists(path) or not _asides(path):
         kind.remove(old)
     else:
         old.replace(path)

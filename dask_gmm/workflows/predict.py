@@ -11,9 +11,10 @@ import numpy.typing as npt
 
 from dask_gmm.checks import local_path
 from dask_gmm.data.identity import identity_of
+from dask_gmm.data.sink import Sink
 from dask_gmm.data.source import Source
 from dask_gmm.data.zarr_source import ZarrSource
-from dask_gmm.errors import DataError, InputError, MemoryLimitError
+from dask_gmm.errors import DataError, InputError, MemoryLimitError, OutputError
 from dask_gmm.fitting.questions import Score, Scored
 from dask_gmm.mixture.estep import JointDensity
 from dask_gmm.mixture.features import Array
@@ -27,8 +28,9 @@ from dask_gmm.passes.lazy import lazy_answers, lazy_answers_of_dask
 from dask_gmm.passes.progress import Silent
 from dask_gmm.passes.runner import Runner, ThreadRunner
 from dask_gmm.passes.threads import ONE_THREAD
-from dask_gmm.records.kinds import PREDICTIONS, remove
-from dask_gmm.records.publish import publish, refuse_existing
+from dask_gmm.records.exclusive import only_writer
+from dask_gmm.records.kinds import PREDICTIONS
+from dask_gmm.records.publish import publish, refuse_existing, remove_stale
 from dask_gmm.workflows.predictions import Predictions, refuse_own_rows
 
 NUMBERS = np.dtype(np.intp)
@@ -159,7 +161,7 @@ def describe_store(
     OutputExistsError
         If there is something else and ``overwrite`` is false, or it is of another kind.
     OutputError
-        If it cannot be written.
+        If it cannot be written, or another call is at work on it.
     """
     out = local_path(out)
     refuse_other_columns(source, density)
@@ -167,23 +169,40 @@ def describe_store(
     group = Predictions.of(source, density, wanted)
     if group.is_at(out, overwrite=overwrite):
         return out
-    refuse_existing(out, overwrite, PREDICTIONS)
-    sink = group.sink(out)
-    with _left_for_the_next_call(group, sink.path):
-        sink.take_up({"dask_gmm": {**group.facts, "about": dict(about or {})}})
-        fold = Describe(density, wanted, GroupTarget(sink))
-        (written,) = _answer(group.source, density, fold, runner)
-        sink.finalize(written.digests)
-        _refuse_changed(group)
-        publish(sink.path, out, overwrite, PREDICTIONS)
+    with only_writer(out):
+        if not group.is_at(out, overwrite=overwrite):  # by a call that has ended meanwhile
+            refuse_existing(out, overwrite, PREDICTIONS)
+            sink = group.sink(out)
+            remove_stale(out, sink.path, PREDICTIONS)
+            with _left_for_the_next_call(group, sink.path):
+                _write(group, Describe(density, wanted, GroupTarget(sink)), sink, about, runner)
+                publish(sink.path, out, overwrite, PREDICTIONS)
     return out
+
+
+def _write(
+    group: Predictions,
+    fold: Describe,
+    sink: Sink,
+    about: Mapping[str, Any] | None,
+    runner: Runner,
+) -> None:
+    """Write the group aside, whole, or refuse."""
+    attributes = {"dask_gmm": {**group.facts, "about": dict(about or {})}}
+    sink.take_up(attributes)
+    (written,) = _answer(group.source, fold.density, fold, runner)
+    sink.finalize(written.digests)
+    _refuse_changed(group)
+    if not sink.is_about(attributes):
+        raise OutputError(
+            f"Predictions must be about what they were begun for, but the attributes or arrays in "
+            f"{sink.path} are others by now. Stop what writes to it, and run again."
+        )
 
 
 @contextmanager
 def _left_for_the_next_call(group: Predictions, wip: Path) -> Iterator[None]:
     """Keep what an interrupted call left only if the next one can know what it is about."""
-    if not group.repeatable:
-        remove(wip)
     try:
         yield
     except BaseException:

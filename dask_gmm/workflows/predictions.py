@@ -1,5 +1,6 @@
 """A zarr group of what a mixture says of rows: its chunks, and what decides its contents."""
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -7,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
+from uuid import uuid4
 
 import numpy as np
 
@@ -15,6 +17,7 @@ from dask_gmm.data.blocks import regular_layout
 from dask_gmm.data.identity import identity_of
 from dask_gmm.data.sink import ArraySpec, Sink
 from dask_gmm.data.source import Layout, Source
+from dask_gmm.data.stores import DIGESTS
 from dask_gmm.data.zarr_source import ZarrSource
 from dask_gmm.errors import InputError, OutputExistsError
 from dask_gmm.mixture.estep import JointDensity
@@ -90,8 +93,18 @@ class Predictions:
         return self.facts["data"] is not None
 
     def sink(self, path: Path) -> Sink:
-        """Give what writes it aside, until it is published at a path."""
-        return Sink(aside(path), self.specs)
+        """Give what writes it aside, until it is published at a path.
+
+        The folder is named after what decides its contents, so that it is found again by calls
+        about the same alone.
+        """
+        return Sink(aside(path, self._mark()), self.specs)
+
+    def _mark(self) -> str:
+        if not self.repeatable:
+            return uuid4().hex[:16]
+        facts = json.dumps(self.facts, sort_keys=True).encode()
+        return hashlib.sha256(facts).hexdigest()[:16]
 
     def is_at(self, path: Path, *, overwrite: bool) -> bool:
         """Whether it lies at a path, finished.
@@ -124,6 +137,8 @@ class Predictions:
 def refuse_own_rows(source: Source, out: Path) -> None:
     """Refuse a group that would replace the rows that it is about, or lie among them.
 
+    The place beside them that digests are read from is theirs, also where there are none.
+
     Raises
     ------
     InputError
@@ -133,10 +148,12 @@ def refuse_own_rows(source: Source, out: Path) -> None:
     if stored is None:
         return
     rows, place = stored.resolve(), out.resolve()
-    if place in (rows, *rows.parents) or rows in place.parents:
+    theirs = {rows, rows.parent / DIGESTS}
+    if place in (*theirs, *rows.parents) or theirs & set(place.parents):
         raise InputError(
             f"Predictions must not replace the rows that they are about, nor lie among them, but "
-            f"those are in {stored}, and the predictions are to be in {out}. Choose another place."
+            f"those are in {stored}, their digests in {DIGESTS} beside it, and the predictions are "
+            f"to be in {out}. Choose another place."
         )
 
 

@@ -52,11 +52,11 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("chunk", [1, 4, 7])
 def test_a_program_that_was_killed_is_run_again(data: Path, tmp_path: Path, chunk: int) -> None:
     """It dies with this chunk of eight written, but not under its name."""
-    out, wip = tmp_path / "out", tmp_path / ".out.wip"
+    out = tmp_path / "out"
     command = [sys.executable, "-c", PROGRAM, str(data), str(out), str(chunk)]
     assert subprocess.run(command, check=False, cwd=ROOT).returncode == 9
     assert not out.exists()
-    assert len(list(wip.rglob("*.partial"))) == 1
+    assert len(list(tmp_path.glob(".out.wip-*/**/*.partial"))) == 1
     described(data, out)
     assert files_of(out) == files_of(described(data, tmp_path / "straight"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "straight"]

@@ -68,6 +68,12 @@ def stored(out: Path) -> dict[str, Values]:
     return {name: np.asarray(array[...]) for name, array in group.arrays()}
 
 
+def left_aside(out: Path) -> Path:
+    """Give the folder in which an interrupted call wrote predictions."""
+    (document,) = out.parent.glob(f".{out.name}.wip-*/zarr.json")
+    return document.parent
+
+
 def same(found: dict[str, Any], wanted: dict[str, Values]) -> None:
     assert found.keys() == wanted.keys()
     for name, values in wanted.items():

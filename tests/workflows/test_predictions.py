@@ -51,6 +51,7 @@ from tests.workflows.predicting import (
     N,
     Values,
     foreign,
+    left_aside,
     ours,
     same,
     store,
@@ -76,6 +77,15 @@ def test_the_same_rows_elsewhere_are_the_same(data: Path, source: Source, tmp_pa
     out = store(source, tmp_path / "out")
     shutil.copytree(data, tmp_path / "copy.zarr")
     describe_store(open_source(tmp_path / "copy.zarr"), DENSITY, EVERYTHING, out, Forbidden())
+
+
+def test_another_spelling_of_a_path_is_the_same_rows(tmp_path: Path) -> None:
+    """Without digests, the place of the rows is part of what tells them from others."""
+    path, link = foreign(tmp_path / "data"), tmp_path / "link"
+    link.symlink_to(tmp_path)
+    out = store(open_source(path), tmp_path / "out")
+    for spelling in (link / "data", tmp_path / "out" / ".." / "data"):
+        describe_store(open_source(spelling), DENSITY, EVERYTHING, out, Forbidden())
 
 
 def other_rows(data: Path, folder: Path) -> Source:
@@ -154,7 +164,7 @@ def interrupted(source: Source, out: Path) -> Values:
     """
     with pytest.raises(KeyboardInterrupt):
         describe_store(source, DENSITY, EVERYTHING, out, Failing(2))
-    labels = out.with_name(f".{out.name}.wip") / "labels"
+    labels = left_aside(out) / "labels"
     size = int(zarr.open_array(labels, mode="r").chunks[0])
     marked = np.full(size, 100, np.int8)
     write_plain(labels / "c" / "1", [marked])
@@ -192,6 +202,7 @@ def test_what_is_about_something_else_is_not_kept(
         monkeypatch.setattr("dask_gmm.workflows.predictions.version", lambda name: "0")
     describe_store(source, density, wanted, out, RUNNER)
     same(stored(out), describe_rows(source, density, wanted, RUNNER))
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["data", "out"]
 
 
 def test_rows_that_change_meanwhile_are_refused(tmp_path: Path) -> None:
@@ -209,7 +220,7 @@ def test_rows_that_change_meanwhile_are_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("inside", ["", "x", "x/deep/er"])
+@pytest.mark.parametrize("inside", ["", "x", "x/deep/er", "digests", "digests/x", "digests/y"])
 def test_predictions_never_replace_their_rows(inside: str, data: Path, source: Source) -> None:
     before = files_of(data)
     for overwrite in (False, True):

@@ -64,7 +64,7 @@ class Meter:
     def line(self, note: str) -> str:
         """One line on the pass: name, seconds, rows per second, and a note if there is one."""
         seconds = self._clock() - self._began
-        speed = rate(self._rows / seconds) if seconds > 0 else ""
+        speed = rate(self._rows / seconds) if seconds > 0 and self._rows else ""
         return f"{self._name:<{NAME_WIDTH}} {seconds:8.2f} s  {speed:>13}  {note}".rstrip()
 
 

@@ -93,7 +93,7 @@ def demo(rows: int, out: Path, runner: Runner, progress: Progress) -> DemoResult
         runner,
         progress,
     )
-    request = FitRequest(str(data), COMPONENTS, run, tol=1e-6, overwrite=True)
+    request = FitRequest(str(data), COMPONENTS, run, overwrite=True)
     fitted = fit(request, runner, progress)
     order = match(generated.truth, fitted.model.mixture)
     return DemoResult(generated, fitted, generated.truth, reordered(fitted.model.mixture, order))

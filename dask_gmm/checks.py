@@ -38,7 +38,12 @@ def one_of(name: str, value: object, choices: Collection[str]) -> None:
 
 def local_path(path: str | os.PathLike[str]) -> Path:
     """Give a path or file URL on a disk as an absolute path, or refuse an address elsewhere."""
-    text = os.fspath(path)
+    text = os.fspath(path) if isinstance(path, str | os.PathLike) else path
+    if not isinstance(text, str) or "\0" in text:
+        raise InputError(
+            f"Wanted a path as text or a pathlib.Path, found {path!r}. Give the path of a file or "
+            "folder."
+        )
     if text.startswith("file:///"):
         return Path(unquote(text.removeprefix("file://")))
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", text):

@@ -15,6 +15,7 @@ from dask_gmm.passes.runner import Runner, ThreadRunner
 CONNECT_TIMEOUT: Final = "30s"
 # Deaths of workers that a task may witness before it is blamed for them.
 ALLOWED_FAILURES: Final = 5
+CLOSED: Final = ("closing", "closed")
 
 
 @contextmanager
@@ -58,19 +59,37 @@ def runner_for(client: Client | None, *, in_memory: bool) -> Runner:
     Raises
     ------
     InputError
-        If it is no client.
+        If it is no client, or is closed.
     """
-    if client is not None and not isinstance(client, Client):
-        raise InputError(
-            f"Wanted a distributed.Client as client, found {client!r}. Connect one to the "
-            "scheduler, and give that."
-        )
+    refuse_unusable(client)
     if client is None and not in_memory and not inside_task():
         try:
             client = get_client()
         except ValueError:
             client = None
     return ThreadRunner() if client is None else DistributedRunner(client)
+
+
+def refuse_unusable(client: Client | None) -> None:
+    """Refuse what is given as a client and could not run anything.
+
+    Raises
+    ------
+    InputError
+        If it is no client, or is closed.
+    """
+    if client is None:
+        return
+    if not isinstance(client, Client):
+        raise InputError(
+            f"Wanted a distributed.Client as client, found {client!r}. Connect one to the "
+            "scheduler, and give that."
+        )
+    if client.status in CLOSED:
+        raise InputError(
+            f"Wanted a client that is connected, found {client!r}, which is {client.status}. "
+            "Connect another one to the scheduler, and give that."
+        )
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from distributed import Client
 
 from dask_gmm.data.frames import frame_values
 from dask_gmm.errors import InputError
-from dask_gmm.passes.cluster import inside_task
+from dask_gmm.passes.cluster import inside_task, refuse_unusable
 
 
 def is_dask_frame(data: object) -> bool:
@@ -33,8 +33,9 @@ def frame_array(frame: Any, *, counted: bool, client: Client | None = None) -> d
     Raises
     ------
     InputError
-        If it is a series, or a column is not of numbers.
+        If it is a series, or a column is not of numbers, or the client is none or closed.
     """
+    refuse_unusable(client)
     if frame.ndim != 2:
         raise InputError(
             f"Data must have two axes (rows, columns), but a {type(frame).__name__} of Dask was "

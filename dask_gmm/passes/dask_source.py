@@ -166,6 +166,21 @@ def check_rows(array: da.Array, name: str) -> np.dtype[np.floating]:
     return dtype
 
 
+def refuse_unknown_columns(array: da.Array) -> None:
+    """Refuse a dask array of rows that does not say how many columns they have.
+
+    Raises
+    ------
+    InputError
+        Also where the numbers of rows may stay unknown.
+    """
+    if array.ndim == 2 and np.isnan(array.shape[1]):
+        raise InputError(
+            f"The number of columns of a dask array must be known, but that of dask array "
+            f"{array.name}, of shape {array.shape}, is not. Call its compute_chunk_sizes() first."
+        )
+
+
 def _refuse_unknown_sizes(array: da.Array, name: str) -> None:
     if any(np.isnan(size) for sizes in array.chunks for size in sizes):
         raise InputError(

@@ -11,7 +11,7 @@ from typing import Any
 from dask_gmm.data.open import is_stored
 from dask_gmm.errors import InputError
 from dask_gmm.passes.dask_frames import frame_array, is_dask_frame
-from dask_gmm.passes.dask_source import is_dask_array
+from dask_gmm.passes.dask_source import is_dask_array, refuse_unknown_columns
 
 
 class Kind(Enum):
@@ -55,13 +55,16 @@ def as_array(data: Any, *, counted: bool = False, client: Any = None) -> Any:
     Raises
     ------
     InputError
-        If it is an xarray.Dataset, or a data frame of Dask has columns of other than numbers.
+        If it is an xarray.Dataset, a data frame of Dask has columns of other than numbers, or the
+        number of columns of a dask array is unknown.
     """
     _refuse_dataset(data)
     if is_dask_frame(data):
         return frame_array(data, counted=counted, client=client)
     if _is_labeled(data):
-        return data.data if _is_labeled_dask(data) else data.values
+        data = data.data if _is_labeled_dask(data) else data.values
+    if is_dask_array(data):
+        refuse_unknown_columns(data)
     return data
 
 

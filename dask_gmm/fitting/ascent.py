@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 
+from dask_gmm.errors import DataError
 from dask_gmm.fitting.members import Climb, Evaluation, Finished, Why
 from dask_gmm.fitting.questions import EStep, Question
 from dask_gmm.fitting.spec import Spec
@@ -35,6 +36,10 @@ from dask_gmm.mixture.summary import DataSummary
 SUFFICIENT: Final = 1e-4
 # The boldest move of a component in a trial, in the metric of its own rows.
 BOLDEST: Final = 1.0
+# Where a direction asks for moves so much bolder, EM gets along faster than trials cut short.
+WILD: Final = 10.0
+# Passes on a level below the last: the next one goes on from wherever they lead.
+MOST_PASSES: Final = 200
 # Rounding of a mean of log densities, relative to its size.
 NOISE: Final = {"float64": 1e-13, "float32": 1e-6}
 # Passes in a row in which too little was left to gain.
@@ -161,7 +166,11 @@ class Ascending:
 
     def _retreat(self) -> "Ascending | Ascended":
         """Measure the step of EM next; if it was that, rounding leaves nothing to gain."""
-        assert self.base is not None
+        if self.base is None:
+            raise DataError(
+                "Wanted a finite log-likelihood at the start, found none, though all rows were "
+                "finite in the first pass. Check whether the rows changed during the run."
+            )
         if self.reached is Reached.EM:
             return Ascended(self, self.base, Why.ROUNDING)
         floor = self.base.value - self._noise(self.base.value)
@@ -177,9 +186,14 @@ class Ascending:
         here = replace(self, base=base, memory=memory, quiet=quiet)
         if quiet == QUIET_PASSES or (quiet and self.level < len(self.survey.levels) - 1):
             return Ascended(here, base, Why.LITTLE_LEFT)
-        if len(self.history) >= self.spec.max_iter + 1:
+        if here._has_come_far_enough():
             return Ascended(here, base, Why.MAX_ITER)
         return here._try(direction)
+
+    def _has_come_far_enough(self) -> bool:
+        if self.level == len(self.survey.levels) - 1:
+            return len(self.history) > self.spec.max_iter
+        return self.climb.passes >= MOST_PASSES
 
     def _look(
         self, answer: SufficientStatistics, value: float, evaluation: Evaluation
@@ -198,13 +212,15 @@ class Ascending:
         return base, memory, direction
 
     def _try(self, direction: Array) -> "Ascending":
-        """Make a trial along a direction, or take the step of EM where it has no density."""
+        """Make a trial along a direction, or take the step of EM where that is too bold."""
         assert self.base is not None
         mixture, value = self.base.step.mixture, self.base.value
-        step = direction / max(1.0, boldest_move(mixture, direction) / BOLDEST)
-        trial = _usable(from_vector(self.base.vector + step, mixture))
+        boldness = boldest_move(mixture, direction) / BOLDEST
+        step = direction / max(1.0, boldness)
+        trial = _usable(from_vector(self.base.vector + step, mixture)) if boldness < WILD else None
         if trial is None:
-            return replace(self, step=self.base.em, reached=Reached.EM, needed=value)
+            needed = value - self._noise(value)
+            return replace(self, step=self.base.em, reached=Reached.EM, needed=needed)
         gained = SUFFICIENT * float(self.base.gradient @ step)
         needed = value + gained - self._noise(value)
         return replace(self, step=MStep(trial, ()), reached=Reached.QUASI_NEWTON, needed=needed)

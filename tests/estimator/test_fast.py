@@ -18,7 +18,7 @@ def test_it_ends_at_least_as_high_in_fewer_readings(family: str) -> None:
     fast = GaussianMixture(3, solver="fast", **params).fit(ROWS)
     slow = GaussianMixture(3, tol=1e-7, max_iter=1000, **params).fit(ROWS)
     statistical = fast._n_parameters() / (2 * len(ROWS))
-    assert fast.score(ROWS) > slow.score(ROWS) - 0.2 * statistical
+    assert fast.score(ROWS) > slow.score(ROWS) - 0.5 * statistical
     assert fast.converged_
     assert fast.n_iter_ < slow.n_iter_ or slow.n_iter_ < 4
 

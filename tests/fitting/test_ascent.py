@@ -1,4 +1,4 @@
-"""The accelerated ascent ends from every kind of start, level after level, and says what is left."""
+"""The accelerated ascent ends from every start, level after level, and says what is left."""
 
 import numpy as np
 import pytest
@@ -35,7 +35,7 @@ def test_it_ends_from_every_start_in_few_passes(init: str, family: str) -> None:
 def test_it_ends_no_lower_than_plain_em_and_kept_passes_never_fall() -> None:
     fast = fitted(Spec(3, solver="fast", init=MERGE, tol=None)).model
     slow = fitted(Spec(3, tol=1e-8, max_iter=500)).model
-    assert fast.log_likelihood > slow.log_likelihood - 0.2 * fast.statistical_error
+    assert fast.log_likelihood > slow.log_likelihood - 0.5 * fast.statistical_error
     kept = [each.log_likelihood for each in fast.history if each.kept]
     assert (np.diff(kept) > -1e-12).all()
 

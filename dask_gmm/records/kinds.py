@@ -5,7 +5,7 @@ import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,15 +29,19 @@ class Kind:
     keys: tuple[str, ...]
     form: str
 
-    def is_at(self, path: Path) -> bool:
-        """Whether what lies at a path says that it is of this kind."""
+    def facts(self, path: Path) -> dict[str, Any] | None:
+        """Give what an output of this kind says of itself; None if there is none at a path."""
         try:
             facts = json.loads((path / self.document).read_bytes())
             for key in self.keys:
                 facts = facts[key]
-            return bool(facts["format"] == self.form)
+            return dict(facts) if facts["format"] == self.form else None
         except (KeyError, OSError, TypeError, ValueError):
-            return False
+            return None
+
+    def is_at(self, path: Path) -> bool:
+        """Whether what lies at a path says that it is of this kind."""
+        return self.facts(path) is not None
 
     def may_replace(self, path: Path) -> bool:
         """Whether nothing is lost that this package did not write: it is of the kind, or empty."""

@@ -114,9 +114,10 @@ class Predictions:
         OutputExistsError
             If another group of predictions does, and it may not be overwritten.
         """
-        if not PREDICTIONS.is_at(path):
+        found = PREDICTIONS.facts(path)
+        if found is None:
             return False
-        differing = self._differences(path)
+        differing = self._differences(path, found)
         if differing and not overwrite:
             raise OutputExistsError(
                 f"Predictions are written where there are none, or the same already, but those in "
@@ -124,8 +125,7 @@ class Predictions:
             )
         return not differing
 
-    def _differences(self, path: Path) -> list[str]:
-        found = json.loads((path / PREDICTIONS.document).read_bytes())["attributes"]["dask_gmm"]
+    def _differences(self, path: Path, found: Mapping[str, Any]) -> list[str]:
         names = [name for name in DECIDING if found.get(name) != self.facts[name]]
         if not self.repeatable:
             return ["data (rows in memory or of dask cannot be compared)"]

@@ -25,6 +25,7 @@ from dask_gmm.passes.dask_source import DaskSource
 from dask_gmm.passes.distributed_runner import DistributedRunner
 from dask_gmm.passes.runner import Runner, ThreadRunner
 from dask_gmm.workflows.predict import (
+    density_of,
     describe_lazily,
     describe_rows,
     describe_store,
@@ -201,3 +202,10 @@ def test_answers_that_memory_could_not_hold_are_refused() -> None:
     source = RowsInMemory(np.empty((0, D)), layout)
     with pytest.raises(MemoryLimitError, match=r"Wanted probabilities of .* rows in memory"):
         describe_rows(source, DENSITY, Wanted(probabilities=True), RUNNER)
+
+
+def test_labels_of_a_component_that_float32_cannot_hold_are_its_own() -> None:
+    factors = np.array([[1.0], [1e20]])
+    density = density_of(np.array([0.5, 0.5]), np.zeros((2, 1)), factors, "diag")
+    rows = ArraySource.of(np.linspace(-1, 1, 101)[:, None] * 1e-20)
+    assert (describe_rows(rows, density, Wanted(labels=True), RUNNER)["labels"] == 1).all()

@@ -9,7 +9,7 @@ import pytest
 
 from dask_gmm.data.array_source import ArraySource
 from dask_gmm.data.source import Source
-from dask_gmm.errors import OutputError
+from dask_gmm.errors import OutputError, OutputExistsError
 from dask_gmm.mixture.estep import JointDensity
 from dask_gmm.passes.fold import Answers
 from dask_gmm.passes.runner import ThreadRunner
@@ -84,3 +84,22 @@ def test_chunks_of_another_model_are_not_published(source: Source, tmp_path: Pat
     with pytest.raises(OutputError, match=r"begun for, but .* are others by now\. Stop"):
         describe_store(source, DENSITY, EVERYTHING, out, Meddling(2))
     assert not out.exists()
+
+
+def test_predictions_that_are_moved_away_while_they_are_looked_at_are_not_there(
+    source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by a call that replaces them: they are read once, and then others are looked for."""
+    out, real = store(source, tmp_path / "out"), Path.read_bytes
+
+    def read_and_move(path: Path) -> bytes:
+        found = real(path)
+        if path == out / "zarr.json":
+            monkeypatch.undo()
+            out.rename(tmp_path / "replaced")
+        return found
+
+    monkeypatch.setattr(Path, "read_bytes", read_and_move)
+    with pytest.raises(OutputExistsError, match="some are missing"):
+        store(source, out)
+    assert store(source, out) == out

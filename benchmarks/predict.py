@@ -1,6 +1,6 @@
 """Seconds and peak memory of predicting stored rows, beside scikit-learn with them in memory.
 
-    python -m benchmarks.predict [--folder DIR] [--rows 500000] [--times 8] [--keep]
+    python -m benchmarks.predict [--folder DIR] [--rows 4000000] [--times 4] [--keep]
 
 Rows of 16 float64 columns lie in a zarr group with CRC-32Cs and digests; the mixture has 16 full
 components. This package writes labels, probabilities or log densities to another group, with two
@@ -35,9 +35,9 @@ from dask_gmm.workflows.predict import density_of, describe_store
 
 Array = npt.NDArray[np.float64]
 FEATURES = COMPONENTS = 16
-CHUNK_ROWS = 62_500  # 8 MB
+CHUNK_ROWS = 250_000  # 32 MB, as `generate` makes them
 THREADS = 2
-TURNS = 5
+TURNS = 3
 
 CHILD = """
 import sys
@@ -122,8 +122,8 @@ def main() -> None:
     """Compare, then measure memory for few and many rows."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("runs/predict"))
-    parser.add_argument("--rows", type=int, default=500_000)
-    parser.add_argument("--times", type=int, default=8)
+    parser.add_argument("--rows", type=int, default=4_000_000)
+    parser.add_argument("--times", type=int, default=4)
     parser.add_argument("--keep", action="store_true")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")

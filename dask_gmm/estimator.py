@@ -213,7 +213,8 @@ class GaussianMixture(RowMethods):
                 f"Wanted a sklearn.mixture.GaussianMixture, found {type(model).__name__}. Give the "
                 "estimator itself."
             )
-        params = sklearn.mixture.GaussianMixture.get_params(model)
+        known = cls().get_params()
+        params = {name: value for name, value in model.get_params().items() if name in known}
         made: Self = with_fitted(cls(**params), model)
         return made
 

@@ -159,6 +159,16 @@ def test_the_way_to_scikit_learn_and_back(family: str) -> None:
     assert ours.means_.any()
 
 
+class Derived(sklearn.mixture.GaussianMixture):  # type: ignore[misc]  # it has no types
+    def __init__(self, n_components: int = 1, *, other: int = 1) -> None:
+        super().__init__(n_components)
+        self.other = other
+
+
+def test_parameters_that_only_a_derived_class_has_are_left_out() -> None:
+    assert GaussianMixture.from_sklearn(Derived(3, other=2)).n_components == 3
+
+
 def test_unfitted_ones_are_converted_too() -> None:
     theirs = GaussianMixture(4, tol=0.1).to_sklearn()
     assert (theirs.n_components, theirs.tol, hasattr(theirs, "means_")) == (4, 0.1, False)

@@ -40,6 +40,8 @@ class ArraySource:
         The leaves.
     first_row : int
         The number that the array has for the first of the rows.
+    weights : ndarray of float64, shape (n_rows,), optional
+        How often each row counts; without them, once.
     """
 
     rows: npt.NDArray[Any]
@@ -47,6 +49,7 @@ class ArraySource:
     dtype: np.dtype[np.floating]
     layout: Layout
     first_row: int
+    weights: npt.NDArray[np.float64] | None = None
 
     @classmethod
     def of(
@@ -55,6 +58,7 @@ class ArraySource:
         columns: Sequence[int] | None = None,
         rows: slice | None = None,
         layout: Layout | None = None,
+        weights: npt.ArrayLike | None = None,
     ) -> "ArraySource":
         """Make a source of what numpy takes for an array, or of a pandas data frame.
 
@@ -68,11 +72,14 @@ class ArraySource:
             The rows to read, of step 1.
         layout : Layout, optional
             Other leaves than those that an array of this shape has.
+        weights : array_like of shape (n_rows,), optional
+            How often each row of the array counts, above zero; without them, once.
 
         Raises
         ------
         InputError
-            If it is not an array of numbers with rows and columns, or has not those asked for.
+            If it is not an array of numbers with rows and columns, or has not those asked for, or
+            the weights are not one positive number for each row.
         """
         if isinstance(data, np.ma.MaskedArray):
             raise InputError(
@@ -86,8 +93,9 @@ class ArraySource:
         selected = selected_rows(rows, n_rows, NAME)
         width = n_features if chosen is None else len(chosen)
         leaves = layout or array_layout(len(selected), width, dtype.itemsize)
-        rows_read = array[selected.start : selected.stop]
-        return cls(rows_read, chosen, dtype, leaves, selected.start)
+        rows_read = array[_slice(selected)]
+        weighed = None if weights is None else _weights(weights, n_rows)[_slice(selected)]
+        return cls(rows_read, chosen, dtype, leaves, selected.start, weighed)
 
     def values(self) -> npt.NDArray[np.floating]:
         """Give all rows of all leaves: a view where possible."""
@@ -119,7 +127,8 @@ class ArraySource:
     def read(self, index: int) -> Block:
         """Give one leaf: a view where neither type nor order of columns asks for a copy."""
         start, stop = self.layout.bounds(index)
-        return Block(index, start, stop, self._given(self.rows[start:stop]), NO_DIGESTS)
+        weights = None if self.weights is None else self.weights[start:stop]
+        return Block(index, start, stop, self._given(self.rows[start:stop]), NO_DIGESTS, weights)
 
     def _given(self, rows: npt.NDArray[Any]) -> npt.NDArray[np.floating]:
         if self.columns is not None:
@@ -151,3 +160,25 @@ def _array(data: object) -> npt.NDArray[Any]:
             f"Data must be what numpy makes an array of, but of the {type(data).__name__} given "
             f"it does not ({error}). Give rows of equal length."
         ) from error
+
+
+def _slice(rows: range) -> slice:
+    return slice(rows.start, rows.stop)
+
+
+def _weights(weights: npt.ArrayLike, n_rows: int) -> npt.NDArray[np.float64]:
+    given = np.array(weights, dtype=np.float64)
+    if given.shape != (n_rows,):
+        raise InputError(
+            f"Wanted a weight for each of the {n_rows:,} rows of {NAME}, found weights of shape "
+            f"{given.shape}. Give one number for each row."
+        )
+    fine = np.isfinite(given) & (given > 0)
+    if not fine.all():
+        row = int(np.argmin(fine))
+        raise InputError(
+            f"Wanted weights above zero, found {given[row]:g} for row {row:,} of {NAME}. Leave out "
+            "rows that do not count."
+        )
+    given.setflags(write=False)
+    return given

@@ -22,6 +22,8 @@ class Block:
     digests : ndarray of uint32
         Digest of each chunk read for it, as `dask_gmm.data.manifest` defines it, in the order of
         the chunk grid; empty where nothing is stored in chunks.
+    weights : ndarray of float64, shape (stop - start,), optional
+        How often each row counts; without them, once.
     """
 
     index: int
@@ -29,6 +31,7 @@ class Block:
     stop: int
     rows: npt.NDArray[np.floating]
     digests: npt.NDArray[np.uint32]
+    weights: npt.NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

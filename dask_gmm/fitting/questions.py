@@ -105,17 +105,22 @@ class _EStepMeter:
         self._about_centers = np.zeros((density.features.size, len(fold.centers.components)))
         self._sums = np.zeros((density.features.size, len(density.constants)))
         self._log_likelihood = 0.0
-        self._rows = 0
+        self._rows = 0.0
 
+        self.measured(tile)
+
+    def measured(self, tile: Tile) -> Floats:
+        """Take in a tile; give its responsibilities (K, B), until the next tile is taken in."""
     def add(self, tile: Tile) -> None:
         density, rows = self._density, len(tile.rows)
         logits = log_joint(tile, density)
         work = tile.workspace.array("normalizer", (2, rows), density.dtype)
-        self._log_likelihood += normalize(logits, work)
-        self._rows += rows
+        self._log_likelihood += normalize(logits, work, tile.weights)
+        self._rows += rows if tile.weights is None else float(tile.weights.sum())
         for strip, features in built_features(tile, density):
             self._sums[strip.features] += features @ logits.T
         if self._centers.any:
+        return logits
             self._add_about_centers(tile, logits)
 
     def _add_about_centers(self, tile: Tile, responsibilities: Floats) -> None:

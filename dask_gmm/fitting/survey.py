@@ -82,7 +82,7 @@ class _SurveyMeter:
         self._summary: DataSummary | None = None
 
     def add(self, tile: Tile) -> None:
-        summary = summarize(tile.rows, tile.start)
+        summary = summarize(tile.rows, tile.start, tile.weights)
         self._summary = summary if self._summary is None else self._summary + summary
         keys = row_keys(self._fold.seed, tile.start, tile.start + len(tile.rows))
         at = np.flatnonzero(keys <= self._limit)

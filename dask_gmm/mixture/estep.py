@@ -171,15 +171,19 @@ def _bound(form: Array, features: Features, reach: Array, dtype: np.dtype[np.flo
     return np.asarray(np.finfo(dtype).eps * (np.abs(form) @ sizes))
 
 
-def normalize(logits: Floats, work: Floats) -> float:
+def normalize(logits: Floats, work: Floats, weights: Array | None = None) -> float:
     """Turn logits (K, B) into responsibilities in place; give the sum of log densities.
 
-    ``work`` has shape (2, B).
+    Both are times the ``weights`` (B,) of the rows. ``work`` has shape (2, B).
     """
     peak, total = work
     np.max(logits, axis=0, out=peak)
     exponentiate(logits, peak, total)
-    log_likelihood = peak.sum(dtype=np.float64) + np.log(total, out=peak).sum(dtype=np.float64)
-    np.reciprocal(total, out=total)
+    if weights is None:
+        log_likelihood = peak.sum(dtype=np.float64) + np.log(total, out=peak).sum(dtype=np.float64)
+        np.reciprocal(total, out=total)
+    else:
+        log_likelihood = weights @ peak + weights @ np.log(total, out=peak)
+        np.divide(weights, total, out=total, casting="same_kind")
     np.multiply(logits, total, out=logits)
     return float(log_likelihood)

@@ -23,12 +23,12 @@ class SufficientStatistics:
 
     Parameters
     ----------
-    rows : int
-        Number of rows.
+    rows : float
+        Number of rows, each as often as its weight says.
     log_likelihood : float
-        Sum of the log densities of the rows, in nats.
+        Sum of the log densities of the rows, each times its weight, in nats.
     sums : ndarray of shape (n_sums, n_components), float64
-        Sum over the rows of responsibility times each feature of the family, about
+        Sum over the rows of weight times responsibility times each feature of the family, about
         ``frame.shift`` and in units of ``1 / frame.scale``.
     frame : Frame
     lacks_common : bool
@@ -39,7 +39,7 @@ class SufficientStatistics:
         the coordinates of the data.
     """
 
-    rows: int
+    rows: float
     log_likelihood: float
     sums: Array
     frame: Frame

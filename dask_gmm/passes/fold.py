@@ -75,12 +75,19 @@ class Workspace:
 class Tile:
     """A few rows of a block: small enough that what is derived from them stays in the cache."""
 
-    __slots__ = ("_memo", "rows", "start", "workspace")
+    __slots__ = ("_memo", "rows", "start", "weights", "workspace")
 
-    def __init__(self, rows: npt.NDArray[np.floating], start: int, workspace: Workspace) -> None:
+    def __init__(
+        self,
+        rows: npt.NDArray[np.floating],
+        start: int,
+        workspace: Workspace,
+        weights: npt.NDArray[np.float64] | None = None,
+    ) -> None:
         self.rows = rows
         self.start = start
         self.workspace = workspace
+        self.weights = weights
         self._memo: dict[Hashable, Any] = {}
 
     def once(self, key: Hashable, build: Callable[[], T]) -> T:
@@ -131,7 +138,8 @@ def tiles(block: Block, workspace: Workspace) -> Iterator[Tile]:
     if n_features:
         step = tile_rows(n_features)
         for at in range(0, len(block.rows), step):
-            yield Tile(block.rows[at : at + step], block.start + at, workspace)
+            weights = None if block.weights is None else block.weights[at : at + step]
+            yield Tile(block.rows[at : at + step], block.start + at, workspace, weights)
 
 
 class Answers(tuple[Any, ...]):

@@ -28,7 +28,7 @@ from dask_gmm.records.checkpoint import Checkpoint, PassRecord
 VERSIONS: Final[Mapping[type, int]] = MappingProxyType(
     {
         # Mixtures and rows
-        DataSummary: 1,
+        DataSummary: 2,
         Frame: 1,
         Layout: 1,
         Memory: 1,

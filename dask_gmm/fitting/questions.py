@@ -107,11 +107,11 @@ class _EStepMeter:
         self._log_likelihood = 0.0
         self._rows = 0.0
 
+    def add(self, tile: Tile) -> None:
         self.measured(tile)
 
     def measured(self, tile: Tile) -> Floats:
         """Take in a tile; give its responsibilities (K, B), until the next tile is taken in."""
-    def add(self, tile: Tile) -> None:
         density, rows = self._density, len(tile.rows)
         logits = log_joint(tile, density)
         work = tile.workspace.array("normalizer", (2, rows), density.dtype)
@@ -120,8 +120,8 @@ class _EStepMeter:
         for strip, features in built_features(tile, density):
             self._sums[strip.features] += features @ logits.T
         if self._centers.any:
-        return logits
             self._add_about_centers(tile, logits)
+        return logits
 
     def _add_about_centers(self, tile: Tile, responsibilities: Floats) -> None:
         density = self._density

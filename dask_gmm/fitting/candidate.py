@@ -9,7 +9,7 @@ from dask_gmm.errors import DataError, InputError
 from dask_gmm.fitting.ascent import Ascending
 from dask_gmm.fitting.first_step import FirstStep
 from dask_gmm.fitting.members import Asking, Evaluation, Finished, Why
-from dask_gmm.fitting.overfit import Overfitting
+from dask_gmm.fitting.overfit import ITERATIONS, Loosening, clusters
 from dask_gmm.fitting.questions import ALL_ROWS, EStep, Question, Rows
 from dask_gmm.fitting.sample import sample_size
 from dask_gmm.fitting.spec import MERGE, Spec
@@ -42,18 +42,22 @@ class Initializing:
 
     def ask(self) -> Question:
         """Ask for the starts."""
-        spec = self.spec
+        spec, survey = self.spec, self.survey
+        if spec.init == MERGE:
+            return clusters(spec, survey, self.draws)
         first_step = FirstStep(
-            spec.n_components, spec.covariance_type, spec.reg_covar, self.survey.frame
+            spec.n_components, spec.covariance_type, spec.reg_covar, survey.frame
         )
-        rows = Rows(sample_size(spec.n_components, len(self.survey.frame.shift)), at_once=True)
+        rows = Rows(sample_size(spec.n_components, len(survey.frame.shift)), at_once=True)
         return Question(rows, DrawStarts(spec.init, first_step, self.draws))
 
-    def tell(self, answer: DrawnStarts) -> "tuple[Climbing | Ascending, ...]":
+    def tell(self, answer: DrawnStarts) -> "tuple[Climbing | Ascending | Loosening, ...]":
         """Give a candidate for each start, with the parameters that were given in its place."""
         return tuple(map(self._begun, answer.starts))
 
-    def _begun(self, start: DrawnStart) -> "Climbing | Ascending":
+    def _begun(self, start: DrawnStart) -> "Climbing | Ascending | Loosening":
+        if self.spec.init == MERGE:
+            return Loosening(self.spec, self.survey, start.step, ITERATIONS)
         step = MStep(self._with_given(start.step.mixture), start.step.repairs)
         if self.spec.solver == "fast":
             return Ascending(self.spec, self.survey, 0, step)
@@ -161,8 +165,7 @@ def candidate(
     """
     if spec.start is None:
         drawn = draws or Draws(seeded(spec.seed + SEED_STEP * spec.restart))
-        waiting = Overfitting if spec.init == MERGE else Initializing
-        return waiting(spec, survey, drawn)
+        return Initializing(spec, survey, drawn)
     centered = spec.start.moved(-survey.frame.shift)
     _refuse_far(centered, survey, spec.precision)
     if spec.solver == "fast":

@@ -13,7 +13,7 @@ from dask_gmm.fitting.first_step import FirstStep
 from dask_gmm.fitting.members import Evaluation
 from dask_gmm.fitting.questions import EStep, Question, Rows
 from dask_gmm.fitting.spec import Spec
-from dask_gmm.fitting.starts import STANDARDIZED, DrawnStarts, Draws, DrawStarts
+from dask_gmm.fitting.starts import STANDARDIZED, Draws, DrawStarts
 from dask_gmm.fitting.survey import Survey
 from dask_gmm.mixture.merging import merge_to
 from dask_gmm.mixture.mstep import MStep, m_step
@@ -24,35 +24,13 @@ ITERATIONS: Final = 15
 CLUSTERED_ROWS: Final = 20_000
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Overfitting:
-    """A candidate that waits for the clusters of the sample, more of them than components."""
-
-    spec: Spec
-    survey: Survey
-    draws: Draws
-    history: tuple[Evaluation, ...] = ()
-
-    @property
-    def racing(self) -> bool:
-        """True: of several, the best on the first level is chosen."""
-        return True
-
-    def ask(self) -> Question:
-        """Ask for k-means in the coordinates of the frame."""
-        spec = self.spec
-        rows = min(CLUSTERED_ROWS, self.survey.summary.rows)
-        components = min(TIMES * spec.n_components, rows)
-        prior = self.survey.prior(spec.covariance_type)
-        first_step = FirstStep(components, spec.covariance_type, 0.0, self.survey.frame, prior)
-        question = DrawStarts(STANDARDIZED, first_step, self.draws)
-        return Question(Rows(rows, at_once=True), question)
-
-    def tell(self, answer: DrawnStarts) -> "tuple[Loosening, ...]":
-        """Let each of the starts climb."""
-        return tuple(
-            Loosening(self.spec, self.survey, start.step, ITERATIONS) for start in answer.starts
-        )
+def clusters(spec: Spec, survey: Survey, draws: Draws) -> Question:
+    """Ask for k-means of the sample in the coordinates of the frame, with too many clusters."""
+    rows = min(CLUSTERED_ROWS, survey.summary.rows)
+    components = min(TIMES * spec.n_components, rows)
+    prior = survey.prior(spec.covariance_type)
+    first_step = FirstStep(components, spec.covariance_type, 0.0, survey.frame, prior)
+    return Question(Rows(rows, at_once=True), DrawStarts(STANDARDIZED, first_step, draws))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

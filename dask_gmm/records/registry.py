@@ -10,7 +10,7 @@ from dask_gmm.fitting.candidate import Climbing, Initializing
 from dask_gmm.fitting.escape import Escaping
 from dask_gmm.fitting.levels import Level
 from dask_gmm.fitting.members import Climb, Evaluation, Finished, Why
-from dask_gmm.fitting.overfit import Loosening, Overfitting
+from dask_gmm.fitting.overfit import Loosening
 from dask_gmm.fitting.questions import Rows
 from dask_gmm.fitting.race import Lost
 from dask_gmm.fitting.sample import Sample
@@ -57,7 +57,6 @@ VERSIONS: Final[Mapping[type, int]] = MappingProxyType(
         Initializing: 1,
         Loosening: 1,
         Lost: 1,
-        Overfitting: 1,
         # A fit between two passes
         Checkpoint: 1,
         PassRecord: 1,

@@ -10,7 +10,7 @@ from dask_gmm.fitting.tiles import (
     built_features,
     density_bytes,
     log_joint,
-    refuse_unanswerable,
+    row_log_densities,
     standardized,
 )
 from dask_gmm.mixture.centers import Centers
@@ -18,7 +18,6 @@ from dask_gmm.mixture.estep import JointDensity, normalize
 from dask_gmm.mixture.features import Floats
 from dask_gmm.mixture.frame import Frame
 from dask_gmm.mixture.model import Mixture
-from dask_gmm.mixture.posterior import exponentiate, log_densities
 from dask_gmm.mixture.statistics import SufficientStatistics
 from dask_gmm.passes.fold import Fold, Tile, tile_rows
 
@@ -183,13 +182,7 @@ class _ScoreMeter:
         self._answer = Scored(0, 0.0)
 
     def add(self, tile: Tile) -> None:
-        with np.errstate(over="ignore", invalid="ignore"):  # of rows that are refused then
-            logits = log_joint(tile, self._density)
-        peak, total, values = tile.workspace.array("score", (3, len(tile.rows)), logits.dtype)
-        np.max(logits, axis=0, out=peak)
-        refuse_unanswerable(tile, peak)
-        exponentiate(logits, peak, total)
-        values = log_densities(peak, total, values)
+        values = row_log_densities(tile, self._density)
         self._answer += Scored(len(tile.rows), float(values.sum(dtype=np.float64)))
 
     def answer(self) -> Scored:

@@ -7,6 +7,7 @@ import numpy as np
 from dask_gmm.mixture.estep import JointDensity
 from dask_gmm.mixture.features import Floats, Strip
 from dask_gmm.mixture.frame import Frame
+from dask_gmm.mixture.posterior import exponentiate, log_densities
 from dask_gmm.passes.fold import BadRowError, Tile, tile_rows
 
 
@@ -17,6 +18,23 @@ def log_joint(tile: Tile, density: JointDensity) -> Floats:
     z = standardized(tile, density.frame, density.dtype)
     density.log_joint(z, built_features(tile, density), logits)
     return logits
+
+
+def row_log_densities(tile: Tile, density: JointDensity) -> Floats:
+    """Give the log density (B,) of each row of a tile, in memory that the next fold uses again.
+
+    Raises
+    ------
+    BadRowError
+        See `refuse_unanswerable`.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):  # of rows that are refused then
+        logits = log_joint(tile, density)
+    peak, total, values = tile.workspace.array("score", (3, len(tile.rows)), logits.dtype)
+    np.max(logits, axis=0, out=peak)
+    refuse_unanswerable(tile, peak)
+    exponentiate(logits, peak, total)
+    return log_densities(peak, total, values)
 
 
 def density_bytes(density: JointDensity, n_features: int) -> int:

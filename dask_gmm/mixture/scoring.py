@@ -1,4 +1,4 @@
-"""The joint density for rows of which nothing is known beforehand."""
+"""The joint density of single rows: complete, and for rows of which nothing is known before."""
 
 import hashlib
 
@@ -9,6 +9,7 @@ from dask_gmm.mixture.covariance import Full, family_of
 from dask_gmm.mixture.estep import JointDensity
 from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.frame import Frame
+from dask_gmm.mixture.model import Mixture
 
 
 def scoring_density(
@@ -39,6 +40,17 @@ def scoring_density(
         frame = _frame(weights / weights.sum(), means, factors)
         scored = Full() if family.shared else family
         return JointDensity.of_factors(scored, log_weights, means - frame.shift, factors, frame)
+
+
+def complete_density(centered: Mixture, frame: Frame) -> JointDensity:
+    """Prepare a mixture whose means are about ``frame.shift``, for rows that the frame bounds.
+
+    Densities of single rows are complete in every family, as in `scoring_density`.
+    """
+    family, factors = centered.family, centered.precision_factors()
+    log_weights = np.log(np.maximum(centered.weights, np.finfo(np.float64).tiny))
+    scored = Full() if family.shared else family
+    return JointDensity.of_factors(scored, log_weights, centered.means, factors, frame)
 
 
 def parameters_digest(density: JointDensity) -> str:

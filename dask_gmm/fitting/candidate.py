@@ -1,7 +1,8 @@
 """A candidate: a frozen value that asks a question of rows and is told the answer."""
 
 from dataclasses import dataclass, replace
-from typing import Final
+from types import MappingProxyType
+from typing import Final, TypeAlias
 
 import numpy as np
 
@@ -9,10 +10,11 @@ from dask_gmm.errors import DataError, InputError
 from dask_gmm.fitting.ascent import Ascending
 from dask_gmm.fitting.first_step import FirstStep
 from dask_gmm.fitting.members import Asking, Evaluation, Finished, Why
-from dask_gmm.fitting.overfit import ITERATIONS, Loosening, clusters
+from dask_gmm.fitting.overfit import ITERATIONS, TIMES, Loosening, clusters
 from dask_gmm.fitting.questions import ALL_ROWS, EStep, Question, Rows
 from dask_gmm.fitting.sample import sample_size
-from dask_gmm.fitting.spec import MERGE, Spec
+from dask_gmm.fitting.short_runs import Trying
+from dask_gmm.fitting.spec import MERGE, SHORT_EM, Spec
 from dask_gmm.fitting.starts import DrawnStart, DrawnStarts, Draws, DrawStarts, State, seeded
 from dask_gmm.fitting.stopping import left_to_gain, statistical_share
 from dask_gmm.fitting.survey import Survey
@@ -24,6 +26,9 @@ from dask_gmm.mixture.statistics import SufficientStatistics
 FARTHEST_STARTS: Final = {"float64": 1e100, "float32": 1e12}
 FLOAT32_NOISE: Final = 1e-6
 SEED_STEP: Final = 1_000_003
+# Starts from clusters in the coordinates of the frame: how many for each component.
+CLUSTERED: Final = MappingProxyType({MERGE: TIMES, SHORT_EM: 1})
+Begun: TypeAlias = "Climbing | Ascending | Loosening | Trying"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,21 +48,23 @@ class Initializing:
     def ask(self) -> Question:
         """Ask for the starts."""
         spec, survey = self.spec, self.survey
-        if spec.init == MERGE:
-            return clusters(spec, survey, self.draws)
+        if spec.init in CLUSTERED:
+            return clusters(spec, survey, self.draws, CLUSTERED[spec.init])
         first_step = FirstStep(
             spec.n_components, spec.covariance_type, spec.reg_covar, survey.frame
         )
         rows = Rows(sample_size(spec.n_components, len(survey.frame.shift)), at_once=True)
         return Question(rows, DrawStarts(spec.init, first_step, self.draws))
 
-    def tell(self, answer: DrawnStarts) -> "tuple[Climbing | Ascending | Loosening, ...]":
+    def tell(self, answer: DrawnStarts) -> "tuple[Begun, ...]":
         """Give a candidate for each start, with the parameters that were given in its place."""
         return tuple(map(self._begun, answer.starts))
 
-    def _begun(self, start: DrawnStart) -> "Climbing | Ascending | Loosening":
+    def _begun(self, start: DrawnStart) -> "Begun":
         if self.spec.init == MERGE:
             return Loosening(self.spec, self.survey, start.step, ITERATIONS)
+        if self.spec.init == SHORT_EM:
+            return Trying(self.spec, self.survey, start.step)
         step = MStep(self._with_given(start.step.mixture), start.step.repairs)
         if self.spec.solver == "fast":
             return Ascending(self.spec, self.survey, 0, step)

@@ -24,13 +24,25 @@ ITERATIONS: Final = 15
 CLUSTERED_ROWS: Final = 20_000
 
 
-def clusters(spec: Spec, survey: Survey, draws: Draws) -> Question:
-    """Ask for k-means of the sample in the coordinates of the frame, with too many clusters."""
+def clusters(spec: Spec, survey: Survey, draws: Draws, times: int) -> Question:
+    """Ask for k-means of the sample in the frame, with so many clusters for each component."""
     rows = min(CLUSTERED_ROWS, survey.summary.rows)
-    components = min(TIMES * spec.n_components, rows)
+    components = min(times * spec.n_components, rows)
     prior = survey.prior(spec.covariance_type)
     first_step = FirstStep(components, spec.covariance_type, 0.0, survey.frame, prior)
     return Question(Rows(rows, at_once=True), DrawStarts(STANDARDIZED, first_step, draws))
+
+
+def about_smallest(step: MStep, spec: Spec, survey: Survey) -> Question:
+    """Ask for the E-step at some parameters on the rows of the smallest level."""
+    question = EStep.at(step.mixture, survey.frame, spec.precision)
+    return Question(survey.levels[0].rows, question)
+
+
+def em_step(answer: SufficientStatistics, last: MStep, spec: Spec, survey: Survey) -> MStep:
+    """Take the M-step that the answer leads to."""
+    summary, prior = survey.levels[0].summary, survey.prior(spec.covariance_type)
+    return m_step(answer, last.mixture, summary, 0.0, spec.precision, prior)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,14 +72,12 @@ class Loosening:
 
     def ask(self) -> Question:
         """Ask for the E-step on the rows of the smallest level."""
-        question = EStep.at(self.step.mixture, self.survey.frame, self.spec.precision)
-        return Question(self.survey.levels[0].rows, question)
+        return about_smallest(self.step, self.spec, self.survey)
 
     def tell(self, answer: SufficientStatistics) -> "tuple[Loosening | Ascending]":
         """Take the M-step; merge after the last."""
-        spec, summary = self.spec, self.survey.levels[0].summary
-        prior = self.survey.prior(spec.covariance_type)
-        step = m_step(answer, self.step.mixture, summary, 0.0, spec.precision, prior)
+        spec = self.spec
+        step = em_step(answer, self.step, spec, self.survey)
         if self.iterations > 1:
             return (replace(self, step=step, iterations=self.iterations - 1),)
         merged = merge_to(step.mixture, spec.n_components)

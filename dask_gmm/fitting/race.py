@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dask_gmm.fitting.ascent import Ascended
+from dask_gmm.fitting.ascent import Ascended, Ascending
 from dask_gmm.fitting.escape import after, crossed
 from dask_gmm.fitting.members import Asking, Evaluation, Member
+from dask_gmm.fitting.short_runs import Tried
 from dask_gmm.fitting.spec import Spec
 from dask_gmm.fitting.stopping import statistical_share
 
@@ -26,9 +27,9 @@ class Lost:
     history: tuple[Evaluation, ...] = ()
 
     @classmethod
-    def of(cls, ended: Ascended) -> "Lost":
+    def of(cls, ended: Ascended | Tried) -> "Lost":
         """Keep what it reached."""
-        return cls(ended.spec, ended.base.value, ended.history)
+        return cls(ended.spec, _value(ended), ended.history)
 
 
 def settled(members: Sequence[Member]) -> list[Member]:
@@ -43,17 +44,30 @@ def settled(members: Sequence[Member]) -> list[Member]:
 
 
 def _next(member: Member, members: Sequence[Member], racing: set[int]) -> Member:
-    if not isinstance(member, Ascended):
-        return member
-    if not member.at.racing:
+    if isinstance(member, Ascended) and not member.at.racing:
         return after(member)
-    if member.spec.race in racing:
+    if not isinstance(member, Ascended | Tried) or member.spec.race in racing:
         return member
+    if isinstance(member, Tried):
+        return _tried(member, members)
     best, *others = _ranked(members, member.spec.race)
     other = _another(best, others)
     if member is best:
         return after(member) if other is None else member
     return crossed(best, member) if member is other else Lost.of(member)
+
+
+def _tried(member: Tried, members: Sequence[Member]) -> Ascending | Lost:
+    """Let the best of the short runs climb."""
+    race = member.spec.race
+    runs = [each for each in members if isinstance(each, Tried) and each.spec.race == race]
+    if member is not max(runs, key=_value):
+        return Lost.of(member)
+    return Ascending(member.spec, member.survey, 0, member.step)
+
+
+def _value(ended: Ascended | Tried) -> float:
+    return ended.value if isinstance(ended, Tried) else ended.base.value
 
 
 def _another(best: Ascended, others: Sequence[Ascended]) -> Ascended | None:

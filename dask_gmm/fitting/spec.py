@@ -1,6 +1,7 @@
 """What a candidate is asked to be: one mixture, one start, one set of limits."""
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 import numpy.typing as npt
@@ -60,7 +61,10 @@ NOTHING_GIVEN: Final = Given()
 SOLVERS: Final = ("em", "fast")
 # The start from twice the components, merged until as many are left as are asked for.
 MERGE: Final = "merge"
-TRIES: Final = 3
+# The best of several starts that have made a short run of EM.
+SHORT_EM: Final = "short-em"
+# How many candidates race for each start that is asked for; by default one.
+TRIES: Final = MappingProxyType({MERGE: 3, SHORT_EM: 8})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,9 +92,9 @@ class Spec:
         Its number among the starts of one fit.
     start : Mixture, optional
         Given parameters; without them a start is drawn.
-    init : {"kmeans", "k-means++", "random", "random_from_data", "merge"}
+    init : {"kmeans", "k-means++", "random", "random_from_data", "merge", "short-em"}
         How it is drawn: as scikit-learn's parameter of that name says, on the sample; or, with the
-        solver ``fast``, from twice the components, merged.
+        solver ``fast``, from twice the components, merged, or as the best of short runs of EM.
     solver : {"em", "fast"}
         Plain EM on all rows, or accelerated ascent from samples to all rows.
     race : int
@@ -128,14 +132,14 @@ class Spec:
         number("reg_covar", self.reg_covar, 0.0)
         one_of("precision", self.precision, ERROR_LIMITS)
         whole("seed", self.seed, 0)
-        one_of("init", self.init, (*KINDS, MERGE))
+        one_of("init", self.init, (*KINDS, *TRIES))
         if self.start is not None:
             self._check_start(self.start)
 
     @property
     def tries(self) -> int:
         """How many candidates race for each start that is asked for."""
-        return TRIES if self.init == MERGE else 1
+        return TRIES.get(self.init, 1)
 
     def n_parameters(self, n_features: int) -> int:
         """Give the number of free parameters of a mixture of so many columns."""

@@ -14,6 +14,7 @@ from dask_gmm.fitting.overfit import Loosening
 from dask_gmm.fitting.questions import Rows
 from dask_gmm.fitting.race import Lost
 from dask_gmm.fitting.sample import Sample
+from dask_gmm.fitting.short_runs import Tried, Trying
 from dask_gmm.fitting.spec import Given, Spec
 from dask_gmm.fitting.starts import Draws
 from dask_gmm.fitting.survey import Survey, SurveyAnswer
@@ -57,6 +58,8 @@ VERSIONS: Final[Mapping[type, int]] = MappingProxyType(
         Initializing: 1,
         Loosening: 1,
         Lost: 1,
+        Tried: 1,
+        Trying: 1,
         # A fit between two passes
         Checkpoint: 1,
         PassRecord: 1,

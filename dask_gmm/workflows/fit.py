@@ -18,7 +18,7 @@ from dask_gmm.data.source import Source
 from dask_gmm.data.zarr_source import ZarrSource
 from dask_gmm.errors import InputError
 from dask_gmm.fitting.result import FittedMixture
-from dask_gmm.fitting.spec import MERGE, Spec
+from dask_gmm.fitting.spec import MERGE, TRIES, Spec
 from dask_gmm.fitting.survey import SurveyAnswer
 from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.runner import Runner
@@ -176,9 +176,10 @@ def _spec(request: FitRequest) -> Spec:
             f"Wanted reg_covar with the solver em alone, found {request.reg_covar:g} with fast, "
             "which keeps covariances from collapsing by a prior. Leave one of them out."
         )
-    if not fast and request.init == MERGE:
+    if not fast and request.init in TRIES:
         raise InputError(
-            "Wanted init merge with the solver fast alone, found it with em. Choose another."
+            f"Wanted init {request.init} with the solver fast alone, found it with em. Choose "
+            "another."
         )
     return Spec(
         n_components=request.components,

@@ -10,7 +10,7 @@ Covariance: TypeAlias = Literal["full", "tied", "diag", "spherical"]
 FloatType: TypeAlias = Literal["float64", "float32"]
 MissingChunks: TypeAlias = Literal["error", "fill"]
 Solver: TypeAlias = Literal["fast", "em"]
-Init: TypeAlias = Literal["merge", "kmeans", "k-means++", "random", "random_from_data"]
+Init: TypeAlias = Literal["merge", "short-em", "kmeans", "k-means++", "random", "random_from_data"]
 # Covariances beyond it are so near to singular that rounding may leave them no Cholesky factor.
 MOST_CONDITION: Final = 1e12
 
@@ -99,9 +99,9 @@ class FitRequest:
         Largest number of iterations, each of one reading of the rows, at least 1.
     solver : {"fast", "em"}, default "fast"
         Accelerated ascent from samples to all rows, or plain EM on all rows.
-    init : {"merge", "kmeans", "k-means++", "random", "random_from_data"}, optional
+    init : {"merge", "short-em", "kmeans", "k-means++", "random", "random_from_data"}, optional
         How starts are drawn from the sample; by default ``merge`` for ``fast``, ``kmeans`` for
-        ``em``.
+        ``em``, which knows neither ``merge`` nor ``short-em``, the best of eight short runs of EM.
     tol : float or "auto", default "auto"
         The fit has converged when less than this is left to gain (solver ``em``: was gained by an
         iteration), in nats per row; 0 is never. ``auto`` is when less is left to gain than a tenth

@@ -5,7 +5,7 @@ import pytest
 
 from dask_gmm.data.array_source import ArraySource
 from dask_gmm.fitting.members import Why
-from dask_gmm.fitting.spec import MERGE, Spec
+from dask_gmm.fitting.spec import MERGE, SHORT_EM, Spec
 from dask_gmm.mixture.covariance import FAMILIES
 from dask_gmm.passes.progress import Silent
 from dask_gmm.passes.runner import ThreadRunner
@@ -21,7 +21,9 @@ def fitted(spec: Spec) -> FitOutcome:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("init", [MERGE, "kmeans", "k-means++", "random", "random_from_data"])
+@pytest.mark.parametrize(
+    "init", [MERGE, SHORT_EM, "kmeans", "k-means++", "random", "random_from_data"]
+)
 def test_it_ends_from_every_start_in_few_passes(init: str, family: str) -> None:
     model = fitted(Spec(3, family, solver="fast", init=init, tol=None)).model
     assert model.reason == Why.LITTLE_LEFT.value

@@ -16,7 +16,7 @@ from dask_gmm.fitting.ascent import Ascended
 from dask_gmm.fitting.candidate import candidate
 from dask_gmm.fitting.members import Finished
 from dask_gmm.fitting.race import Lost
-from dask_gmm.fitting.spec import MERGE, Spec
+from dask_gmm.fitting.spec import MERGE, SHORT_EM, Spec
 from dask_gmm.fitting.starts import KINDS
 from dask_gmm.mixture.covariance import FAMILIES
 from dask_gmm.mixture.model import Mixture
@@ -52,7 +52,7 @@ SPECS: dict[str, Spec] = {
     },
     **{
         f"fast, {init}, {family}": Spec(3, family, solver="fast", init=init, tol=None)
-        for init in (MERGE, *KINDS)
+        for init in (MERGE, SHORT_EM, *KINDS)
         for family in FAMILIES
     },
     "em, auto": Spec(3, tol=None, max_iter=8),
@@ -77,7 +77,9 @@ def levels(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # Starts differ before the first level, and not in how they climb from there.
-SLOW = {f"fast, {i}, {f}" for i in KINDS for f in FAMILIES if i != "kmeans" and f != "full"}
+SLOW = {
+    f"fast, {i}, {f}" for i in (SHORT_EM, *KINDS) for f in FAMILIES if i != "kmeans" and f != "full"
+}
 
 
 @pytest.mark.parametrize(
@@ -133,7 +135,7 @@ def test_members_in_different_phases_go_on_together_as_alone() -> None:
 
 def test_every_type_in_the_registry_is_met_in_some_fit() -> None:
     met: set[str] = set()
-    for case in ("em, kmeans, full", "fast, merge, diag", "em, given"):
+    for case in ("em, kmeans, full", "fast, merge, diag", "fast, short-em, diag", "em, given"):
         for checkpoint in checkpoints(SPECS[case]):
             met |= set(encode(checkpoint).document["types"])
     assert met == set(TYPES)

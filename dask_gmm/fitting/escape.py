@@ -1,55 +1,67 @@
-"""Ways out of an optimum that is not the best: more components, merged again.
+"""Ways out of an optimum that is not the best: spare components moved; more of them, merged again.
 
 The merging chooses anew which components the rows need most. What is found is kept only if the
 rows of a sample tell it from what was there, so that all rows are read for nothing else.
 """
 
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from dask_gmm.fitting.ascent import Ascended, Ascending
-from dask_gmm.fitting.faults import faults
+from dask_gmm.fitting.faults import Faults
 from dask_gmm.fitting.members import Evaluation, Finished
 from dask_gmm.fitting.overfit import ITERATIONS, Loosening
 from dask_gmm.fitting.questions import Question
+from dask_gmm.fitting.reseed import Reseeding, dropped, reseeding
 from dask_gmm.fitting.spec import Spec
 from dask_gmm.fitting.stopping import statistical_error, statistical_share
 from dask_gmm.mixture.mstep import MStep
 from dask_gmm.mixture.splitting import halved, joined
-from dask_gmm.mixture.statistics import SufficientStatistics
 
-# Ways out that are tried one after another, each from where the last one led.
+# Splits that are tried one after another, each from where the last one led.
 ESCAPES: Final = 3
+SPLIT: Final = "split and merged again"
+RESEEDED: Final = "set on the worst-explained rows"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Escaping:
     """A candidate that has ended its last sample, and looks for a better optimum there.
 
-    All of its components are split, climb some EM iterations on the smallest level, are merged
-    until as many are left as before, and climb the level that it had ended.
+    Spare components are set on the worst-explained rows, and climb the level that it had ended.
+    Then all are split, climb some EM iterations on the smallest level, are merged until as many are
+    left as before, and climb that level again.
 
     Parameters
     ----------
     home : Ascended
         Where it goes on if nothing better is found.
-    path : Loosening or Ascending
+    path : Reseeding, Loosening or Ascending
         What asks in its place.
+    way : str
+        What was done to the components.
     escapes : int
-        How many may follow this one.
+        How many splits may follow this way.
     """
 
     home: Ascended
-    path: Loosening | Ascending
-    escapes: int = ESCAPES - 1
+    path: Reseeding | Loosening | Ascending
+    way: str
+    escapes: int
 
     @classmethod
-    def of(cls, home: Ascended, escapes: int = ESCAPES) -> "Escaping":
+    def by_reseeding(cls, home: Ascended, escapes: int) -> "Escaping | None":
+        """Set spare components on the worst-explained rows, if there are any."""
+        path = reseeding(home)
+        return None if path is None else cls(home, path, RESEEDED, escapes)
+
+    @classmethod
+    def by_splitting(cls, home: Ascended, escapes: int = ESCAPES) -> "Escaping":
         """Split all components."""
         scale = home.at.survey.frame.scale
         split = MStep(halved(home.base.step.mixture, scale), ())
         path = Loosening(home.spec, home.at.survey, split, ITERATIONS)
-        return cls(home, path, escapes - 1)
+        return cls(home, path, SPLIT, escapes - 1)
 
     @property
     def spec(self) -> Spec:
@@ -70,7 +82,7 @@ class Escaping:
         """Ask what the path asks."""
         return self.path.ask()
 
-    def tell(self, answer: SufficientStatistics) -> "tuple[Escaping | Ascending | Finished]":
+    def tell(self, answer: Any) -> "tuple[Escaping | Ascending | Finished]":
         """Follow the path; at its end, go on from there or from home, whichever is better."""
         (told,) = self.path.tell(answer)
         if isinstance(told, Ascended):
@@ -84,28 +96,42 @@ class Escaping:
         mixture, rows = home.base.step.mixture, home.at.summary.rows
         gain = found.base.value - home.base.value
         if gain <= statistical_share(mixture, rows):
-            return home.go_on()
+            return onward(home) if self.way == SPLIT else after(home, self.escapes, moved=True)
         share = gain / statistical_error(mixture.n_parameters, rows)
         found_there = f"{share:.2g} statistical errors of {rows:,} rows better"
-        note = f"{self._reason()}split and merged again: {found_there}"
+        note = f"{self._reason()}{self.way}: {found_there}"
         at = replace(found.at, climbs=home.at.climbs, notes=(*home.at.notes, note))
-        return after(replace(found, at=at), self.escapes)
+        return after(replace(found, at=at), self.escapes, moved=self.way == RESEEDED)
 
     def _reason(self) -> str:
         mixture, rows = self.home.base.step.mixture, self.home.at.summary.rows
-        return "".join(f"{each}; " for each in faults(mixture, rows))
+        return "".join(f"{each}; " for each in Faults.of(mixture, rows).texts)
 
 
-def after(ended: Ascended, escapes: int = ESCAPES) -> "Escaping | Ascending | Finished":
-    """Give what follows a level: a way out of what the last sample led to, or the next level."""
-    return Escaping.of(ended, escapes) if escapes and _may_escape(ended) else ended.go_on()
+def after(
+    ended: Ascended, escapes: int = ESCAPES, *, moved: bool = False
+) -> "Escaping | Ascending | Finished":
+    """Give what follows a level: a way out of what the last sample led to, or the next level.
+
+    Spare components that have just been ``moved`` are not moved again.
+    """
+    if not escapes or not _may_escape(ended):
+        return onward(ended)
+    reseeded = None if moved else Escaping.by_reseeding(ended, escapes)
+    return reseeded or Escaping.by_splitting(ended, escapes)
+
+
+def onward(ended: Ascended) -> Ascending | Finished:
+    """Begin the next level; after the last, finish, or measure what is left without the spare."""
+    return dropped(ended) or ended.go_on()
 
 
 def _may_escape(ended: Ascended) -> bool:
     """Whether it has converged on the last sample, or on all rows where there are no samples."""
     sampled = ended.at.level == max(len(ended.at.survey.levels) - 2, 0)
     free = ended.spec.start is None and ended.spec.n_components > 1
-    return sampled and free and ended.why.converged
+    whole = ended.base.step.mixture.n_components == ended.spec.n_components
+    return sampled and free and whole and ended.why.converged
 
 
 def crossed(one: Ascended, other: Ascended) -> Loosening:

@@ -65,6 +65,9 @@ MERGE: Final = "merge"
 SHORT_EM: Final = "short-em"
 # How many candidates race for each start that is asked for; by default one.
 TRIES: Final = MappingProxyType({MERGE: 3, SHORT_EM: 8})
+# What becomes of components that explain no rows of their own.
+RESEED, DROP, KEEP = "reseed", "drop", "keep"
+REPAIRS: Final = (RESEED, DROP, KEEP)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,6 +104,9 @@ class Spec:
         Candidates of one race are compared on the smallest sample, and the best goes on.
     given : Given
         Parameters that take the place of drawn ones.
+    repair : {"reseed", "drop", "keep"}
+        With the solver ``fast``, components that have less than one row or are the same as another
+        are set on rows that are explained worst, or dropped in the end, or kept.
 
     Raises
     ------
@@ -121,6 +127,7 @@ class Spec:
     solver: str = "em"
     race: int = 0
     given: Given = NOTHING_GIVEN
+    repair: str = RESEED
 
     def __post_init__(self) -> None:
         whole("components", self.n_components, 1)
@@ -133,6 +140,7 @@ class Spec:
         one_of("precision", self.precision, ERROR_LIMITS)
         whole("seed", self.seed, 0)
         one_of("init", self.init, (*KINDS, *TRIES))
+        one_of("repair", self.repair, REPAIRS)
         if self.start is not None:
             self._check_start(self.start)
 

@@ -19,7 +19,9 @@ from dask_gmm.mixture.prior import Prior, log_prior
 from dask_gmm.mixture.statistics import SufficientStatistics
 from dask_gmm.mixture.summary import DataSummary
 
-# A component of less weight than this has no rows, however many there are: it stays as it is.
+# A component of less weight than this has no rows, however many there are: it stays as it is. The
+# smallest weight that has a logarithm here is so much less that its rounding changes nothing.
+NO_ROWS: Final = 1e-20
 SMALLEST_WEIGHT: Final = 1e-30
 
 
@@ -122,7 +124,7 @@ def _squares(mixture: Mixture, step: Array) -> tuple[Array, Array]:
 
 
 def _divisors(masses: Array) -> Array:
-    return np.where(masses > SMALLEST_WEIGHT, masses, np.inf)
+    return np.where(masses > NO_ROWS, masses, np.inf)
 
 
 def _chart(mixture: Mixture) -> Chart:

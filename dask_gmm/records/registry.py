@@ -13,6 +13,7 @@ from dask_gmm.fitting.members import Climb, Evaluation, Finished, Why
 from dask_gmm.fitting.overfit import Loosening
 from dask_gmm.fitting.questions import Rows
 from dask_gmm.fitting.race import Lost
+from dask_gmm.fitting.reseed import Reseeding
 from dask_gmm.fitting.sample import Sample
 from dask_gmm.fitting.short_runs import Tried, Trying
 from dask_gmm.fitting.spec import Given, Spec
@@ -58,6 +59,7 @@ VERSIONS: Final[Mapping[type, int]] = MappingProxyType(
         Initializing: 1,
         Loosening: 1,
         Lost: 1,
+        Reseeding: 1,
         Tried: 1,
         Trying: 1,
         # A fit between two passes

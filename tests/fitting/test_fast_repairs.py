@@ -9,7 +9,7 @@ import pytest
 
 from dask_gmm.data.array_source import ArraySource
 from dask_gmm.errors import InputError
-from dask_gmm.fitting.faults import faults
+from dask_gmm.fitting.faults import Faults
 from dask_gmm.fitting.result import FittedMixture
 from dask_gmm.fitting.sample import Sample
 from dask_gmm.fitting.spec import MERGE, Spec
@@ -105,8 +105,8 @@ def test_different_rows_are_counted_until_there_are_enough(different: int, enoug
 def test_faults_are_named() -> None:
     covariances = np.array([np.eye(2)] * 4)
     mixture = Mixture.of([0.5, 1e-7, 0.25, 0.25], [[0, 0], [5, 5], [9, 9], [9, 9]], covariances)
-    assert faults(mixture, 1000) == (
+    assert Faults.of(mixture, 1000).texts == (
         "component 1 had less than one row",
         "components 2 and 3 were the same",
     )
-    assert faults(mixture, 10**9) == ("components 2 and 3 were the same",)
+    assert Faults.of(mixture, 10**9).texts == ("components 2 and 3 were the same",)

@@ -27,6 +27,7 @@ from dask_gmm.workflows.requests import (
     GenerateRequest,
     Init,
     MissingChunks,
+    Repair,
     Solver,
 )
 
@@ -169,6 +170,8 @@ class FitSettings(Settings):
     """Number of starts, of which the likeliest model is kept."""
     reg_covar: float | None = None
     """With the solver em, added to every variance, in squared units of the data; or 1e-6."""
+    repair: Repair | None = None
+    """With the solver fast, what becomes of components without rows of their own; or reseed."""
     precision: FloatType = "float64"
     """Type in which a pass computes."""
     array: str | None = None

@@ -18,7 +18,7 @@ from dask_gmm.data.source import Source
 from dask_gmm.data.zarr_source import ZarrSource
 from dask_gmm.errors import InputError
 from dask_gmm.fitting.result import FittedMixture
-from dask_gmm.fitting.spec import MERGE, TRIES, Spec
+from dask_gmm.fitting.spec import MERGE, RESEED, TRIES, Spec
 from dask_gmm.fitting.survey import SurveyAnswer
 from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.runner import Runner
@@ -181,6 +181,11 @@ def _spec(request: FitRequest) -> Spec:
             f"Wanted init {request.init} with the solver fast alone, found it with em. Choose "
             "another."
         )
+    if not fast and request.repair is not None:
+        raise InputError(
+            f"Wanted repair with the solver fast alone, found {request.repair} with em, which "
+            "keeps all components. Leave one of them out."
+        )
     return Spec(
         n_components=request.components,
         covariance_type=request.covariance,
@@ -191,6 +196,7 @@ def _spec(request: FitRequest) -> Spec:
         reg_covar=USUAL_RIDGE if request.reg_covar is None else request.reg_covar,
         precision=request.precision,
         seed=request.seed,
+        repair=request.repair or RESEED,
     )
 
 

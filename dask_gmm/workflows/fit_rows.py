@@ -8,7 +8,7 @@ from typing import TypeAlias
 from dask_gmm.data.source import Source
 from dask_gmm.fitting.candidate import candidate
 from dask_gmm.fitting.cohort import best, search
-from dask_gmm.fitting.members import Member
+from dask_gmm.fitting.members import Finished, Member
 from dask_gmm.fitting.result import FittedMixture
 from dask_gmm.fitting.spec import Spec
 from dask_gmm.fitting.survey import SurveyAnswer
@@ -84,7 +84,7 @@ def fit_rows(
     trip = Trip(source, runner, progress, on_pass)
     with ONE_THREAD:
         known = trip.known(spec)
-        _warn(trip)
+        _warn(trip.warnings)
         starts = spec.tries * n_init if spec.start is None else 1
         specs = [replace(spec, restart=restart) for restart in range(starts)]
         cohort = [candidate(each, known) for each in specs]
@@ -119,13 +119,13 @@ def resume_rows(
     trip = Trip(source, runner, progress, on_pass)
     with ONE_THREAD:
         trip.take_up(checkpoint)
-        _warn(trip)
+        _warn(trip.warnings)
         return _searched(trip, checkpoint.members, on_checkpoint)
 
 
-def _warn(trip: Trip) -> None:
-    for text in trip.warnings:
-        warnings.warn(text, DataWarning, stacklevel=4)
+def _warn(texts: Sequence[str], stacklevel: int = 4) -> None:
+    for text in texts:
+        warnings.warn(text, DataWarning, stacklevel=stacklevel)
 
 
 def _searched(trip: Trip, cohort: Sequence[Member], on_checkpoint: OnCheckpoint) -> FitOutcome:
@@ -133,6 +133,18 @@ def _searched(trip: Trip, cohort: Sequence[Member], on_checkpoint: OnCheckpoint)
         trip.keep(members)
         on_checkpoint(trip.checkpoint(members))
 
-    finished = search(cohort, trip.run_pass, keep)
-    model = FittedMixture.of(best(finished), trip.answer.summary.rows)
-    return FitOutcome(model, trip.answer, tuple(trip.records), trip.warnings)
+    chosen = best(search(cohort, trip.run_pass, keep))
+    model = FittedMixture.of(chosen, trip.answer.summary.rows)
+    dropped = _dropped(chosen)
+    _warn(dropped, stacklevel=5)
+    return FitOutcome(model, trip.answer, tuple(trip.records), (*trip.warnings, *dropped))
+
+
+def _dropped(chosen: Finished) -> tuple[str, ...]:
+    asked, left = chosen.spec.n_components, chosen.mixture.n_components
+    if left == asked:
+        return ()
+    return (
+        f"{asked - left} of {asked} components were dropped, which had less than one row or were "
+        f"the same as others: the model has {left}",
+    )

@@ -10,6 +10,7 @@ Covariance: TypeAlias = Literal["full", "tied", "diag", "spherical"]
 FloatType: TypeAlias = Literal["float64", "float32"]
 MissingChunks: TypeAlias = Literal["error", "fill"]
 Solver: TypeAlias = Literal["fast", "em"]
+Repair: TypeAlias = Literal["reseed", "drop", "keep"]
 Init: TypeAlias = Literal["merge", "short-em", "kmeans", "k-means++", "random", "random_from_data"]
 # Covariances beyond it are so near to singular that rounding may leave them no Cholesky factor.
 MOST_CONDITION: Final = 1e12
@@ -111,6 +112,10 @@ class FitRequest:
     reg_covar : float, optional
         With the solver ``em``, added to the variance of every feature after each iteration, in
         squared units of the data; 1e-6 by default.
+    repair : {"reseed", "drop", "keep"}, optional
+        With the solver ``fast``, what becomes of components that have less than one row or are the
+        same as another: set on rows of the sample that are explained worst, which is the default,
+        taken out of the model when all else is done, or kept.
     precision : {"float64", "float32"}, default "float64"
         Type in which a pass computes, whatever the type in which the rows are stored.
     array : str, optional
@@ -141,6 +146,7 @@ class FitRequest:
     tol: float | Literal["auto"] = "auto"
     n_init: int = 1
     reg_covar: float | None = None
+    repair: Repair | None = None
     precision: FloatType = "float64"
     array: str | None = None
     columns: tuple[int, ...] | None = None
@@ -165,6 +171,8 @@ class FitRequest:
         one_of("solver", self.solver, get_args(Solver))
         if self.init is not None:
             one_of("init", self.init, get_args(Init))
+        if self.repair is not None:
+            one_of("repair", self.repair, get_args(Repair))
 
 
 def _make_whole(request: object, **least: int) -> None:

@@ -41,6 +41,7 @@ FIT_OPTIONS = {
     "tol": (("--tol", "1e-5"), 1e-5),
     "n_init": (("--n-init", "7"), 7),
     "reg_covar": (("--reg-covar", "0"), 0.0),
+    "repair": (("--repair", "drop"), "drop"),
     "precision": (("--precision", "float32"), "float32"),
     "array": (("--array", "y"), "y"),
     "columns": (("--columns", "0,2,5:8"), (0, 2, 5, 6, 7)),

@@ -1,5 +1,6 @@
 """Components that explain nothing: set on the worst-explained rows, dropped, or kept."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from dask_gmm.mixture.scoring import scoring_density
 from dask_gmm.mixture.summary import summarize
 from dask_gmm.passes.progress import Silent
 from dask_gmm.passes.runner import ThreadRunner
+from dask_gmm.workflows.fit_rows import DataWarning, fit_rows
 from tests.fitting import test_escape
 from tests.fitting.test_escape import SAMPLE, Trip, bytes_of, clusters, ended, followed
 
@@ -245,6 +247,18 @@ def test_dropping_ends_with_what_the_last_pass_measured(
     density.weights_, density.means_ = finished.mixture.weights, finished.mixture.means
     density.precisions_cholesky_ = finished.mixture.precisions_cholesky
     assert density.score(tails()) == pytest.approx(finished.log_likelihood, abs=1e-10)
+
+
+def test_a_given_start_is_not_left_but_may_lose_a_component() -> None:
+    start, source = made(TWIN[0], TWIN[1], "tied"), ArraySource.of(tails())
+    spec = Spec(3, "tied", solver="fast", tol=None, start=start)
+    whole = fit_rows(source, spec, 1, ThreadRunner(1), Silent())
+    assert whole.model.mixture.n_components == 3
+    assert (whole.model.notes, whole.warnings) == ((), ())
+    with pytest.warns(DataWarning, match="1 of 3 components were dropped.*: the model has 2"):
+        less = fit_rows(source, replace(spec, repair=DROP), 1, ThreadRunner(1), Silent())
+    assert less.model.mixture.n_components == 2
+    assert len(less.warnings) == 1
 
 
 def test_an_unknown_repair_is_refused() -> None:

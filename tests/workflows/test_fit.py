@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 
 from dask_gmm import load_model
-from dask_gmm.errors import OutputError, OutputExistsError
+from dask_gmm.errors import InputError, OutputError, OutputExistsError
+from dask_gmm.fitting import faults
 from dask_gmm.passes.fold import Answers, Fold
 from dask_gmm.passes.progress import Progress, Silent
 from dask_gmm.passes.runner import ThreadRunner
 from dask_gmm.records import publish, run_folder
 from dask_gmm.workflows.fit import fit
+from dask_gmm.workflows.fit_rows import DataWarning
 from dask_gmm.workflows.requests import FitRequest
 
 X = np.random.default_rng(0).standard_normal((300, 3))
@@ -48,6 +50,29 @@ def test_the_same_request_has_the_same_settings(
     first, second = settings(tmp_path / "a", **asked), settings(tmp_path / "b", **again)
     assert first == second
     assert first[1] != settings(tmp_path / "c")[1]
+
+
+def test_components_that_are_the_same_are_dropped_where_that_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(faults, "ALIKE", 1.0)  # so that all are
+    runner, asked = ThreadRunner(1), FitRequest(X, 2, tmp_path / "a", repair="drop")
+    with pytest.warns(DataWarning, match="1 of 2 components were dropped"):
+        result = fit(asked, runner, Silent())
+    assert result.model.mixture.n_components == 1
+    kept = fit(FitRequest(X, 2, tmp_path / "b", repair="keep"), runner, Silent())
+    assert kept.model.mixture.n_components == 2
+    manifest = json.loads((tmp_path / "a" / "manifest.json").read_text())
+    assert [text for _, text in manifest["repairs"]] == [
+        "components 0 and 1 were the same: dropped"
+    ]
+    assert manifest["warnings"] == list(result.warnings)
+
+
+def test_plain_em_repairs_no_components(tmp_path: Path) -> None:
+    asked = FitRequest(X, 2, tmp_path / "a", solver="em", repair="drop")
+    with pytest.raises(InputError, match="Wanted repair with the solver fast alone, found drop"):
+        fit(asked, ThreadRunner(1), Silent())
 
 
 @pytest.mark.parametrize("link", [True, False])

@@ -1,6 +1,7 @@
 """A fit that is interrupted after any pass, and goes on, ends with the same bytes."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,17 @@ from dask_gmm.data.array_source import ArraySource
 from dask_gmm.data.open import open_source
 from dask_gmm.data.source import Layout, Source
 from dask_gmm.errors import DataError
-from dask_gmm.fitting.ascent import Ascended
+from dask_gmm.fitting.ascent import Ascended, Ascending
 from dask_gmm.fitting.candidate import candidate
-from dask_gmm.fitting.members import Finished
+from dask_gmm.fitting.escape import Escaping
+from dask_gmm.fitting.members import Finished, Member
 from dask_gmm.fitting.race import Lost
-from dask_gmm.fitting.spec import MERGE, SHORT_EM, Spec
+from dask_gmm.fitting.reseed import Reseeding
+from dask_gmm.fitting.spec import MERGE, REPAIRS, SHORT_EM, Spec
 from dask_gmm.fitting.starts import KINDS
 from dask_gmm.mixture.covariance import FAMILIES
 from dask_gmm.mixture.model import Mixture
+from dask_gmm.mixture.mstep import MStep
 from dask_gmm.passes.distributed_runner import DistributedRunner
 from dask_gmm.passes.fold import Answers, Fold
 from dask_gmm.passes.progress import Progress, Silent
@@ -133,11 +137,38 @@ def test_members_in_different_phases_go_on_together_as_alone() -> None:
     assert_same(undisturbed, steps[1:])
 
 
+def with_a_spare() -> Checkpoint:
+    """Fits that begin their last sample with a component that no row needs; each repairs it so."""
+    spec = Spec(3, "tied", solver="fast", init=MERGE, tol=None)
+    (first, *_) = checkpoints(spec)
+    survey = first.members[0].survey  # type: ignore[union-attr]
+    weights, means = [0.5, 0.5 - 1e-12, 1e-12], [[0, 0, 0], [3, 1, 0], [-40, -40, -40]]
+    step = MStep(Mixture.of(weights, means - survey.frame.shift, np.eye(3), "tied"), ())
+    specs = [replace(spec, race=race, repair=repair) for race, repair in enumerate(REPAIRS)]
+    return replace(first, members=tuple(Ascending(each, survey, 1, step) for each in specs))
+
+
+def set_anew(members: Sequence[Member]) -> bool:
+    """Whether one of them waits for the rows that are explained worst."""
+    return any(isinstance(each, Escaping) and isinstance(each.path, Reseeding) for each in members)
+
+
+@pytest.mark.filterwarnings("ignore:1 of 3 components were dropped")
+def test_fits_with_a_spare_component_go_on_with_the_same_bytes() -> None:
+    first, undisturbed = with_a_spare(), list[Checkpoint]()
+    resume_rows(SOURCE, first, ONE, Silent(), on_checkpoint=undisturbed.append)
+    steps = list(interrupted_after_each(first))
+    assert any(set_anew(step.members) for step in steps)
+    assert_same(undisturbed[: len(steps) - 1], steps[1:])
+
+
 def test_every_type_in_the_registry_is_met_in_some_fit() -> None:
     met: set[str] = set()
     for case in ("em, kmeans, full", "fast, merge, diag", "fast, short-em, diag", "em, given"):
         for checkpoint in checkpoints(SPECS[case]):
             met |= set(encode(checkpoint).document["types"])
+    for checkpoint in interrupted_after_each(with_a_spare()):
+        met |= set(encode(checkpoint).document["types"])
     assert met == set(TYPES)
 
 

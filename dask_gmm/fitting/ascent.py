@@ -12,7 +12,9 @@ from typing import Final
 import numpy as np
 
 from dask_gmm.errors import DataError
+from dask_gmm.fitting.base import Base, usable
 from dask_gmm.fitting.members import Climb, Evaluation, Finished, Why
+from dask_gmm.fitting.newton import Newton, Solving
 from dask_gmm.fitting.questions import EStep, Question
 from dask_gmm.fitting.spec import Spec
 from dask_gmm.fitting.stopping import statistical_share
@@ -27,15 +29,19 @@ from dask_gmm.mixture.coordinates import (
 )
 from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.lbfgs import Memory
-from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.mstep import MStep, log_likelihood, m_step
 from dask_gmm.mixture.statistics import SufficientStatistics
 from dask_gmm.mixture.summary import DataSummary
 
 # Armijo's share of the slope that a trial must gain.
 SUFFICIENT: Final = 1e-4
-# The boldest move of a component in a trial, in the metric of its own rows.
+# The boldest move of a component in a trial, in the metric of its own rows, and how it changes
+# when a trial is not kept, and when one is.
 BOLDEST: Final = 1.0
+SHRINKING: Final = 1 / 8
+GROWING: Final = 2.0
+# Trials by Newton's step that may fail before L-BFGS goes on.
+MOST_REJECTED: Final = 5
 # Where a direction asks for moves so much bolder, EM gets along faster than trials cut short.
 WILD: Final = 10.0
 # Passes on a level below the last: the next one goes on from wherever they lead.
@@ -54,36 +60,8 @@ class Reached(Enum):
     """How a candidate came to the parameters that are measured next."""
 
     START = "start"
-    QUASI_NEWTON = "L-BFGS"
+    TRIAL = "trial"
     EM = "EM"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Base:
-    """The best parameters measured on a level, and what is known there.
-
-    Parameters
-    ----------
-    step : MStep
-        The parameters, about the frame's shift.
-    value : float
-        Of the objective, in nats per row.
-    evaluation : Evaluation
-    vector, gradient : ndarray
-        Of the parameters, and of the objective there, in coordinates without constraints.
-    decrement : float
-        What is left to gain, in nats per row, as L-BFGS sees it.
-    em : MStep
-        Where EM leads from there.
-    """
-
-    step: MStep
-    value: float
-    evaluation: Evaluation
-    vector: Array
-    gradient: Array
-    decrement: float
-    em: MStep
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,6 +82,8 @@ class Ascending:
     needed : float
         What a trial must reach to be kept.
     memory : Memory
+    radius : float
+        The boldest move of a component that is trusted in Newton's step.
     quiet : int
         Passes in a row in which too little was left to gain.
     climb : Climb
@@ -124,6 +104,7 @@ class Ascending:
     base: Base | None = None
     needed: float = -np.inf
     memory: Memory = EMPTY
+    radius: float = BOLDEST
     quiet: int = 0
     climb: Climb = NO_CLIMB
     climbs: tuple[Climb, ...] = ()
@@ -145,7 +126,7 @@ class Ascending:
         question = EStep.at(self.step.mixture, self.survey.frame, self.spec.precision)
         return Question(self.survey.levels[self.level].rows, question)
 
-    def tell(self, answer: SufficientStatistics) -> "tuple[Ascending | Ascended]":
+    def tell(self, answer: SufficientStatistics) -> "tuple[Ascending | Solving | Ascended]":
         """Go on from what was measured, go back to where EM leads, or end the level."""
         summary, prior = self.summary, self.survey.prior(self.spec.covariance_type)
         value = objective(answer, self.step.mixture, summary, prior)
@@ -173,17 +154,40 @@ class Ascending:
             )
         if self.reached is Reached.EM:
             return Ascended(self, self.base, Why.ROUNDING)
-        floor = self.base.value - self._noise(self.base.value)
+        home, here = self.base.step.mixture, to_vector(self.step.mixture)
         return replace(
-            self, step=self.base.em, reached=Reached.EM, needed=floor, memory=EMPTY, quiet=0
+            self,
+            step=self.base.em,
+            reached=Reached.EM,
+            needed=self.base.value - self._noise(self.base.value),
+            memory=EMPTY,
+            radius=SHRINKING * min(self.radius, boldest_move(home, here - self.base.vector)),
+            quiet=0,
         )
 
     def _advance(
         self, answer: SufficientStatistics, value: float, evaluation: Evaluation
-    ) -> "Ascending | Ascended":
-        base, memory, direction = self._look(answer, value, evaluation)
+    ) -> "Ascending | Solving | Ascended":
+        radius = self.radius if self.base is None else min(GROWING * self.radius, BOLDEST)
+        base, memory = self._look(answer, value, evaluation)
+        here = replace(self, base=base, memory=memory, radius=radius)
+        last = self.level == len(self.survey.levels) - 1
+        if last and self.level > 0 and self.climb.rejected <= MOST_REJECTED:
+            return Solving(here, here._newton(base))
+        mixture = self.step.mixture
+        return here.turned(memory.direction(base.gradient, lambda g: precondition(mixture, g)))
+
+    def _newton(self, base: Base) -> Newton:
+        survey, prior = self.survey, self.survey.prior(self.spec.covariance_type)
+        sample = survey.levels[self.level - 1]
+        return Newton(base, sample, survey.frame, prior, self.radius, self._enough())
+
+    def turned(self, direction: Array) -> "Ascending | Ascended":
+        """Go on in a direction (n,), a step that is expected to lead to the maximum, or end."""
+        assert self.base is not None
+        base = replace(self.base, decrement=0.5 * float(self.base.gradient @ direction))
         quiet = self.quiet + 1 if base.decrement < self._enough() else 0
-        here = replace(self, base=base, memory=memory, quiet=quiet)
+        here = replace(self, base=base, quiet=quiet)
         if quiet == QUIET_PASSES or (quiet and self.level < len(self.survey.levels) - 1):
             return Ascended(here, base, Why.LITTLE_LEFT)
         if here._has_come_far_enough():
@@ -197,19 +201,15 @@ class Ascending:
 
     def _look(
         self, answer: SufficientStatistics, value: float, evaluation: Evaluation
-    ) -> tuple[Base, Memory, Array]:
-        """Take in what was measured: the new base, what it shows of the curvature, and a way on."""
+    ) -> tuple[Base, Memory]:
+        """Take in what was measured: the new base, and what it shows of the curvature."""
         mixture, summary = self.step.mixture, self.summary
         prior = self.survey.prior(self.spec.covariance_type)
-        vector, slope = to_vector(mixture), gradient(answer, mixture, summary, prior)
-        memory = self.memory
-        if self.base is not None:
-            memory = memory.with_pair(vector - self.base.vector, self.base.gradient - slope)
-        direction = memory.direction(slope, lambda each: precondition(mixture, each))
+        slope = gradient(answer, mixture, summary, prior)
         em = m_step(answer, mixture, summary, 0.0, self.spec.precision, prior)
-        decrement = 0.5 * float(slope @ direction)
-        base = Base(self.step, value, evaluation, vector, slope, decrement, em)
-        return base, memory, direction
+        base = Base(self.step, value, evaluation, to_vector(mixture), slope, np.inf, em)
+        memory = self.memory if self.base is None else self.memory.with_pair(*self.base.to(base))
+        return base, memory
 
     def _try(self, direction: Array) -> "Ascending":
         """Make a trial along a direction, or take the step of EM where that is too bold."""
@@ -217,13 +217,13 @@ class Ascending:
         mixture, value = self.base.step.mixture, self.base.value
         boldness = boldest_move(mixture, direction) / BOLDEST
         step = direction / max(1.0, boldness)
-        trial = _usable(from_vector(self.base.vector + step, mixture)) if boldness < WILD else None
+        trial = usable(from_vector(self.base.vector + step, mixture)) if boldness < WILD else None
         if trial is None:
             needed = value - self._noise(value)
             return replace(self, step=self.base.em, reached=Reached.EM, needed=needed)
         gained = SUFFICIENT * float(self.base.gradient @ step)
         needed = value + gained - self._noise(value)
-        return replace(self, step=MStep(trial, ()), reached=Reached.QUASI_NEWTON, needed=needed)
+        return replace(self, step=MStep(trial, ()), reached=Reached.TRIAL, needed=needed)
 
     def _enough(self) -> float:
         last = self.level == len(self.survey.levels) - 1
@@ -281,12 +281,3 @@ class Ascended:
             left=self.base.decrement,
             notes=at.notes,
         )
-
-
-def _usable(mixture: Mixture) -> Mixture | None:
-    try:
-        factors = mixture.precision_factors()
-    except np.linalg.LinAlgError:
-        return None
-    arrays = (mixture.weights, mixture.means, factors)
-    return mixture if all(np.isfinite(each).all() for each in arrays) else None

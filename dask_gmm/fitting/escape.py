@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from dask_gmm.fitting.ascent import Ascended, Ascending
 from dask_gmm.fitting.faults import Faults
-from dask_gmm.fitting.members import Evaluation, Finished
+from dask_gmm.fitting.members import Asking, Evaluation, Finished
 from dask_gmm.fitting.overfit import ITERATIONS, Loosening
 from dask_gmm.fitting.questions import Question
-from dask_gmm.fitting.reseed import Reseeding, dropped, reseeding
+from dask_gmm.fitting.reseed import dropped, reseeding
 from dask_gmm.fitting.spec import Spec
 from dask_gmm.fitting.stopping import statistical_error, statistical_share
 from dask_gmm.mixture.mstep import MStep
@@ -45,7 +45,7 @@ class Escaping:
     """
 
     home: Ascended
-    path: Reseeding | Loosening | Ascending
+    path: Asking
     way: str
     escapes: int
 
@@ -87,9 +87,10 @@ class Escaping:
         (told,) = self.path.tell(answer)
         if isinstance(told, Ascended):
             return (self._judged(told),)
-        if isinstance(told, Loosening) or isinstance(self.path, Ascending):
-            return (replace(self, path=told),)
-        return (replace(self, path=replace(told, level=self.home.at.level)),)
+        assert isinstance(told, Asking)  # a path ends nowhere else
+        if isinstance(told, Ascending) and not isinstance(self.path, Ascending):
+            told = replace(told, level=self.home.at.level)
+        return (replace(self, path=told),)
 
     def _judged(self, found: Ascended) -> "Escaping | Ascending | Finished":
         home = self.home
@@ -100,7 +101,9 @@ class Escaping:
         share = gain / statistical_error(mixture.n_parameters, rows)
         found_there = f"{share:.2g} statistical errors of {rows:,} rows better"
         note = f"{self._reason()}{self.way}: {found_there}"
-        at = replace(found.at, climbs=home.at.climbs, notes=(*home.at.notes, note))
+        history = (*home.history, *found.history)
+        notes = (*home.at.notes, note)
+        at = replace(found.at, climbs=home.at.climbs, history=history, notes=notes)
         return after(replace(found, at=at), self.escapes, moved=self.way == RESEEDED)
 
     def _reason(self) -> str:

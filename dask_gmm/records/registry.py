@@ -5,11 +5,13 @@ from types import MappingProxyType
 from typing import Final
 
 from dask_gmm.data.source import Layout
-from dask_gmm.fitting.ascent import Ascended, Ascending, Base, Reached
+from dask_gmm.fitting.ascent import Ascended, Ascending, Reached
+from dask_gmm.fitting.base import Base
 from dask_gmm.fitting.candidate import Climbing, Initializing
 from dask_gmm.fitting.escape import Escaping
 from dask_gmm.fitting.levels import Level
 from dask_gmm.fitting.members import Climb, Evaluation, Finished, Why
+from dask_gmm.fitting.newton import Newton, Solving
 from dask_gmm.fitting.overfit import Loosening
 from dask_gmm.fitting.questions import Rows
 from dask_gmm.fitting.race import Lost
@@ -19,10 +21,12 @@ from dask_gmm.fitting.short_runs import Tried, Trying
 from dask_gmm.fitting.spec import Given, Spec
 from dask_gmm.fitting.starts import Draws
 from dask_gmm.fitting.survey import Survey, SurveyAnswer
+from dask_gmm.mixture.conjugate import ConjugateGradients
 from dask_gmm.mixture.frame import Frame
 from dask_gmm.mixture.lbfgs import Memory
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.mstep import MStep
+from dask_gmm.mixture.prior import Prior
 from dask_gmm.mixture.summary import DataSummary
 from dask_gmm.records.checkpoint import Checkpoint, PassRecord
 
@@ -33,9 +37,11 @@ VERSIONS: Final[Mapping[type, int]] = MappingProxyType(
         DataSummary: 2,
         Frame: 1,
         Layout: 1,
+        ConjugateGradients: 1,
         Memory: 1,
         Mixture: 1,
         MStep: 1,
+        Prior: 1,
         # What members of a cohort hold
         Base: 1,
         Climb: 1,
@@ -43,6 +49,7 @@ VERSIONS: Final[Mapping[type, int]] = MappingProxyType(
         Evaluation: 1,
         Given: 1,
         Level: 1,
+        Newton: 1,
         Reached: 1,
         Rows: 1,
         Sample: 1,
@@ -52,12 +59,13 @@ VERSIONS: Final[Mapping[type, int]] = MappingProxyType(
         Why: 1,
         # Members of a cohort
         Ascended: 1,
-        Ascending: 1,
+        Ascending: 2,
         Climbing: 1,
         Escaping: 1,
         Finished: 1,
         Initializing: 1,
         Loosening: 1,
+        Solving: 1,
         Lost: 1,
         Reseeding: 1,
         Tried: 1,

@@ -117,8 +117,7 @@ def test_all_rows_are_not_read_for_it() -> None:
     left = followed(after(ended(trapped())), trip)
     first = trip.asked.index(ALL_ROWS)
     assert set(trip.asked[:first]) == {SAMPLE}
-    assert set(trip.asked[first:]) == {ALL_ROWS}
-    assert len(left.history) == len(trip.asked) - first
+    assert len(left.history) == trip.asked.count(ALL_ROWS) < 8
 
 
 @pytest.mark.parametrize("survey", [SAMPLED, WHOLE])

@@ -118,8 +118,8 @@ class Ascending:
 
     @property
     def racing(self) -> bool:
-        """Whether it is on the first level."""
-        return self.level == 0
+        """Whether it is on a sample, or all levels are one."""
+        return self.level < max(len(self.survey.levels) - 1, 1)
 
     def ask(self) -> Question:
         """Ask for the E-step at the current parameters, on the rows of the level."""
@@ -261,6 +261,21 @@ class Ascended:
     def history(self) -> tuple[Evaluation, ...]:
         """Its passes over all rows so far."""
         return self.at.history
+
+    @property
+    def step(self) -> MStep:
+        """Where it has come, about the frame's shift."""
+        return self.base.step
+
+    @property
+    def value(self) -> float:
+        """Of the objective there, in nats per row."""
+        return self.base.value
+
+    @property
+    def rows(self) -> int:
+        """Number of rows of its level."""
+        return self.at.summary.rows
 
     def go_on(self) -> Ascending | Finished:
         """Begin the next level where this one ended; finish after the last."""

@@ -12,7 +12,13 @@ Keep: TypeAlias = Callable[[Sequence[Member]], None]
 
 
 def search(cohort: Sequence[Member], run_pass: RunPass, keep: Keep) -> list[Finished]:
-    """Let candidates ask and be told until all have finished.
+    """Let candidates ask and be told until all have finished, and give those; see `carried_out`."""
+    members = carried_out(cohort, run_pass, keep)
+    return [member for member in members if isinstance(member, Finished)]
+
+
+def carried_out(cohort: Sequence[Member], run_pass: RunPass, keep: Keep) -> list[Member]:
+    """Let candidates ask and be told until nothing is left to ask; some finish, others lose.
 
     Questions about the smallest sample are answered first, so that all rows are read only when
     nothing else is left to ask.
@@ -29,7 +35,7 @@ def search(cohort: Sequence[Member], run_pass: RunPass, keep: Keep) -> list[Fini
     members = initialize(cohort, run_pass, keep)
     while asked := _asked(members):
         members = settled(_round(members, asked, run_pass, keep))
-    return [member for member in members if isinstance(member, Finished)]
+    return members
 
 
 def initialize(cohort: Sequence[Member], run_pass: RunPass, keep: Keep) -> list[Member]:

@@ -57,6 +57,8 @@ class Loosening:
         Parameters about the frame's shift.
     iterations : int
         How many are left.
+    notes : tuple of str
+        Where the components are from.
     """
 
     spec: Spec
@@ -64,6 +66,7 @@ class Loosening:
     step: MStep
     iterations: int
     history: tuple[Evaluation, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def racing(self) -> bool:
@@ -81,4 +84,4 @@ class Loosening:
         if self.iterations > 1:
             return (replace(self, step=step, iterations=self.iterations - 1),)
         merged = merge_to(step.mixture, spec.n_components)
-        return (Ascending(spec, self.survey, 0, MStep(merged, ())),)
+        return (Ascending(spec, self.survey, 0, MStep(merged, ()), notes=self.notes),)

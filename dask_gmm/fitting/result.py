@@ -1,12 +1,39 @@
 """What a fit gives."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from dask_gmm.fitting.members import Climb, Evaluation, Finished, last_kept
+from dask_gmm.fitting.members import Climb, Evaluation, Finished, Member, last_kept
+from dask_gmm.fitting.race import Lost
 from dask_gmm.fitting.stopping import statistical_error
 from dask_gmm.mixture.criteria import aic, bic
 from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.model import Mixture
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A candidate that another was preferred to.
+
+    Parameters
+    ----------
+    origin : str
+        Where it began: how its start was drawn, or components of others.
+    restart : int
+        Its number among the starts that were drawn so.
+    rows : int
+        Of the level at whose end it was dropped.
+    value : float
+        Of the objective there, in nats per row.
+    below : float
+        How much better the other was there, in statistical errors of these rows.
+    """
+
+    origin: str
+    restart: int
+    rows: int
+    value: float
+    below: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,6 +56,8 @@ class FittedMixture:
         Estimate of what was left to gain at the end, in nats per row; by the solver ``fast``.
     notes : tuple of str
         Better optima that the solver ``fast`` found on the sample, and why it looked for them.
+    dropped : tuple of Dropped
+        The other candidates, and how far below they were.
     """
 
     mixture: Mixture
@@ -39,10 +68,13 @@ class FittedMixture:
     climbs: tuple[Climb, ...] = ()
     left: float | None = None
     notes: tuple[str, ...] = ()
+    dropped: tuple[Dropped, ...] = ()
 
     @classmethod
-    def of(cls, finished: Finished, rows: int) -> "FittedMixture":
-        """Take what a candidate ended with."""
+    def of(
+        cls, finished: Finished, rows: int, dropped: tuple[Dropped, ...] = ()
+    ) -> "FittedMixture":
+        """Take what a candidate ended with, and which others were dropped."""
         why = finished.why
         return cls(
             finished.mixture,
@@ -53,6 +85,7 @@ class FittedMixture:
             finished.climbs,
             finished.left,
             finished.notes,
+            dropped,
         )
 
     @property
@@ -114,3 +147,19 @@ class FittedMixture:
     def bic(self) -> float:
         """Schwarz's criterion on the rows of the fit; smaller is better."""
         return bic(self.log_likelihood, self.rows, self.mixture.n_parameters)
+
+
+def dropped_of(members: Sequence[Member], chosen: Finished, rows: int) -> tuple[Dropped, ...]:
+    """Give the record of all candidates but the one that was chosen."""
+    return tuple(_dropped(members, chosen, rows))
+
+
+def _dropped(members: Sequence[Member], chosen: Finished, rows: int) -> Iterator[Dropped]:
+    for each in members:
+        spec = each.spec
+        if isinstance(each, Lost):
+            yield Dropped(each.origin, spec.restart, each.rows, each.value, each.below)
+        elif isinstance(each, Finished) and each is not chosen:
+            value, error = each.log_likelihood, statistical_error(each.mixture.n_parameters, rows)
+            below = (chosen.log_likelihood - value) / error
+            yield Dropped(spec.init, spec.restart, rows, value, below)

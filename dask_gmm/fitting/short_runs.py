@@ -78,3 +78,8 @@ class Tried:
     step: MStep
     value: float
     history: tuple[Evaluation, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """Number of rows of the smallest level."""
+        return self.survey.levels[0].summary.rows

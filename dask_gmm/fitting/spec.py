@@ -1,6 +1,6 @@
 """What a candidate is asked to be: one mixture, one start, one set of limits."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
@@ -57,6 +57,7 @@ class Given:
         )
 
 
+USUAL: Final = "kmeans"
 NOTHING_GIVEN: Final = Given()
 SOLVERS: Final = ("em", "fast")
 # The start from twice the components, merged until as many are left as are asked for.
@@ -144,10 +145,17 @@ class Spec:
         if self.start is not None:
             self._check_start(self.start)
 
-    @property
-    def tries(self) -> int:
-        """How many candidates race for each start that is asked for."""
-        return TRIES.get(self.init, 1)
+    def candidates(self, n_init: int) -> "tuple[Spec, ...]":
+        """Give what each candidate is asked to be, where so many starts are asked for.
+
+        For each start several may race; among those of ``merge`` is one of k-means, so that what is
+        found is no worse than that. A given start is made once.
+        """
+        if self.start is not None:
+            return (self,)
+        tries = [replace(self, restart=i) for i in range(TRIES.get(self.init, 1) * n_init)]
+        usual = [replace(self, init=USUAL, restart=i) for i in range(n_init)]
+        return (*tries, *(usual if self.init == MERGE else ()))
 
     def n_parameters(self, n_features: int) -> int:
         """Give the number of free parameters of a mixture of so many columns."""

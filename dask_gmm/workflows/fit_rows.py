@@ -2,14 +2,14 @@
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from dask_gmm.data.source import Source
 from dask_gmm.fitting.candidate import candidate
-from dask_gmm.fitting.cohort import best, search
+from dask_gmm.fitting.cohort import best, carried_out
 from dask_gmm.fitting.members import Finished, Member
-from dask_gmm.fitting.result import FittedMixture
+from dask_gmm.fitting.result import FittedMixture, dropped_of
 from dask_gmm.fitting.spec import Spec
 from dask_gmm.fitting.survey import SurveyAnswer
 from dask_gmm.passes.progress import Progress
@@ -85,9 +85,7 @@ def fit_rows(
     with ONE_THREAD:
         known = trip.known(spec)
         _warn(trip.warnings)
-        starts = spec.tries * n_init if spec.start is None else 1
-        specs = [replace(spec, restart=restart) for restart in range(starts)]
-        cohort = [candidate(each, known) for each in specs]
+        cohort = [candidate(each, known) for each in spec.candidates(n_init)]
         on_checkpoint(trip.checkpoint(cohort))
         return _searched(trip, cohort, on_checkpoint)
 
@@ -133,8 +131,10 @@ def _searched(trip: Trip, cohort: Sequence[Member], on_checkpoint: OnCheckpoint)
         trip.keep(members)
         on_checkpoint(trip.checkpoint(members))
 
-    chosen = best(search(cohort, trip.run_pass, keep))
-    model = FittedMixture.of(chosen, trip.answer.summary.rows)
+    members = carried_out(cohort, trip.run_pass, keep)
+    chosen = best([each for each in members if isinstance(each, Finished)])
+    rows = trip.answer.summary.rows
+    model = FittedMixture.of(chosen, rows, dropped_of(members, chosen, rows))
     dropped = _dropped(chosen)
     _warn(dropped, stacklevel=5)
     return FitOutcome(model, trip.answer, tuple(trip.records), (*trip.warnings, *dropped))

@@ -107,8 +107,7 @@ def ascend(source: Source, spec: Spec, n_init: int, runner: Runner, progress: Pr
     trip = Trip(source, runner, progress, lambda record: None)
     with ONE_THREAD:
         known = trip.known(spec)
-        starts = spec.tries * n_init if spec.start is None else 1
-        cohort = [candidate(replace(spec, restart=restart), known) for restart in range(starts)]
+        cohort = [candidate(each, known) for each in spec.candidates(n_init)]
         chosen = best(search(cohort, trip.run_pass, trip.keep))
     bounds = tuple(each.log_likelihood for each in chosen.history if each.kept)
     return Iterates(chosen.mixture, bounds, chosen.why.converged, None)

@@ -12,6 +12,7 @@ from dask_gmm.fitting.levels import Level
 from dask_gmm.fitting.questions import ALL_ROWS
 from dask_gmm.fitting.sample import Sample, key_limit, row_keys
 from dask_gmm.mixture.covariance import family_of
+from dask_gmm.mixture.features import Array, freeze
 from dask_gmm.mixture.frame import Frame
 from dask_gmm.mixture.prior import Prior
 from dask_gmm.mixture.summary import DataSummary, summarize
@@ -105,11 +106,18 @@ class Survey:
     frame : Frame
     levels : tuple of Level
         From the smallest sample to all rows.
+    typical : ndarray of shape (D, D), optional
+        Covariance of typical rows; see `typical_covariance`.
     """
 
     summary: DataSummary
     frame: Frame
     levels: tuple[Level, ...]
+    typical: Array | None = None
+
+    def __post_init__(self) -> None:
+        if self.typical is not None:
+            freeze(self.typical)
 
     @classmethod
     def of(
@@ -117,6 +125,7 @@ class Survey:
         summary: DataSummary,
         number: Callable[[int], int] = int,
         below: tuple[Level, ...] = (),
+        typical: Array | None = None,
     ) -> "Survey":
         """Choose the frame of the data from its summary; see `Frame.of`.
 
@@ -126,10 +135,11 @@ class Survey:
         number : callable
         below : tuple of Level
             The levels below that of all rows.
+        typical : ndarray of shape (D, D), optional
         """
         levels = (*below, Level(ALL_ROWS, summary))
-        return cls(summary, Frame.of(summary, number), levels)
+        return cls(summary, Frame.of(summary, number), levels, typical)
 
     def prior(self, covariance_type: str) -> Prior:
         """Give the prior of the covariances of a family."""
-        return Prior.of(self.summary, family_of(covariance_type))
+        return Prior.of(self.summary, family_of(covariance_type), typical=self.typical)

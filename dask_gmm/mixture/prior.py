@@ -37,7 +37,13 @@ class Prior:
     ridge: Array
 
     @classmethod
-    def of(cls, summary: DataSummary, family: CovarianceFamily, strength: float = 1e-6) -> "Prior":
+    def of(
+        cls,
+        summary: DataSummary,
+        family: CovarianceFamily,
+        strength: float = 1e-6,
+        typical: Array | None = None,
+    ) -> "Prior":
         """Give the prior that weighs as much as a share of one row.
 
         Parameters
@@ -48,13 +54,16 @@ class Prior:
             Only what it can tell apart of the data's covariance is used.
         strength : float
             The scatter as a share of that covariance.
+        typical : ndarray of shape (D, D), optional
+            A covariance that takes its place, but for the ridge.
         """
         varying = ~summary.constant
         covariance = summary.scatter_about(summary.mean) / max(summary.rows, 1)
         seen = family.seen(covariance * np.outer(varying, varying))
         shape = family.shape(1, len(summary.mean))
         thick, _ = family.floored(seen.reshape(shape), summary.variance, THINNEST)
-        return cls(as_float64(strength * seen), as_float64(thick.reshape(seen.shape) - seen))
+        usual = seen if typical is None else family.seen(typical)
+        return cls(as_float64(strength * usual), as_float64(thick.reshape(seen.shape) - seen))
 
     def __post_init__(self) -> None:
         freeze(self.scatter, self.ridge)

@@ -54,7 +54,7 @@ VERSIONS: Final[Mapping[type, int]] = MappingProxyType(
         Rows: 1,
         Sample: 1,
         Spec: 1,
-        Survey: 1,
+        Survey: 2,
         SurveyAnswer: 1,
         Why: 1,
         # Members of a cohort

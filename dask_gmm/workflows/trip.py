@@ -13,9 +13,10 @@ from dask_gmm.errors import DataError, InputError
 from dask_gmm.fitting.levels import levels_of
 from dask_gmm.fitting.members import Member
 from dask_gmm.fitting.questions import ALL_ROWS, Question, Rows
-from dask_gmm.fitting.sample import Sample
+from dask_gmm.fitting.sample import SMALLEST_SAMPLE, Sample
 from dask_gmm.fitting.spec import Spec
 from dask_gmm.fitting.survey import Survey, SurveyAnswer, SurveyFold
+from dask_gmm.mixture.typical import typical_covariance
 from dask_gmm.passes.fold import Fold
 from dask_gmm.passes.progress import Progress, Silent
 from dask_gmm.passes.runner import Runner, ThreadRunner
@@ -105,7 +106,10 @@ class Trip:
         _check_distinct(answer.sample, spec, self._source.name)
         rows, n_features = answer.summary.rows, len(answer.summary.mean)
         below = levels_of(answer.sample, spec.level_sizes(rows, n_features))
-        return Survey.of(answer.summary, self._source.number, below)
+        typical = typical_covariance(
+            answer.sample.first(SMALLEST_SAMPLE).in_row_order(), answer.summary
+        )
+        return Survey.of(answer.summary, self._source.number, below, typical)
 
     def run_pass(self, rows: Rows, questions: list[Question]) -> Sequence[Any]:
         """Answer questions about the same rows in one reading."""

@@ -48,6 +48,13 @@ def whole_numbers() -> Array:
     return np.random.default_rng(0).integers(0, 4, (3000, 2)).astype(np.float64)
 
 
+def outlier() -> Array:
+    """Of which one is a million deviations away."""
+    rows = clusters(4000, 1, 2, 3)
+    rows[7] = 1e6
+    return rows
+
+
 CASES: Final[dict[str, tuple[Callable[[], Array], int]]] = {
     "repeated rows": (repeated, 4),
     "more components than clusters": (lambda: clusters(2000, 2, 2, 20), 8),
@@ -58,6 +65,7 @@ CASES: Final[dict[str, tuple[Callable[[], Array], int]]] = {
     "one component": (lambda: clusters(1000, 3, 3), 1),
     "a handful of rows": (lambda: clusters(10, 2, 2), 3),
     "whole numbers": (whole_numbers, 6),
+    "an outlier": (outlier, 3),
     "tiny units": (lambda: 1e-5 * clusters(2000, 3, 3), 4),
 }
 
@@ -81,7 +89,7 @@ def test_the_fast_solver_ends_no_worse_than_em(case: str, covariance_type: str) 
     assert fast.converged
     assert fast.weights.sum() == pytest.approx(1)
     assert np.isfinite(fast.mixture.precision_factors()).all()
-    assert fast.log_likelihood > em.log_likelihood - fast.statistical_error
+    assert fast.log_likelihood > em.log_likelihood - 0.75 * fast.statistical_error
 
 
 @pytest.mark.parametrize("covariance_type", FAMILIES)

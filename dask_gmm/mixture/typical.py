@@ -1,0 +1,67 @@
+"""The covariance of typical rows: of all but those that are far from the others in some column."""
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from dask_gmm.mixture.features import Array
+from dask_gmm.mixture.summary import DataSummary, summarize
+
+# A column's body lies between its quartiles; where half of its values are one, between others.
+TAILS: Final = (0.25, 0.05, 0.01)
+# How far beyond its body a value is typical, in units of the width of the body.
+FAR: Final = 30.0
+# Eigenvalues of a correlation matrix that rounding cannot tell from zero.
+NOTHING: Final = 1e-10
+
+
+def typical_covariance(rows: Array, summary: DataSummary) -> Array:
+    """Give a covariance (D, D) that no few rows decide, however far from the others they are.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n, D)
+        A sample of the rows.
+    summary : DataSummary
+        Of all rows. Its covariance takes the place where most rows of the sample are far from
+        others in some column, and in directions in which the typical ones do not vary.
+    """
+    whole, typical = _covariance(summary), rows[_are_typical(rows)]
+    if 2 * len(typical) < len(rows):
+        return whole
+    found = _covariance(summarize(typical))
+    return found + _where_it_vanishes(found, whole)
+
+
+def _covariance(summary: DataSummary) -> Array:
+    varying = ~summary.constant
+    covariance = summary.scatter_about(summary.mean) / max(summary.rows, 1)
+    return np.asarray(covariance * np.outer(varying, varying))
+
+
+def _are_typical(rows: Array) -> npt.NDArray[np.bool_]:
+    typical = np.ones(len(rows), dtype=bool)
+    for column in rows.T:
+        below, above = _body(column)
+        reach = FAR * (above - below) if above > below else np.inf
+        typical &= (column >= below - reach) & (column <= above + reach)
+    return typical
+
+
+def _body(column: Array) -> tuple[float, float]:
+    tails = np.array(TAILS)
+    below, above = np.quantile(column, [tails, 1 - tails])
+    widest = int(np.argmax(above > below))
+    return float(below[widest]), float(above[widest])
+
+
+def _where_it_vanishes(found: Array, whole: Array) -> Array:
+    """Give what a covariance is in directions in which that of some of the rows is none."""
+    variance = np.where(np.diagonal(found) > 0, np.diagonal(found), np.diagonal(whole))
+    deviation = np.sqrt(np.where(variance > 0, variance, 1.0))
+    units = np.outer(deviation, deviation)
+    values, vectors = np.linalg.eigh(found / units)
+    flat = vectors[:, values < NOTHING]
+    projector = flat @ flat.T
+    return np.asarray(units * (projector @ (whole / units) @ projector))

@@ -166,6 +166,14 @@ class FitSettings(Settings):
     """How starts are drawn from the sample; by default merge for fast, kmeans for em."""
     tol: Tolerance = "auto"
     """Converged when less is left to gain, in nats per row; auto: a tenth of their uncertainty."""
+    relative_tol: float = 0.0
+    """Converged, too, when less than this share of the log-likelihood is left to gain."""
+    held_out: float = 0.0
+    """Share of rows that the fit does not see; it ends when they are described worse again."""
+    max_passes: int | None = None
+    """Largest number of readings of all rows, at least 2."""
+    max_seconds: float | None = None
+    """After so many seconds no other pass over all rows is begun."""
     n_init: int = 1
     """Number of starts, of which the likeliest model is kept."""
     reg_covar: float | None = None

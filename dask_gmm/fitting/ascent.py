@@ -6,22 +6,29 @@ pass measures the step of EM from the best parameters, which always gains.
 """
 
 from dataclasses import dataclass, replace
-from enum import Enum
 from typing import Final
 
 import numpy as np
 
 from dask_gmm.errors import DataError
-from dask_gmm.fitting.base import Base, usable
-from dask_gmm.fitting.members import Climb, Evaluation, Finished, Why
+from dask_gmm.fitting.base import Base
+from dask_gmm.fitting.held_out import NONE_HELD_OUT
+from dask_gmm.fitting.members import (
+    Climb,
+    Evaluation,
+    Finished,
+    Why,
+    back_to,
+    best_held_out,
+)
 from dask_gmm.fitting.newton import Newton, Solving
 from dask_gmm.fitting.questions import EStep, Question
 from dask_gmm.fitting.spec import Spec
-from dask_gmm.fitting.stopping import statistical_share
+from dask_gmm.fitting.stopping import enough, overtrained, statistical_share
 from dask_gmm.fitting.survey import Survey
+from dask_gmm.fitting.trial import BOLDEST, Reached, Trial
 from dask_gmm.mixture.coordinates import (
     boldest_move,
-    from_vector,
     gradient,
     objective,
     precondition,
@@ -33,35 +40,19 @@ from dask_gmm.mixture.mstep import MStep, log_likelihood, m_step
 from dask_gmm.mixture.statistics import SufficientStatistics
 from dask_gmm.mixture.summary import DataSummary
 
-# Armijo's share of the slope that a trial must gain.
-SUFFICIENT: Final = 1e-4
-# The boldest move of a component in a trial, in the metric of its own rows, and how it changes
-# when a trial is not kept, and when one is.
-BOLDEST: Final = 1.0
+# How far Newton's step is trusted when a trial was not kept, and when one was.
 SHRINKING: Final = 1 / 8
 GROWING: Final = 2.0
 # Trials by Newton's step that may fail before L-BFGS goes on.
 MOST_REJECTED: Final = 5
-# Where a direction asks for moves so much bolder, EM gets along faster than trials cut short.
-WILD: Final = 10.0
 # Passes on a level below the last: the next one goes on from wherever they lead.
 MOST_PASSES: Final = 200
-# Rounding of a mean of log densities, relative to its size.
-NOISE: Final = {"float64": 1e-13, "float32": 1e-6}
 # Passes in a row in which too little was left to gain.
 QUIET_PASSES: Final = 2
 
 
 EMPTY: Final = Memory()
 NO_CLIMB: Final = Climb()
-
-
-class Reached(Enum):
-    """How a candidate came to the parameters that are measured next."""
-
-    START = "start"
-    TRIAL = "trial"
-    EM = "EM"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,7 +69,9 @@ class Ascending:
         The parameters to be measured, about the frame's shift.
     reached : Reached
     base : Base, optional
-        The best so far on this level.
+        The likeliest so far on this level.
+    best : Base, optional
+        Of those that came before, what describes the rows held out best.
     needed : float
         What a trial must reach to be kept.
     memory : Memory
@@ -102,6 +95,7 @@ class Ascending:
     step: MStep
     reached: Reached = Reached.START
     base: Base | None = None
+    best: Base | None = None
     needed: float = -np.inf
     memory: Memory = EMPTY
     radius: float = BOLDEST
@@ -121,10 +115,17 @@ class Ascending:
         """Whether it is on a sample, or all levels are one."""
         return self.level < max(len(self.survey.levels) - 1, 1)
 
+    @property
+    def on_all_rows(self) -> bool:
+        """Whether it is on the last level."""
+        return self.level == len(self.survey.levels) - 1
+
     def ask(self) -> Question:
         """Ask for the E-step at the current parameters, on the rows of the level."""
-        question = EStep.at(self.step.mixture, self.survey.frame, self.spec.precision)
-        return Question(self.survey.levels[self.level].rows, question)
+        spec, level = self.spec, self.survey.levels[self.level]
+        held_out = spec.held_out if level.rows.are_all else NONE_HELD_OUT
+        question = EStep.at(self.step.mixture, self.survey.frame, spec.precision, held_out)
+        return Question(level.rows, question)
 
     def tell(self, answer: SufficientStatistics) -> "tuple[Ascending | Solving | Ascended]":
         """Go on from what was measured, go back to where EM leads, or end the level."""
@@ -132,17 +133,17 @@ class Ascending:
         value = objective(answer, self.step.mixture, summary, prior)
         kept = bool(value >= self.needed)
         likelihood = log_likelihood(answer, self.step.mixture, summary)
-        evaluation = Evaluation(likelihood, self.spec.precision, self.step.repairs, kept)
+        found = Evaluation.of(likelihood, self.spec.precision, self.step.repairs, answer.judged)
+        evaluation = replace(found, kept=kept, objective=value)
         counted = self._counted(evaluation)
         if not kept:
             return (counted._retreat(),)
         return (counted._advance(answer, value, evaluation),)
 
     def _counted(self, evaluation: Evaluation) -> "Ascending":
-        last = self.level == len(self.survey.levels) - 1
         rejected = self.climb.rejected + (not evaluation.kept)
         climb = Climb(self.summary.rows, self.climb.passes + 1, rejected)
-        history = (*self.history, evaluation) if last else self.history
+        history = (*self.history, evaluation) if self.on_all_rows else self.history
         return replace(self, climb=climb, history=history)
 
     def _retreat(self) -> "Ascending | Ascended":
@@ -153,17 +154,12 @@ class Ascending:
                 "finite in the first pass. Check whether the rows changed during the run."
             )
         if self.reached is Reached.EM:
-            return Ascended(self, self.base, Why.ROUNDING)
+            return self._ended(Why.ROUNDING)
         home, here = self.base.step.mixture, to_vector(self.step.mixture)
-        return replace(
-            self,
-            step=self.base.em,
-            reached=Reached.EM,
-            needed=self.base.value - self._noise(self.base.value),
-            memory=EMPTY,
-            radius=SHRINKING * min(self.radius, boldest_move(home, here - self.base.vector)),
-            quiet=0,
-        )
+        moved = boldest_move(home, here - self.base.vector)
+        radius = SHRINKING * min(self.radius, moved)
+        retreated = self._try(Trial.by_em(self.base, self.spec.precision))
+        return replace(retreated, memory=EMPTY, radius=radius, quiet=0)
 
     def _advance(
         self, answer: SufficientStatistics, value: float, evaluation: Evaluation
@@ -171,8 +167,7 @@ class Ascending:
         radius = self.radius if self.base is None else min(GROWING * self.radius, BOLDEST)
         base, memory = self._look(answer, value, evaluation)
         here = replace(self, base=base, memory=memory, radius=radius)
-        last = self.level == len(self.survey.levels) - 1
-        if last and self.level > 0 and self.climb.rejected <= MOST_REJECTED:
+        if self.on_all_rows and self.level > 0 and self.climb.rejected <= MOST_REJECTED:
             return Solving(here, here._newton(base))
         mixture = self.step.mixture
         return here.turned(memory.direction(base.gradient, lambda g: precondition(mixture, g)))
@@ -187,15 +182,35 @@ class Ascending:
         assert self.base is not None
         base = replace(self.base, decrement=0.5 * float(self.base.gradient @ direction))
         quiet = self.quiet + 1 if base.decrement < self._enough() else 0
-        here = replace(self, base=base, quiet=quiet)
-        if quiet == QUIET_PASSES or (quiet and self.level < len(self.survey.levels) - 1):
-            return Ascended(here, base, Why.LITTLE_LEFT)
-        if here._has_come_far_enough():
-            return Ascended(here, base, Why.MAX_ITER)
-        return here._try(direction)
+        here = replace(self, base=base, best=base if self._is_best() else self.best, quiet=quiet)
+        if quiet == QUIET_PASSES or (quiet and not self.on_all_rows):
+            return here._ended(Why.LITTLE_LEFT)
+        if here.history and overtrained(here.history):
+            return here._ended(Why.HELD_OUT)
+        return (
+            here._ended(Why.MAX_ITER)
+            if here._has_come_far_enough()
+            else here._try(Trial.along(base, direction, self.spec.precision))
+        )
+
+    def stopped(self, why: Why) -> Finished | None:
+        """Finish before the next pass; None where there was none over all rows."""
+        ended = self._ended(why).go_on() if self.on_all_rows and self.base is not None else None
+        return ended if isinstance(ended, Finished) else None
+
+    def _ended(self, why: Why) -> "Ascended":
+        base = self.base if self._is_best() else self.best
+        assert base is not None  # after the first pass
+        history = back_to(self.history, best_held_out(self.history))
+        return Ascended(replace(self, history=history), base, why)
+
+    def _is_best(self) -> bool:
+        """Whether the base describes rows that are held out better than what came before."""
+        later = self.history[best_held_out(self.history) + 1 :]
+        return not any(each.kept for each in later)
 
     def _has_come_far_enough(self) -> bool:
-        if self.level == len(self.survey.levels) - 1:
+        if self.on_all_rows:
             return len(self.history) > self.spec.max_iter
         return self.climb.passes >= MOST_PASSES
 
@@ -211,28 +226,15 @@ class Ascending:
         memory = self.memory if self.base is None else self.memory.with_pair(*self.base.to(base))
         return base, memory
 
-    def _try(self, direction: Array) -> "Ascending":
-        """Make a trial along a direction, or take the step of EM where that is too bold."""
-        assert self.base is not None
-        mixture, value = self.base.step.mixture, self.base.value
-        boldness = boldest_move(mixture, direction) / BOLDEST
-        step = direction / max(1.0, boldness)
-        trial = usable(from_vector(self.base.vector + step, mixture)) if boldness < WILD else None
-        if trial is None:
-            needed = value - self._noise(value)
-            return replace(self, step=self.base.em, reached=Reached.EM, needed=needed)
-        gained = SUFFICIENT * float(self.base.gradient @ step)
-        needed = value + gained - self._noise(value)
-        return replace(self, step=MStep(trial, ()), reached=Reached.TRIAL, needed=needed)
+    def _try(self, trial: Trial) -> "Ascending":
+        return replace(self, step=trial.step, reached=trial.reached, needed=trial.needed)
 
     def _enough(self) -> float:
-        last = self.level == len(self.survey.levels) - 1
-        if last and self.spec.tol is not None:
-            return self.spec.tol
-        return statistical_share(self.step.mixture, self.summary.rows)
-
-    def _noise(self, value: float) -> float:
-        return NOISE[self.spec.precision] * max(1.0, abs(value))
+        mixture, rows = self.step.mixture, self.summary.rows
+        if self.on_all_rows and self.base is not None:
+            likelihood = self.base.evaluation.log_likelihood
+            return enough(self.spec, mixture, rows, likelihood)
+        return statistical_share(mixture, rows)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -293,6 +295,6 @@ class Ascended:
             at.history,
             self.why,
             climbs=climbs,
-            left=self.base.decrement,
+            left=self.base.decrement if np.isfinite(self.base.decrement) else None,
             notes=at.notes,
         )

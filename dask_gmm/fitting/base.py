@@ -1,13 +1,17 @@
 """What a pass shows of the parameters at which it was made."""
 
 from dataclasses import dataclass
-
-import numpy as np
+from typing import Final
 
 from dask_gmm.fitting.members import Evaluation
+from dask_gmm.mixture.coordinates import boldest_move, from_vector
 from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.mstep import MStep
+
+# The boldest move of a component between two gradients whose difference is a product of the
+# Hessian with a direction.
+NEAR: Final = 1e-3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,12 +45,8 @@ class Base:
         """Give the way (n,) to another, and what the gradient loses on it."""
         return other.vector - self.vector, self.gradient - other.gradient
 
-
-def usable(mixture: Mixture) -> Mixture | None:
-    """Give a mixture back if its densities are numbers."""
-    try:
-        factors = mixture.precision_factors()
-    except np.linalg.LinAlgError:
-        return None
-    arrays = (mixture.weights, mixture.means, factors)
-    return mixture if all(np.isfinite(each).all() for each in arrays) else None
+    def near(self, direction: Array) -> tuple[Mixture, float]:
+        """Give a mixture that is near in a direction (n,), and the share of it that leads there."""
+        mixture = self.step.mixture
+        share = NEAR / boldest_move(mixture, direction)
+        return from_vector(self.vector + share * direction, mixture), share

@@ -9,14 +9,21 @@ import numpy as np
 from dask_gmm.errors import DataError, InputError
 from dask_gmm.fitting.ascent import Ascending
 from dask_gmm.fitting.first_step import FirstStep
-from dask_gmm.fitting.members import Asking, Evaluation, Finished, Why
+from dask_gmm.fitting.members import (
+    Asking,
+    Evaluation,
+    Finished,
+    Why,
+    back_to,
+    best_held_out,
+)
 from dask_gmm.fitting.overfit import ITERATIONS, TIMES, Loosening, clusters
 from dask_gmm.fitting.questions import ALL_ROWS, EStep, Question, Rows
 from dask_gmm.fitting.sample import sample_size
 from dask_gmm.fitting.short_runs import Trying
 from dask_gmm.fitting.spec import MERGE, SHORT_EM, Spec
 from dask_gmm.fitting.starts import DrawnStart, DrawnStarts, Draws, DrawStarts, State, seeded
-from dask_gmm.fitting.stopping import left_to_gain, statistical_share
+from dask_gmm.fitting.stopping import enough, left_to_gain, overtrained
 from dask_gmm.fitting.survey import Survey
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.mstep import MStep, log_likelihood, m_step
@@ -91,6 +98,8 @@ class Climbing:
         Parameters about the frame's shift, not yet measured, and what led to them.
     precision : str
         Of the next pass; float32 is left for float64 near its noise.
+    best : MStep, optional
+        The last parameters measured, or those that describe the rows held out best.
     history : tuple of Evaluation
     before : float
         Log-likelihood per row of the pass before the first, if an earlier fit is continued.
@@ -102,6 +111,7 @@ class Climbing:
     survey: Survey
     step: MStep
     precision: str
+    best: MStep | None = None
     history: tuple[Evaluation, ...] = ()
     before: float = -np.inf
     state: State = None
@@ -118,7 +128,8 @@ class Climbing:
 
     def ask(self) -> Question:
         """Ask for the E-step at the current parameters."""
-        question = EStep.at(self.step.mixture, self.survey.frame, self.precision)
+        held_out = self.spec.held_out
+        question = EStep.at(self.step.mixture, self.survey.frame, self.precision, held_out)
         return Question(ALL_ROWS, question)
 
     def tell(self, answer: SufficientStatistics) -> "tuple[Climbing | Finished]":
@@ -127,29 +138,39 @@ class Climbing:
         value = log_likelihood(answer, self.step.mixture, summary)
         if not np.isfinite(value):
             raise _not_finite(value, len(self.history))
-        history = (*self.history, Evaluation(value, self.precision, self.step.repairs))
+        last = Evaluation.of(value, self.precision, self.step.repairs, answer.judged)
+        history = (*self.history, last)
         change = abs(value - (self.history[-1].log_likelihood if self.history else self.before))
         precision = self._next_precision(change)
         step = m_step(answer, self.step.mixture, summary, spec.reg_covar, self.precision)
+        best = self.step if best_held_out(history) == len(self.history) else self.best
+        here = replace(self, step=step, best=best, history=history, precision=precision)
         if self._is_enough(history, change) and precision == self.precision:
-            why = Why.LITTLE_LEFT if spec.tol is None else Why.CONVERGED
-            return (self._finish(step, history, why),)
-        if len(self.history) == spec.max_iter:
-            return (self._finish(step, history, Why.MAX_ITER),)
-        return (replace(self, step=step, history=history, precision=precision),)
+            return (here._finish(Why.LITTLE_LEFT if spec.tol is None else Why.CONVERGED),)
+        if overtrained(history):
+            return (here._finish(Why.HELD_OUT),)
+        return (here._finish(Why.MAX_ITER) if len(self.history) == spec.max_iter else here,)
+
+    def stopped(self, why: Why) -> Finished | None:
+        """Finish before the next pass; None where there was none."""
+        return self._finish(why) if self.history else None
 
     def _is_enough(self, history: tuple[Evaluation, ...], change: float) -> bool:
+        rows, last = self.survey.summary.rows, history[-1].log_likelihood
+        wanted = enough(self.spec, self.step.mixture, rows, last)
         if self.spec.tol is not None:
-            return change < self.spec.tol
-        enough = statistical_share(self.step.mixture, self.survey.summary.rows)
-        return max(left_to_gain(history[:-1]), left_to_gain(history)) < enough
+            return change < wanted
+        return max(left_to_gain(history[:-1]), left_to_gain(history)) < wanted
 
     def _next_precision(self, change: float) -> str:
         done = change < max(self.spec.tol or 0.0, FLOAT32_NOISE)
         return "float64" if done else self.precision
 
-    def _finish(self, after: MStep, history: tuple[Evaluation, ...], why: Why) -> Finished:
-        return Finished(self.spec, self.mixture, self._placed(after), history, why, self.state)
+    def _finish(self, why: Why) -> Finished:
+        assert self.best is not None  # after the first pass
+        history = back_to(self.history, best_held_out(self.history))
+        found, after = self._placed(self.best), self._placed(self.step)
+        return Finished(self.spec, found, after, history, why, self.state)
 
     def _placed(self, step: MStep) -> Mixture:
         return step.mixture.moved(self.survey.frame.shift)

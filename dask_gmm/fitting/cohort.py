@@ -3,12 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from dask_gmm.fitting.members import Asking, Finished, Member
+from dask_gmm.fitting.members import Asking, Finished, Limited, Member, Why
 from dask_gmm.fitting.questions import ALL_ROWS, Question, Rows
 from dask_gmm.fitting.race import settled
 
 RunPass: TypeAlias = Callable[[Rows, list[Question]], Sequence[Any]]
 Keep: TypeAlias = Callable[[Sequence[Member]], None]
+Limit: TypeAlias = Callable[[], Why | None]
 
 
 def search(cohort: Sequence[Member], run_pass: RunPass, keep: Keep) -> list[Finished]:
@@ -17,7 +18,9 @@ def search(cohort: Sequence[Member], run_pass: RunPass, keep: Keep) -> list[Fini
     return [member for member in members if isinstance(member, Finished)]
 
 
-def carried_out(cohort: Sequence[Member], run_pass: RunPass, keep: Keep) -> list[Member]:
+def carried_out(
+    cohort: Sequence[Member], run_pass: RunPass, keep: Keep, limit: Limit = lambda: None
+) -> list[Member]:
     """Let candidates ask and be told until nothing is left to ask; some finish, others lose.
 
     Questions about the smallest sample are answered first, so that all rows are read only when
@@ -31,9 +34,12 @@ def carried_out(cohort: Sequence[Member], run_pass: RunPass, keep: Keep) -> list
         Answers questions about the same rows in one reading, in their order.
     keep : callable
         Told of the cohort after every pass; what it writes down is a checkpoint.
+    limit : callable
+        Says before every pass why it must not be made, if so. Candidates that all rows have
+        measured finish then; others make the one pass that they need for it.
     """
     members = initialize(cohort, run_pass, keep)
-    while asked := _asked(members):
+    while asked := _asked(members := _limited(members, limit())):
         members = settled(_round(members, asked, run_pass, keep))
     return members
 
@@ -49,6 +55,13 @@ def initialize(cohort: Sequence[Member], run_pass: RunPass, keep: Keep) -> list[
 def best(finished: Sequence[Finished]) -> Finished:
     """The one with the highest log-likelihood; of equals, the first."""
     return max(finished, key=lambda each: each.log_likelihood)
+
+
+def _limited(members: Sequence[Member], why: Why | None) -> list[Member]:
+    if why is None:
+        return list(members)
+    ended = (m.stopped(why) if isinstance(m, Limited) else None for m in members)
+    return [after or before for before, after in zip(members, ended, strict=True)]
 
 
 def _asked(members: Sequence[Member]) -> dict[int, Question]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from dask_gmm.fitting.ascent import Ascended, Ascending
 from dask_gmm.fitting.faults import Faults
-from dask_gmm.fitting.members import Asking, Evaluation, Finished
+from dask_gmm.fitting.members import Asking, Evaluation, Finished, Why
 from dask_gmm.fitting.overfit import ITERATIONS, Loosening
 from dask_gmm.fitting.questions import Question
 from dask_gmm.fitting.reseed import dropped, reseeding
@@ -77,6 +77,10 @@ class Escaping:
     def racing(self) -> bool:
         """False: its race is over."""
         return False
+
+    def stopped(self, why: Why) -> Finished | None:
+        """Finish where it came from, if all rows have measured that."""
+        return self.home.at.stopped(why)
 
     def ask(self) -> Question:
         """Ask what the path asks."""

@@ -1,7 +1,7 @@
 """The members of a cohort: what asks, what has finished and why, and what each pass measured."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, Protocol, TypeAlias, Union, runtime_checkable
 
@@ -9,6 +9,7 @@ from dask_gmm.fitting.questions import Question
 from dask_gmm.fitting.spec import Spec
 from dask_gmm.fitting.starts import State
 from dask_gmm.mixture.model import Mixture
+from dask_gmm.mixture.statistics import Judged
 
 
 class Why(Enum):
@@ -18,11 +19,14 @@ class Why(Enum):
     LITTLE_LEFT = "converged: what is left to gain is below a tenth of the statistical error"
     ROUNDING = "converged: rounding leaves nothing to gain"
     MAX_ITER = "stopped: max_iter iterations were made"
+    MAX_PASSES = "stopped: max_passes readings of all rows were made"
+    MAX_SECONDS = "stopped: max_seconds had passed"
+    HELD_OUT = "stopped: rows held out were described no better in two iterations"
 
     @property
     def converged(self) -> bool:
         """Whether it means that."""
-        return self is not Why.MAX_ITER
+        return self in (Why.CONVERGED, Why.LITTLE_LEFT, Why.ROUNDING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +43,34 @@ class Evaluation:
         What the M-step that led to these parameters had to repair.
     kept : bool
         Whether the parameters were kept; a trial that gained too little was not.
+    objective : float, optional
+        What the solver ``fast`` maximizes: the log-likelihood and the log prior, per row in nats.
+        That of parameters that are kept never falls.
+    held_out, held_out_error : float, optional
+        Mean log density per row of those that were held out, in nats, and its standard error.
     """
 
     log_likelihood: float
     precision: str
     repairs: tuple[str, ...]
     kept: bool = True
+    objective: float | None = None
+    held_out: float | None = None
+    held_out_error: float | None = None
+
+    @classmethod
+    def of(
+        cls,
+        log_likelihood: float,
+        precision: str,
+        repairs: tuple[str, ...],
+        judged: Judged | None,
+    ) -> "Evaluation":
+        """Make one of what a pass gave."""
+        found = cls(log_likelihood, precision, repairs)
+        if judged is None:
+            return found
+        return replace(found, held_out=judged.mean, held_out_error=judged.standard_error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +119,15 @@ class Asking(Protocol):
         ...
 
 
+@runtime_checkable
+class Limited(Protocol):
+    """A candidate that can finish before its time."""
+
+    def stopped(self, why: Why) -> "Finished | None":
+        """Finish before the next pass; None where no pass was over all rows."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Finished:
     """A candidate at its end; parameters are in the coordinates of the data.
@@ -130,6 +165,21 @@ class Finished:
     def log_likelihood(self) -> float:
         """Mean log-likelihood per row at the mixture, in nats."""
         return last_kept(self.history).log_likelihood
+
+
+def best_held_out(history: Sequence[Evaluation]) -> int:
+    """Give the number of the pass that describes the rows held out best, of those kept.
+
+    The last one, where none are held out; -1 where there is none.
+    """
+    kept = (i for i, each in enumerate(history) if each.kept)
+    return max(kept, key=lambda i: (history[i].held_out or 0.0, i), default=-1)
+
+
+def back_to(history: tuple[Evaluation, ...], number: int) -> tuple[Evaluation, ...]:
+    """Give the history of a candidate that keeps none of the parameters after a pass."""
+    after = (replace(each, kept=False) for each in history[number + 1 :])
+    return (*history[: number + 1], *after)
 
 
 def last_kept(history: Sequence[Evaluation]) -> Evaluation:

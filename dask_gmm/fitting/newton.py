@@ -6,23 +6,20 @@ Newton's own: what it says is left to gain is what is left.
 """
 
 from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from typing import Protocol
 
 from dask_gmm.fitting.base import Base
 from dask_gmm.fitting.levels import Level
-from dask_gmm.fitting.members import Asking, Evaluation, Finished, Waiting
+from dask_gmm.fitting.members import Asking, Evaluation, Finished, Waiting, Why
 from dask_gmm.fitting.questions import EStep, Question
 from dask_gmm.fitting.spec import Spec
 from dask_gmm.mixture.conjugate import ConjugateGradients, Region, Solution
-from dask_gmm.mixture.coordinates import boldest_move, from_vector, gradient, precondition
+from dask_gmm.mixture.coordinates import boldest_move, gradient, precondition
 from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.frame import Frame
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.prior import Prior
 from dask_gmm.mixture.statistics import SufficientStatistics
-
-# The boldest move of a component between two gradients whose difference is a product.
-NEAR: Final = 1e-3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,26 +53,23 @@ class Newton:
 
     def ask(self) -> Question:
         """Ask for the E-step on the sample, at the base or near it."""
-        return Question(self.sample.rows, EStep.at(self._near(), self.frame, "float64"))
+        return Question(self.sample.rows, EStep.at(self._near()[0], self.frame, "float64"))
 
     def tell(self, answer: SufficientStatistics) -> "Newton | Solution":
         """Take in a gradient; the first is at the base."""
-        slope = gradient(answer, self._near(), self.sample.summary, self.prior)
+        mixture, share = self._near()
+        slope = gradient(answer, mixture, self.sample.summary, self.prior)
         if self.slope is None or self.search is None:
             search = ConjugateGradients.begin(self.base.gradient, self._region())
             return replace(self, slope=slope, search=search)
-        found = self.search.grown((self.slope - slope) / self._share(self.search), self._region())
+        found = self.search.grown((self.slope - slope) / share, self._region())
         return found if isinstance(found, Solution) else replace(self, search=found)
 
-    def _near(self) -> Mixture:
-        mixture = self.base.step.mixture
+    def _near(self) -> tuple[Mixture, float]:
+        """The base, or what is near it in the direction that is looked at."""
         if self.search is None:
-            return mixture
-        step = self._share(self.search) * self.search.direction
-        return from_vector(self.base.vector + step, mixture)
-
-    def _share(self, search: ConjugateGradients) -> float:
-        return NEAR / boldest_move(self.base.step.mixture, search.direction)
+            return self.base.step.mixture, 1.0
+        return self.base.near(self.search.direction)
 
     def _region(self) -> Region:
         mixture = self.base.step.mixture
@@ -102,6 +96,10 @@ class Turning(Protocol):
 
     def turned(self, direction: Array) -> Asking | Waiting | Finished:
         """Go on in a direction (n,)."""
+        ...
+
+    def stopped(self, why: Why) -> Finished | None:
+        """Finish before the next pass."""
         ...
 
 
@@ -133,6 +131,10 @@ class Solving:
     def racing(self) -> bool:
         """False: it has been seen by all rows."""
         return False
+
+    def stopped(self, why: Why) -> Finished | None:
+        """Finish before the next pass."""
+        return self.at.stopped(why)
 
     def ask(self) -> Question:
         """Ask for a gradient on the sample."""

@@ -6,9 +6,11 @@ from typing import Final
 import numpy as np
 
 from dask_gmm.data.source import Block
+from dask_gmm.fitting.held_out import NONE_HELD_OUT, HeldOut
 from dask_gmm.fitting.tiles import (
     built_features,
     density_bytes,
+    judged,
     log_joint,
     row_log_densities,
     standardized,
@@ -18,7 +20,7 @@ from dask_gmm.mixture.estep import JointDensity, normalize
 from dask_gmm.mixture.features import Floats
 from dask_gmm.mixture.frame import Frame
 from dask_gmm.mixture.model import Mixture
-from dask_gmm.mixture.statistics import SufficientStatistics
+from dask_gmm.mixture.statistics import Judged, SufficientStatistics
 from dask_gmm.passes.fold import Fold, Tile, tile_rows
 
 
@@ -71,16 +73,21 @@ class EStep:
     density : JointDensity
     centers : Centers
         Of components whose sums are made about them.
+    held_out : HeldOut
+        Rows that are left out of the sums, and judge the mixture.
     """
 
     density: JointDensity
     centers: Centers
+    held_out: HeldOut = NONE_HELD_OUT
 
     @classmethod
-    def at(cls, centered: Mixture, frame: Frame, precision: str) -> "EStep":
+    def at(
+        cls, centered: Mixture, frame: Frame, precision: str, held_out: HeldOut = NONE_HELD_OUT
+    ) -> "EStep":
         """Ask at a mixture whose means are about the shift of the frame."""
         density = JointDensity.of(centered, frame, precision)
-        return cls(density, Centers.of(centered, density))
+        return cls(density, Centers.of(centered, density), held_out)
 
     def begin(self, block: Block) -> "_EStepMeter":
         """Start on one block."""
@@ -105,6 +112,8 @@ class _EStepMeter:
         self._sums = np.zeros((density.features.size, len(density.constants)))
         self._log_likelihood = 0.0
         self._rows = 0.0
+        self._held_out = fold.held_out
+        self._judged = Judged()
 
     def add(self, tile: Tile) -> None:
         self.measured(tile)
@@ -114,8 +123,11 @@ class _EStepMeter:
         density, rows = self._density, len(tile.rows)
         logits = log_joint(tile, density)
         work = tile.workspace.array("normalizer", (2, rows), density.dtype)
-        self._log_likelihood += normalize(logits, work, tile.weights)
-        self._rows += rows if tile.weights is None else float(tile.weights.sum())
+        weights = self._held_out.weights(tile)
+        self._log_likelihood += normalize(logits, work, weights)
+        self._rows += rows if weights is None else float(weights.sum())
+        if self._held_out.any:
+            self._judged += judged(tile, density, work[0], self._held_out.marks(tile))
         for strip, features in built_features(tile, density):
             self._sums[strip.features] += features @ logits.T
         if self._centers.any:
@@ -133,7 +145,13 @@ class _EStepMeter:
         sums[:, self._centers.components] = self._about_centers
         centers = self._centers.of_all(density.frame, sums.shape[1])
         return SufficientStatistics(
-            self._rows, self._log_likelihood, sums, density.frame, density.lacks_common, centers
+            self._rows,
+            self._log_likelihood,
+            sums,
+            density.frame,
+            density.lacks_common,
+            centers,
+            self._judged if self._held_out.any else None,
         )
 
 

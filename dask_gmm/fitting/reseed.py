@@ -11,12 +11,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial.distance import cdist
 
-from dask_gmm.fitting.ascent import EMPTY, Ascended, Ascending, Reached
+from dask_gmm.fitting.ascent import EMPTY, Ascended, Ascending
 from dask_gmm.fitting.faults import Faults
 from dask_gmm.fitting.members import Evaluation
 from dask_gmm.fitting.questions import Question
 from dask_gmm.fitting.sample import Sample
 from dask_gmm.fitting.spec import DROP, RESEED, Spec
+from dask_gmm.fitting.trial import Reached
 from dask_gmm.fitting.worst import WorstRows
 from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.model import Mixture

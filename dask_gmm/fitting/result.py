@@ -119,9 +119,14 @@ class FittedMixture:
         return sum(not each.kept for each in self.history)
 
     @property
+    def last(self) -> Evaluation:
+        """The pass at the mixture."""
+        return last_kept(self.history)
+
+    @property
     def log_likelihood(self) -> float:
         """Mean log-likelihood per row at the mixture, in nats."""
-        return last_kept(self.history).log_likelihood
+        return self.last.log_likelihood
 
     @property
     def statistical_error(self) -> float:

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from dask_gmm.checks import number, one_of, whole
 from dask_gmm.errors import InputError
+from dask_gmm.fitting.held_out import LARGEST_SHARE, NONE_HELD_OUT, HeldOut
 from dask_gmm.fitting.levels import level_sizes, reservoir_size
 from dask_gmm.fitting.sample import sample_size
 from dask_gmm.fitting.starts import KINDS
@@ -105,6 +106,12 @@ class Spec:
         Candidates of one race are compared on the smallest sample, and the best goes on.
     given : Given
         Parameters that take the place of drawn ones.
+    relative_tol : float
+        It has also converged when less than this share of the log-likelihood per row is gained, or
+        left to gain.
+    held_out : HeldOut
+        Rows that the fit does not see. It ends when two iterations describe them worse than one
+        before, with the parameters of that one.
     repair : {"reseed", "drop", "keep"}
         With the solver ``fast``, components that have less than one row or are the same as another
         are set on rows that are explained worst, or dropped in the end, or kept.
@@ -128,6 +135,8 @@ class Spec:
     solver: str = "em"
     race: int = 0
     given: Given = NOTHING_GIVEN
+    relative_tol: float = 0.0
+    held_out: HeldOut = NONE_HELD_OUT
     repair: str = RESEED
 
     def __post_init__(self) -> None:
@@ -136,6 +145,8 @@ class Spec:
         one_of("solver", self.solver, SOLVERS)
         if self.tol is not None:
             number("tol", self.tol, 0.0)
+        number("relative_tol", self.relative_tol, 0.0)
+        number("held_out", self.held_out.share, 0.0, LARGEST_SHARE)
         whole("max_iter", self.max_iter, 0)
         number("reg_covar", self.reg_covar, 0.0)
         one_of("precision", self.precision, ERROR_LIMITS)

@@ -5,11 +5,16 @@ from typing import Final
 
 import numpy as np
 
-from dask_gmm.fitting.members import Evaluation
+from dask_gmm.fitting.members import Evaluation, best_held_out
+from dask_gmm.fitting.spec import Spec
 from dask_gmm.mixture.model import Mixture
 
 # The share of the statistical error that may be left to gain.
 STATISTICAL_SHARE: Final = 0.1
+# Rounding of a mean of log densities, relative to its size.
+NOISE: Final = {"float64": 1e-13, "float32": 1e-6}
+# Passes in a row that describe the rows held out worse than one before.
+WORSE_PASSES: Final = 2
 
 
 def statistical_error(n_parameters: int, rows: int) -> float:
@@ -23,6 +28,27 @@ def statistical_error(n_parameters: int, rows: int) -> float:
 def statistical_share(mixture: Mixture, rows: int) -> float:
     """Give what may be left to gain: a tenth of the statistical error, in nats per row."""
     return STATISTICAL_SHARE * statistical_error(mixture.n_parameters, rows)
+
+
+def enough(spec: Spec, mixture: Mixture, rows: int, value: float) -> float:
+    """Give what may be left to gain, in nats per row, by the tolerances that are asked for.
+
+    Parameters
+    ----------
+    spec : Spec
+    mixture : Mixture
+    rows : int
+    value : float
+        Of the log-likelihood per row.
+    """
+    absolute = statistical_share(mixture, rows) if spec.tol is None else spec.tol
+    return max(absolute, spec.relative_tol * abs(value))
+
+
+def overtrained(history: Sequence[Evaluation]) -> bool:
+    """Say whether rows that are held out have been described no better for some passes."""
+    kept = sum(each.kept for each in history[best_held_out(history) + 1 :])
+    return history[-1].held_out is not None and kept >= WORSE_PASSES
 
 
 def left_to_gain(history: Sequence[Evaluation]) -> float:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dask_gmm.data.source import Block
+from dask_gmm.fitting.held_out import NONE_HELD_OUT, HeldOut
 from dask_gmm.fitting.levels import Level
 from dask_gmm.fitting.questions import ALL_ROWS
 from dask_gmm.fitting.sample import Sample, key_limit, row_keys
@@ -15,7 +16,7 @@ from dask_gmm.mixture.covariance import family_of
 from dask_gmm.mixture.features import Array, freeze
 from dask_gmm.mixture.frame import Frame
 from dask_gmm.mixture.prior import Prior
-from dask_gmm.mixture.summary import DataSummary, summarize
+from dask_gmm.mixture.summary import DataSummary
 from dask_gmm.passes.fold import Tile, tile_rows
 
 # Matrices (D, D) that an addition of two summaries holds, and one that waits for its turn.
@@ -58,11 +59,14 @@ class SurveyFold:
         Rows of the sample; all rows if there are not so many.
     rows : int
         Number of rows of the data.
+    held_out : HeldOut
+        Rows that are looked at only to see whether they are finite.
     """
 
     seed: int
     size: int
     rows: int
+    held_out: HeldOut = NONE_HELD_OUT
 
     def begin(self, block: Block) -> "_SurveyMeter":
         """Start on one block."""
@@ -78,15 +82,16 @@ class _SurveyMeter:
     def __init__(self, fold: SurveyFold, block: Block) -> None:
         self._fold = fold
         self._digests = block.digests
-        self._limit = np.uint64(key_limit(fold.size, fold.rows))
+        self._limit = np.uint64(key_limit(fold.size, max(fold.held_out.fewest_seen(fold.rows), 1)))
         self._taken: list[Sample] = []
         self._summary: DataSummary | None = None
 
     def add(self, tile: Tile) -> None:
-        summary = summarize(tile.rows, tile.start, tile.weights)
+        held_out = self._fold.held_out
+        summary = held_out.summary(tile)
         self._summary = summary if self._summary is None else self._summary + summary
         keys = row_keys(self._fold.seed, tile.start, tile.start + len(tile.rows))
-        at = np.flatnonzero(keys <= self._limit)
+        at = np.flatnonzero((keys <= self._limit) & ~held_out.marks(tile))
         size = self._fold.size
         self._taken.append(Sample(size, keys[at], at + tile.start, tile.rows[at]))
 

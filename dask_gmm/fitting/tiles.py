@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 
 from dask_gmm.mixture.estep import JointDensity
 from dask_gmm.mixture.features import Floats, Strip
 from dask_gmm.mixture.frame import Frame
 from dask_gmm.mixture.posterior import exponentiate, log_densities
+from dask_gmm.mixture.statistics import Judged
 from dask_gmm.passes.fold import BadRowError, Tile, tile_rows
 
 
@@ -35,6 +37,17 @@ def row_log_densities(tile: Tile, density: JointDensity) -> Floats:
     refuse_unanswerable(tile, peak)
     exponentiate(logits, peak, total)
     return log_densities(peak, total, values)
+
+
+def judged(
+    tile: Tile, density: JointDensity, log_densities: Floats, marks: npt.NDArray[np.bool_]
+) -> Judged:
+    """Say what the marked rows (B,) of a tile, of which the log densities are given, amount to."""
+    found = log_densities[marks].astype(np.float64)
+    if density.lacks_common:
+        z = standardized(tile, density.frame, density.dtype)[:, marks]
+        found -= 0.5 * np.square(density.factors[0].T @ z).sum(axis=0)
+    return Judged(len(found), float(found.sum()), float(found @ found))
 
 
 def density_bytes(density: JointDensity, n_features: int) -> int:

@@ -174,7 +174,8 @@ def _bound(form: Array, features: Features, reach: Array, dtype: np.dtype[np.flo
 def normalize(logits: Floats, work: Floats, weights: Array | None = None) -> float:
     """Turn logits (K, B) into responsibilities in place; give the sum of log densities.
 
-    Both are times the ``weights`` (B,) of the rows. ``work`` has shape (2, B).
+    Both are times the ``weights`` (B,) of the rows, and the first line of ``work`` (2, B) holds the
+    log densities then.
     """
     peak, total = work
     np.max(logits, axis=0, out=peak)
@@ -183,7 +184,8 @@ def normalize(logits: Floats, work: Floats, weights: Array | None = None) -> flo
         log_likelihood = peak.sum(dtype=np.float64) + np.log(total, out=peak).sum(dtype=np.float64)
         np.reciprocal(total, out=total)
     else:
-        log_likelihood = weights @ peak + weights @ np.log(total, out=peak)
+        peak += np.log(total)
+        log_likelihood = weights @ peak
         np.divide(weights, total, out=total, casting="same_kind")
     np.multiply(logits, total, out=logits)
     return float(log_likelihood)

@@ -9,6 +9,40 @@ from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.frame import Frame
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What rows that a fit does not see say of it; such values add.
+
+    Parameters
+    ----------
+    rows : int
+    log_likelihood : float
+        Sum of their log densities, in nats.
+    squares : float
+        Sum of the squares of their log densities.
+    """
+
+    rows: int = 0
+    log_likelihood: float = 0.0
+    squares: float = 0.0
+
+    def __add__(self, other: "Judged") -> "Judged":
+        rows = self.rows + other.rows
+        log_likelihood = self.log_likelihood + other.log_likelihood
+        return Judged(rows, log_likelihood, self.squares + other.squares)
+
+    @property
+    def mean(self) -> float:
+        """Mean log density per row, in nats."""
+        return self.log_likelihood / self.rows
+
+    @property
+    def standard_error(self) -> float:
+        """Of the mean."""
+        variance = max(self.squares / self.rows - self.mean**2, 0.0)
+        return float(np.sqrt(variance / self.rows))
+
+
 class Moments(NamedTuple):
     """Sums over rows about one center: mass (K,), first (K, D), second where it was summed."""
 
@@ -37,6 +71,8 @@ class SufficientStatistics:
     centers : ndarray of shape (n_components, n_features), optional
         What the sums of each component are about instead of ``frame.shift``, less that shift, in
         the coordinates of the data.
+    judged : Judged, optional
+        What rows that are not among those summed say of the mixture.
     """
 
     rows: float
@@ -45,6 +81,7 @@ class SufficientStatistics:
     frame: Frame
     lacks_common: bool = False
     centers: Array | None = None
+    judged: Judged | None = None
 
     def __add__(self, other: "SufficientStatistics") -> "SufficientStatistics":
         if not self._same_coordinates(other) or self.lacks_common != other.lacks_common:
@@ -59,6 +96,7 @@ class SufficientStatistics:
             self.frame,
             self.lacks_common,
             self.centers,
+            None if self.judged is None or other.judged is None else self.judged + other.judged,
         )
 
     def _same_coordinates(self, other: "SufficientStatistics") -> bool:

@@ -5,10 +5,11 @@ from types import MappingProxyType
 from typing import Final
 
 from dask_gmm.data.source import Layout
-from dask_gmm.fitting.ascent import Ascended, Ascending, Reached
+from dask_gmm.fitting.ascent import Ascended, Ascending
 from dask_gmm.fitting.base import Base
 from dask_gmm.fitting.candidate import Climbing, Initializing
 from dask_gmm.fitting.escape import Escaping
+from dask_gmm.fitting.held_out import HeldOut
 from dask_gmm.fitting.levels import Level
 from dask_gmm.fitting.members import Climb, Evaluation, Finished, Why
 from dask_gmm.fitting.newton import Newton, Solving
@@ -21,6 +22,7 @@ from dask_gmm.fitting.short_runs import Tried, Trying
 from dask_gmm.fitting.spec import Given, Spec
 from dask_gmm.fitting.starts import Draws
 from dask_gmm.fitting.survey import Survey, SurveyAnswer
+from dask_gmm.fitting.trial import Reached
 from dask_gmm.mixture.conjugate import ConjugateGradients
 from dask_gmm.mixture.frame import Frame
 from dask_gmm.mixture.lbfgs import Memory
@@ -46,21 +48,22 @@ VERSIONS: Final[Mapping[type, int]] = MappingProxyType(
         Base: 1,
         Climb: 1,
         Draws: 1,
-        Evaluation: 1,
+        Evaluation: 2,
         Given: 1,
+        HeldOut: 1,
         Level: 1,
         Newton: 1,
         Reached: 1,
         Rows: 1,
         Sample: 1,
-        Spec: 1,
+        Spec: 2,
         Survey: 2,
         SurveyAnswer: 1,
         Why: 1,
         # Members of a cohort
         Ascended: 1,
-        Ascending: 2,
-        Climbing: 1,
+        Ascending: 3,
+        Climbing: 2,
         Escaping: 1,
         Finished: 1,
         Initializing: 1,

@@ -17,6 +17,7 @@ from dask_gmm.checks import local_path
 from dask_gmm.data.source import Source
 from dask_gmm.data.zarr_source import ZarrSource
 from dask_gmm.errors import InputError
+from dask_gmm.fitting.held_out import HeldOut
 from dask_gmm.fitting.result import FittedMixture
 from dask_gmm.fitting.spec import MERGE, RESEED, TRIES, Spec
 from dask_gmm.fitting.survey import SurveyAnswer
@@ -24,6 +25,7 @@ from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.runner import Runner
 from dask_gmm.records.run_folder import MODEL, RunFolder
 from dask_gmm.workflows.fit_rows import FitOutcome, fit_rows
+from dask_gmm.workflows.limits import Limits
 from dask_gmm.workflows.requests import FitRequest
 from dask_gmm.workflows.sources import source_of, spread
 from dask_gmm.workflows.text import mixture_table
@@ -70,6 +72,7 @@ class FitResult:
             "levels": [asdict(climb) for climb in model.climbs],
             "notes": list(model.notes),
             "dropped": [asdict(each) for each in model.dropped],
+            "held_out": held_out(model),
             "left_to_gain": model.left,
             "statistical_error": model.statistical_error,
             "aic": model.aic,
@@ -96,6 +99,7 @@ class FitResult:
                 f"{model.n_iter} iterations, {self.passes} readings of {model.rows:,} rows, "
                 f"{self.seconds:.1f} s",
                 f"log-likelihood {model.log_likelihood:.6f} nats per row, BIC {model.bic:,.1f}",
+                *_held_out_text(model),
                 *_left(model),
                 *(f"repaired in iteration {number}: {text}" for number, text in model.repairs),
             ]
@@ -144,6 +148,7 @@ def fit(request: FitRequest, runner: Runner, progress: Progress) -> FitResult:
             runner,
             progress,
             lambda record: folder.add_pass(record.to_json()),
+            limits=Limits(request.max_passes, request.max_seconds),
         )
         ended = datetime.now(UTC)
         times = {"started": started.isoformat(), "ended": ended.isoformat()}
@@ -151,6 +156,22 @@ def fit(request: FitRequest, runner: Runner, progress: Progress) -> FitResult:
         folder.finish(outcome.model, {**about, **_manifest(source, outcome)})
     seconds = (ended - started).total_seconds()
     return FitResult(outcome.model, request.out, len(outcome.passes), seconds, outcome.warnings)
+
+
+def held_out(model: FittedMixture) -> dict[str, float] | None:
+    """Give what the rows held out say of a model as JSON values, in nats per row."""
+    last = model.last
+    if last.held_out is None or last.held_out_error is None:
+        return None
+    return {"log_likelihood": last.held_out, "standard_error": last.held_out_error}
+
+
+def _held_out_text(model: FittedMixture) -> tuple[str, ...]:
+    found = held_out(model)
+    if found is None:
+        return ()
+    mean, error = found["log_likelihood"], found["standard_error"]
+    return (f"rows held out: log-likelihood {mean:.6f} nats per row, standard error {error:.1e}",)
 
 
 def _left(model: FittedMixture) -> tuple[str, ...]:
@@ -193,6 +214,8 @@ def _spec(request: FitRequest) -> Spec:
         solver=request.solver,
         init=request.init or (MERGE if fast else "kmeans"),
         tol=None if request.tol == "auto" else request.tol,
+        relative_tol=request.relative_tol,
+        held_out=HeldOut(request.held_out),
         max_iter=request.max_iter,
         reg_covar=USUAL_RIDGE if request.reg_covar is None else request.reg_covar,
         precision=request.precision,
@@ -219,6 +242,7 @@ def _manifest(source: Source, outcome: FitOutcome) -> dict[str, Any]:
         "levels": [asdict(climb) for climb in model.climbs],
         "notes": list(model.notes),
         "dropped": [asdict(each) for each in model.dropped],
+        "held_out": held_out(model),
         "left_to_gain": model.left,
         "statistical_error": model.statistical_error,
         "repairs": [list(repair) for repair in model.repairs],

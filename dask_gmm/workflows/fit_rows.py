@@ -8,7 +8,7 @@ from typing import TypeAlias
 from dask_gmm.data.source import Source
 from dask_gmm.fitting.candidate import candidate
 from dask_gmm.fitting.cohort import best, carried_out
-from dask_gmm.fitting.members import Finished, Member
+from dask_gmm.fitting.members import Finished, Member, Why
 from dask_gmm.fitting.result import FittedMixture, dropped_of
 from dask_gmm.fitting.spec import Spec
 from dask_gmm.fitting.survey import SurveyAnswer
@@ -16,6 +16,7 @@ from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.runner import Runner
 from dask_gmm.passes.threads import ONE_THREAD
 from dask_gmm.records.checkpoint import Checkpoint, PassRecord
+from dask_gmm.workflows.limits import NO_LIMITS, Limits
 from dask_gmm.workflows.trip import Trip
 
 OnPass: TypeAlias = Callable[[PassRecord], None]
@@ -54,6 +55,7 @@ def fit_rows(
     progress: Progress,
     on_pass: OnPass = lambda record: None,
     on_checkpoint: OnCheckpoint = lambda checkpoint: None,
+    limits: Limits = NO_LIMITS,
 ) -> FitOutcome:
     """Fit a mixture to all rows of a source.
 
@@ -72,6 +74,8 @@ def fit_rows(
         Told of each pass over all rows when it has ended.
     on_checkpoint : callable
         Given what `resume_rows` needs, after each pass over all rows or over the sample.
+    limits : Limits
+        When it has to end.
 
     Raises
     ------
@@ -87,7 +91,7 @@ def fit_rows(
         _warn(trip.warnings)
         cohort = [candidate(each, known) for each in spec.candidates(n_init)]
         on_checkpoint(trip.checkpoint(cohort))
-        return _searched(trip, cohort, on_checkpoint)
+        return _searched(trip, cohort, on_checkpoint, limits)
 
 
 def resume_rows(
@@ -97,6 +101,7 @@ def resume_rows(
     progress: Progress,
     on_pass: OnPass = lambda record: None,
     on_checkpoint: OnCheckpoint = lambda checkpoint: None,
+    limits: Limits = NO_LIMITS,
 ) -> FitOutcome:
     """Take up a fit after one of its passes, and end it with the same bytes.
 
@@ -106,7 +111,7 @@ def resume_rows(
         The same rows, in the same leaves.
     checkpoint : Checkpoint
         What `fit_rows` gave after that pass, perhaps in another process.
-    runner, progress, on_pass, on_checkpoint
+    runner, progress, on_pass, on_checkpoint, limits
         See `fit_rows`; they hear of the passes that are still to be made.
 
     Raises
@@ -118,7 +123,7 @@ def resume_rows(
     with ONE_THREAD:
         trip.take_up(checkpoint)
         _warn(trip.warnings)
-        return _searched(trip, checkpoint.members, on_checkpoint)
+        return _searched(trip, checkpoint.members, on_checkpoint, limits)
 
 
 def _warn(texts: Sequence[str], stacklevel: int = 4) -> None:
@@ -126,12 +131,17 @@ def _warn(texts: Sequence[str], stacklevel: int = 4) -> None:
         warnings.warn(text, DataWarning, stacklevel=stacklevel)
 
 
-def _searched(trip: Trip, cohort: Sequence[Member], on_checkpoint: OnCheckpoint) -> FitOutcome:
+def _searched(
+    trip: Trip, cohort: Sequence[Member], on_checkpoint: OnCheckpoint, limits: Limits
+) -> FitOutcome:
     def keep(members: Sequence[Member]) -> None:
         trip.keep(members)
         on_checkpoint(trip.checkpoint(members))
 
-    members = carried_out(cohort, trip.run_pass, keep)
+    def limit() -> Why | None:
+        return limits.reached(len(trip.records), trip.seconds)
+
+    members = carried_out(cohort, trip.run_pass, keep, limit)
     chosen = best([each for each in members if isinstance(each, Finished)])
     rows = trip.answer.summary.rows
     model = FittedMixture.of(chosen, rows, dropped_of(members, chosen, rows))

@@ -5,6 +5,9 @@ from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, get_args
 
 from dask_gmm.checks import number, one_of, whole
+from dask_gmm.errors import InputError
+from dask_gmm.fitting.held_out import LARGEST_SHARE
+from dask_gmm.fitting.stopping import NOISE
 
 Covariance: TypeAlias = Literal["full", "tied", "diag", "spherical"]
 FloatType: TypeAlias = Literal["float64", "float32"]
@@ -107,6 +110,16 @@ class FitRequest:
         The fit has converged when less than this is left to gain (solver ``em``: was gained by an
         iteration), in nats per row; 0 is never. ``auto`` is when less is left to gain than a tenth
         of the statistical error of the parameters.
+    relative_tol : float, default 0
+        It has also converged when less than this share of the log-likelihood per row is gained, or
+        left to gain.
+    held_out : float, default 0
+        Share of the rows that the fit does not see, at most 0.5, always the same ones. It ends when
+        two iterations describe them worse than one before, with the parameters of that one.
+    max_passes : int, optional
+        Largest number of readings of all rows, at least 2: the survey, and one that measures.
+    max_seconds : float, optional
+        After so many seconds no other pass over all rows is begun, but the first that measures.
     n_init : int, default 1
         Number of starts, at least 1; the likeliest model is kept.
     reg_covar : float, optional
@@ -144,6 +157,10 @@ class FitRequest:
     solver: Solver = "fast"
     init: Init | None = None
     tol: float | Literal["auto"] = "auto"
+    relative_tol: float = 0.0
+    held_out: float = 0.0
+    max_passes: int | None = None
+    max_seconds: float | None = None
     n_init: int = 1
     reg_covar: float | None = None
     repair: Repair | None = None
@@ -158,14 +175,36 @@ class FitRequest:
         _make_whole(self, components=1, seed=0, max_iter=1, n_init=1)
         one_of("covariance", self.covariance, get_args(Covariance))
         self._check_solver()
-        if self.tol != "auto":
-            number("tol", self.tol, 0.0)
-            _make_floats(self, "tol")
         if self.reg_covar is not None:
             number("reg_covar", self.reg_covar, 0.0)
             _make_floats(self, "reg_covar")
         one_of("precision", self.precision, get_args(FloatType))
+        self._check_limits()
         one_of("missing_chunks", self.missing_chunks, get_args(MissingChunks))
+
+    def _check_limits(self) -> None:
+        number("relative_tol", self.relative_tol, 0.0)
+        number("held_out", self.held_out, 0.0, LARGEST_SHARE)
+        _make_floats(self, "relative_tol", "held_out")
+        if self.tol != "auto":
+            number("tol", self.tol, 0.0)
+            _make_floats(self, "tol")
+            self._refuse_rounding("tol", float(self.tol))
+        self._refuse_rounding("relative_tol", self.relative_tol)
+        if self.max_passes is not None:
+            _make_whole(self, max_passes=2)
+        if self.max_seconds is not None:
+            number("max_seconds", self.max_seconds, 0.0)
+            _make_floats(self, "max_seconds")
+
+    def _refuse_rounding(self, name: str, value: float) -> None:
+        """Refuse a tolerance that only rounding could meet."""
+        floor = NOISE[self.precision if self.solver == "fast" else "float64"]
+        if 0 < value < floor:
+            raise InputError(
+                f"Wanted {name} of 0 or at least {floor:g}, below which changes of a mean log "
+                f"density in {self.precision} are rounding; found {value:g}. Choose a larger one."
+            )
 
     def _check_solver(self) -> None:
         one_of("solver", self.solver, get_args(Solver))

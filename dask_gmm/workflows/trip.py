@@ -10,6 +10,7 @@ from dask_gmm.data.array_source import ArraySource
 from dask_gmm.data.source import Layout, Source
 from dask_gmm.data.zarr_source import ZarrSource
 from dask_gmm.errors import DataError, InputError
+from dask_gmm.fitting.held_out import check_shares
 from dask_gmm.fitting.levels import levels_of
 from dask_gmm.fitting.members import Member
 from dask_gmm.fitting.questions import ALL_ROWS, Question, Rows
@@ -44,6 +45,8 @@ class Trip:
         self._timing: tuple[str, float, int] | None = None
         self._surveyed: SurveyAnswer | None = None
         self._in_sample = 0
+        self._started = time.monotonic()
+        self._before = 0.0
         self.records: list[PassRecord] = []
         self.warnings: tuple[str, ...] = ()
 
@@ -60,10 +63,13 @@ class Trip:
         """
         _check(self._source, spec)
         rows, n_features = self._source.layout.rows, self._source.n_features
-        fold = SurveyFold(spec.seed, spec.sample_rows(rows, n_features), rows)
+        size = spec.sample_rows(rows, n_features)
+        fold = SurveyFold(spec.seed, size, rows, spec.held_out)
         answer: SurveyAnswer = self._read(self._source, [fold], "survey")[0]
         self._record(())
         self._know(answer)
+        if spec.held_out.any:
+            check_shares(rows, answer.summary.rows, least_rows(spec), self._source.name)
         return answer
 
     def take_up(self, checkpoint: Checkpoint) -> None:
@@ -76,6 +82,7 @@ class Trip:
         """
         _refuse_other_rows(self._source, checkpoint)
         self.records.extend(checkpoint.passes)
+        self._before = sum(each.seconds for each in checkpoint.passes)
         self._know(checkpoint.survey)
 
     def checkpoint(self, members: Sequence[Member]) -> Checkpoint:
@@ -110,6 +117,11 @@ class Trip:
             answer.sample.first(SMALLEST_SAMPLE).in_row_order(), answer.summary
         )
         return Survey.of(answer.summary, self._source.number, below, typical)
+
+    @property
+    def seconds(self) -> float:
+        """Since the fit began; of an interrupted one, with the seconds of its passes until then."""
+        return self._before + time.monotonic() - self._started
 
     def run_pass(self, rows: Rows, questions: list[Question]) -> Sequence[Any]:
         """Answer questions about the same rows in one reading."""
@@ -167,11 +179,19 @@ def _note(log_likelihoods: tuple[float, ...]) -> str:
     return f"log-likelihood {max(log_likelihoods):.6f} nats per row" if log_likelihoods else ""
 
 
+def least_rows(spec: Spec) -> int:
+    """Give the fewest rows to which so many components can be fitted."""
+    return max(spec.n_components, 2)
+
+
 def _check(source: Source, spec: Spec) -> None:
     rows = source.layout.rows
-    if rows < max(spec.n_components, 2):
+    if spec.held_out.any:
+        unseen = int(rows * spec.held_out.share)
+        check_shares(rows, rows - unseen, least_rows(spec), source.name)
+    if rows < least_rows(spec):
         raise InputError(
-            f"Wanted at least {max(spec.n_components, 2)} rows to fit {spec.n_components} "
+            f"Wanted at least {least_rows(spec)} rows to fit {spec.n_components} "
             f"components, found {rows} in {source.name}. Give more rows or fewer components."
         )
     if spec.start is not None and spec.start.n_features != source.n_features:

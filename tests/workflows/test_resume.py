@@ -16,6 +16,7 @@ from dask_gmm.errors import DataError
 from dask_gmm.fitting.ascent import Ascended, Ascending
 from dask_gmm.fitting.candidate import candidate
 from dask_gmm.fitting.escape import Escaping
+from dask_gmm.fitting.held_out import HeldOut
 from dask_gmm.fitting.members import Finished, Member
 from dask_gmm.fitting.race import Lost
 from dask_gmm.fitting.reseed import Reseeding
@@ -63,6 +64,8 @@ SPECS: dict[str, Spec] = {
     "em, float32": Spec(3, tol=1e-4, precision="float32"),
     "fast, float32": Spec(3, solver="fast", init=MERGE, tol=1e-9, precision="float32"),
     "fast, never converged": Spec(3, solver="fast", init=MERGE, tol=0.0, max_iter=3),
+    "em, held out": Spec(3, tol=1e-6, max_iter=12, held_out=HeldOut(0.2)),
+    "fast, held out": Spec(3, solver="fast", init=MERGE, tol=1e-9, held_out=HeldOut(0.2)),
     "em, given": Spec(3, start=START, max_iter=3),
     "fast, given": Spec(3, start=START, solver="fast", tol=None),
 }

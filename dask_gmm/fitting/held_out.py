@@ -1,0 +1,98 @@
+"""Rows that a fit does not see: a share of them, always the same, to judge it by."""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from dask_gmm.errors import InputError
+from dask_gmm.fitting.sample import row_keys
+from dask_gmm.mixture.features import Array
+from dask_gmm.mixture.summary import DataSummary, summarize
+from dask_gmm.passes.fold import Tile
+
+# Of the keys by which rows are held out; those of samples have the seed of the fit.
+SEED: Final = 0x5EED
+LARGEST_SHARE: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """A share of the rows, chosen by their numbers alone; a larger share holds a smaller one.
+
+    Parameters
+    ----------
+    share : float
+        From 0 to 0.5.
+    """
+
+    share: float = 0.0
+
+    @property
+    def any(self) -> bool:
+        """Whether there are such rows."""
+        return self.share > 0
+
+    def marks(self, tile: Tile) -> npt.NDArray[np.bool_]:
+        """Say of each row (B,) of a tile whether it is held out."""
+        if not self.any:
+            return np.zeros(len(tile.rows), dtype=bool)
+        limit = np.uint64(int(self.share * 2**64))
+        return np.asarray(row_keys(SEED, tile.start, tile.start + len(tile.rows)) < limit)
+
+    def weights(self, tile: Tile) -> Array | None:
+        """Give the weights (B,) of the rows of a tile for who does not see those held out."""
+        if not self.any:
+            return tile.weights
+        seen = (~self.marks(tile)).astype(np.float64)
+        return seen if tile.weights is None else seen * tile.weights
+
+    def summary(self, tile: Tile) -> DataSummary:
+        """Summarize the rows that are seen; the range, and what is not finite, is that of all."""
+        whole = summarize(tile.rows, tile.start, tile.weights)
+        if not self.any:
+            return whole
+        at = np.flatnonzero(~self.marks(tile))
+        weights = None if tile.weights is None else tile.weights[at]
+        return replace(
+            summarize(tile.rows[at], tile.start, weights),
+            minimum=whole.minimum,
+            maximum=whole.maximum,
+            bad_rows=whole.bad_rows,
+            first_bad=whole.first_bad,
+        )
+
+    def fewest_seen(self, rows: int) -> int:
+        """Give a number of rows that are seen for certain, but for a chance of 1e-9."""
+        expected = rows * (1 - self.share)
+        return int(max(expected - 6 * np.sqrt(rows * self.share), 0)) if self.any else rows
+
+
+NONE_HELD_OUT: Final = HeldOut()
+
+
+def check_shares(rows: int, seen: int, least: int, name: str) -> None:
+    """Refuse rows of which too few are seen, or none are held out.
+
+    Parameters
+    ----------
+    rows : int
+        All of them.
+    seen : int
+        Those that are not held out.
+    least : int
+        How many the fit needs.
+    name : str
+        Of the data.
+
+    Raises
+    ------
+    InputError
+    """
+    if seen < least or seen == rows:
+        raise InputError(
+            f"Wanted held_out to leave at least {least:,} rows to the fit and 1 to judge it by, "
+            f"found {seen:,} and {rows - seen:,} of the {rows:,} rows of {name}. Choose another "
+            "share, or give more rows."
+        )

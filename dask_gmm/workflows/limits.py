@@ -1,0 +1,33 @@
+"""When a fit has to end, whether it has converged or not."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from dask_gmm.fitting.members import Why
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a fit may cost; looked at between passes, so that no model depends on a clock within.
+
+    Parameters
+    ----------
+    max_passes : int, optional
+        Largest number of readings of all rows, the survey included, at least 2.
+    max_seconds : float, optional
+        After so many seconds no other pass over all rows is begun.
+    """
+
+    max_passes: int | None = None
+    max_seconds: float | None = None
+
+    def reached(self, passes: int, seconds: float) -> Why | None:
+        """Say which limit does not leave room for another pass, if any."""
+        if self.max_passes is not None and passes >= self.max_passes:
+            return Why.MAX_PASSES
+        if self.max_seconds is not None and seconds >= self.max_seconds:
+            return Why.MAX_SECONDS
+        return None
+
+
+NO_LIMITS: Final = Limits()

@@ -71,13 +71,35 @@ def gradient(
     seen = observed(statistics, mixture, summary)
     mass = seen.mass / statistics.rows
     apart = seen.means - mixture.means
-    pulled = mixture.precision_factors()
-    means = np.einsum("k,kij,klj,kl->ki", mass, pulled, pulled, apart, optimize=True)
     masses = family.masses(mass)
     found = seen.covariances(family) + family.spread(apart, mass) + prior.ridge
     excess = masses * (found - mixture.covariances) + prior.scatter / statistics.rows
+    return _gradient(mixture, mass, mass, apart, excess)
+
+
+def random_gradient(mixture: Mixture, generator: np.random.Generator) -> Array:
+    """Draw a gradient (n,) of mean zero, the covariance of which is the metric at a mixture.
+
+    Preconditioned it is a step that leads in one direction as likely as in any other, to second
+    moments. It is the gradient for a row of each component, which counts as much as the root of the
+    component's weight.
+    """
+    family, roots = mixture.family, np.sqrt(mixture.weights)
+    shape = mixture.means.shape
+    factors = np.linalg.cholesky(mixture.full_covariances())
+    moved, spread = np.einsum("kij,nkj->nki", factors, generator.standard_normal((2, *shape)))
+    found = family.spread(spread, roots)
+    excess = family.masses(roots) * (found - mixture.covariances)
+    mass = roots * generator.standard_normal(len(roots))
+    return _gradient(mixture, mass, roots, moved, excess)
+
+
+def _gradient(mixture: Mixture, grown: Array, mass: Array, apart: Array, excess: Array) -> Array:
+    """The gradient (n,) for weights that grow, and mass apart from means, about covariances."""
+    pulled = mixture.precision_factors()
+    means = np.einsum("k,kij,klj,kl->ki", mass, pulled, pulled, apart, optimize=True)
     covariances = _chart(mixture).gradient(mixture.covariances, excess)
-    weights = mass - mass.sum() * mixture.weights
+    weights = grown - grown.sum() * mixture.weights
     return np.concatenate([weights, means.ravel(), covariances])
 
 

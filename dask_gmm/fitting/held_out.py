@@ -14,7 +14,6 @@ from dask_gmm.passes.fold import Tile
 
 # Of the keys by which rows are held out; those of samples have the seed of the fit.
 SEED: Final = 0x5EED
-LARGEST_SHARE: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)

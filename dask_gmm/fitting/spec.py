@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from dask_gmm.checks import number, one_of, whole
 from dask_gmm.errors import InputError
-from dask_gmm.fitting.held_out import LARGEST_SHARE, NONE_HELD_OUT, HeldOut
+from dask_gmm.fitting.bounds import LARGEST_SHARE
+from dask_gmm.fitting.held_out import NONE_HELD_OUT, HeldOut
 from dask_gmm.fitting.levels import level_sizes, reservoir_size
 from dask_gmm.fitting.sample import sample_size
 from dask_gmm.fitting.starts import KINDS

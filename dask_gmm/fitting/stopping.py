@@ -11,8 +11,6 @@ from dask_gmm.mixture.model import Mixture
 
 # The share of the statistical error that may be left to gain.
 STATISTICAL_SHARE: Final = 0.1
-# Rounding of a mean of log densities, relative to its size.
-NOISE: Final = {"float64": 1e-13, "float32": 1e-6}
 # Passes in a row that describe the rows held out worse than one before.
 WORSE_PASSES: Final = 2
 

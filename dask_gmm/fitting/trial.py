@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from dask_gmm.fitting.base import Base
-from dask_gmm.fitting.stopping import NOISE
+from dask_gmm.fitting.bounds import NOISE
 from dask_gmm.mixture.coordinates import boldest_move, from_vector
 from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.model import Mixture

@@ -6,8 +6,7 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 
 from dask_gmm.checks import number, one_of, whole
 from dask_gmm.errors import InputError
-from dask_gmm.fitting.held_out import LARGEST_SHARE
-from dask_gmm.fitting.stopping import NOISE
+from dask_gmm.fitting.bounds import LARGEST_SHARE, NOISE
 
 Covariance: TypeAlias = Literal["full", "tied", "diag", "spherical"]
 FloatType: TypeAlias = Literal["float64", "float32"]

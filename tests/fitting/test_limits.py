@@ -29,7 +29,7 @@ CENTERS: Final = 2.5 * GENERATOR.standard_normal((3, 2))
 X: Final = CENTERS[GENERATOR.integers(0, 3, 60_000)] + GENERATOR.standard_normal((60_000, 2))
 FEW: Final = X[:150]
 SHARE: Final = HeldOut(0.25)
-SOLVERS: Final = {"em": {}, "fast": {"solver": "fast", "init": MERGE}}
+SOLVERS: Final[dict[str, dict[str, Any]]] = {"em": {}, "fast": {"solver": "fast", "init": MERGE}}
 
 
 def fitted(

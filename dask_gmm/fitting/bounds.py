@@ -1,0 +1,8 @@
+"""Bounds of what a fit can be asked for; nothing is imported, so that settings know them soon."""
+
+from typing import Final
+
+# Rounding of a mean of log densities, relative to its size.
+NOISE: Final = {"float64": 1e-13, "float32": 1e-6}
+# Of the rows, held out.
+LARGEST_SHARE: Final = 0.5

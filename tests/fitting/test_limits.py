@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
@@ -39,7 +40,7 @@ def fitted(
     return fit_rows(source, spec, 1, ThreadRunner(2), Silent(), limits=limits)
 
 
-def marked(rows: int, share: HeldOut = SHARE) -> Array:
+def marked(rows: int, share: HeldOut = SHARE) -> npt.NDArray[np.bool_]:
     """Which of so many rows are held out."""
     return share.marks(Tile(np.empty((rows, 1)), 0, Workspace()))
 

@@ -1,6 +1,7 @@
-"""Ways out of an optimum that is not the best: spare components moved; more of them, merged again.
+"""Ways out of an optimum that is not the best, or of a saddle that is none.
 
-The merging chooses anew which components the rows need most. What is found is kept only if the
+Spare components are moved; more of them are merged again, which chooses anew those that the rows
+need most; directions of negative curvature are followed. What is found is kept only if the
 rows of a sample tell it from what was there, so that all rows are read for nothing else.
 """
 
@@ -11,17 +12,22 @@ from dask_gmm.fitting.ascent import Ascended, Ascending
 from dask_gmm.fitting.faults import Faults
 from dask_gmm.fitting.members import Asking, Evaluation, Finished, Why
 from dask_gmm.fitting.overfit import ITERATIONS, Loosening
+from dask_gmm.fitting.probe import Following, Probing
 from dask_gmm.fitting.questions import Question
 from dask_gmm.fitting.reseed import dropped, reseeding
 from dask_gmm.fitting.spec import Spec
 from dask_gmm.fitting.stopping import statistical_error, statistical_share
+from dask_gmm.fitting.topup import Drawing, topped
 from dask_gmm.mixture.mstep import MStep
 from dask_gmm.mixture.splitting import halved, joined
 
 # Splits that are tried one after another, each from where the last one led.
 ESCAPES: Final = 3
+# Saddles that are looked for, one after another.
+PROBES: Final = 2
 SPLIT: Final = "split and merged again"
 RESEEDED: Final = "set on the worst-explained rows"
+FOLLOWED: Final = "was followed"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,38 +36,47 @@ class Escaping:
 
     Spare components are set on the worst-explained rows, and climb the level that it had ended.
     Then all are split, climb some EM iterations on the smallest level, are merged until as many are
-    left as before, and climb that level again.
+    left as before, and climb that level again. Last it looks for a direction in which the objective
+    is not concave there.
 
     Parameters
     ----------
     home : Ascended
         Where it goes on if nothing better is found.
-    path : Reseeding, Loosening or Ascending
+    path : Reseeding, Loosening, Probing, Following or Ascending
         What asks in its place.
     way : str
         What was done to the components.
     escapes : int
         How many splits may follow this way.
+    probes : int
+        How often a direction of negative curvature may be looked for after it.
     """
 
     home: Ascended
     path: Asking
     way: str
     escapes: int
+    probes: int
 
     @classmethod
-    def by_reseeding(cls, home: Ascended, escapes: int) -> "Escaping | None":
+    def by_reseeding(cls, home: Ascended, escapes: int, probes: int) -> "Escaping | None":
         """Set spare components on the worst-explained rows, if there are any."""
         path = reseeding(home)
-        return None if path is None else cls(home, path, RESEEDED, escapes)
+        return None if path is None else cls(home, path, RESEEDED, escapes, probes)
 
     @classmethod
-    def by_splitting(cls, home: Ascended, escapes: int = ESCAPES) -> "Escaping":
+    def by_splitting(cls, home: Ascended, escapes: int, probes: int) -> "Escaping":
         """Split all components."""
         scale = home.at.survey.frame.scale
         split = MStep(halved(home.base.step.mixture, scale), ())
         path = Loosening(home.spec, home.at.survey, split, ITERATIONS)
-        return cls(home, path, SPLIT, escapes - 1)
+        return cls(home, path, SPLIT, escapes - 1, probes)
+
+    @classmethod
+    def by_probing(cls, home: Ascended, escapes: int, probes: int) -> "Escaping":
+        """Look for a direction of negative curvature."""
+        return cls(home, Probing.of(home), FOLLOWED, escapes, probes - 1)
 
     @property
     def spec(self) -> Spec:
@@ -86,7 +101,7 @@ class Escaping:
         """Ask what the path asks."""
         return self.path.ask()
 
-    def tell(self, answer: Any) -> "tuple[Escaping | Ascending | Finished]":
+    def tell(self, answer: Any) -> "tuple[Escaping | Drawing | Ascending | Finished]":
         """Follow the path; at its end, go on from there or from home, whichever is better."""
         (told,) = self.path.tell(answer)
         if isinstance(told, Ascended):
@@ -96,41 +111,61 @@ class Escaping:
             told = replace(told, level=self.home.at.level)
         return (replace(self, path=told),)
 
-    def _judged(self, found: Ascended) -> "Escaping | Ascending | Finished":
+    def _judged(self, found: Ascended) -> "Escaping | Drawing | Ascending | Finished":
         home = self.home
         mixture, rows = home.base.step.mixture, home.at.summary.rows
         gain = found.base.value - home.base.value
         if gain <= statistical_share(mixture, rows):
-            return onward(home) if self.way == SPLIT else after(home, self.escapes, moved=True)
+            return self._back()
         share = gain / statistical_error(mixture.n_parameters, rows)
         found_there = f"{share:.2g} statistical errors of {rows:,} rows better"
         note = f"{self._reason()}{self.way}: {found_there}"
         history = (*home.history, *found.history)
         notes = (*home.at.notes, note)
         at = replace(found.at, climbs=home.at.climbs, history=history, notes=notes)
-        return after(replace(found, at=at), self.escapes, moved=self.way == RESEEDED)
+        better = replace(found, at=at)
+        return after(better, self.escapes, self.probes, moved=self.way == RESEEDED)
+
+    def _back(self) -> "Escaping | Ascending | Finished":
+        """Go on from home: by the next way out, or without."""
+        if self.way == RESEEDED:
+            return after(self.home, self.escapes, self.probes, moved=True)
+        if self.way == SPLIT:
+            return last(self.home, self.escapes, self.probes)
+        return onward(self.home)
 
     def _reason(self) -> str:
+        if isinstance(self.path, Following):
+            return f"a direction of curvature {self.path.curvature:.2g} "
         mixture, rows = self.home.base.step.mixture, self.home.at.summary.rows
         return "".join(f"{each}; " for each in Faults.of(mixture, rows).texts)
 
 
 def after(
-    ended: Ascended, escapes: int = ESCAPES, *, moved: bool = False
-) -> "Escaping | Ascending | Finished":
+    ended: Ascended, escapes: int = ESCAPES, probes: int = PROBES, *, moved: bool = False
+) -> "Escaping | Drawing | Ascending | Finished":
     """Give what follows a level: a way out of what the last sample led to, or the next level.
 
     Spare components that have just been ``moved`` are not moved again.
     """
-    if not escapes or not _may_escape(ended):
+    if not _may_escape(ended):
         return onward(ended)
-    reseeded = None if moved else Escaping.by_reseeding(ended, escapes)
-    return reseeded or Escaping.by_splitting(ended, escapes)
+    if not escapes:
+        return last(ended, escapes, probes)
+    reseeded = None if moved else Escaping.by_reseeding(ended, escapes, probes)
+    return reseeded or Escaping.by_splitting(ended, escapes, probes)
 
 
-def onward(ended: Ascended) -> Ascending | Finished:
+def last(ended: Ascended, escapes: int, probes: int) -> "Escaping | Ascending | Finished":
+    """Give the last way out, where that is looked for on a sample, or the next level."""
+    if ended.at.on_all_rows or not probes:
+        return onward(ended)
+    return Escaping.by_probing(ended, escapes, probes)
+
+
+def onward(ended: Ascended) -> Drawing | Ascending | Finished:
     """Begin the next level; after the last, finish, or measure what is left without the spare."""
-    return dropped(ended) or ended.go_on()
+    return dropped(ended) or topped(ended.go_on())
 
 
 def _may_escape(ended: Ascended) -> bool:

@@ -14,17 +14,21 @@ from dask_gmm.fitting.levels import Level
 from dask_gmm.fitting.members import Climb, Evaluation, Finished, Why
 from dask_gmm.fitting.newton import Newton, Solving
 from dask_gmm.fitting.overfit import Loosening
+from dask_gmm.fitting.probe import Following, Probing
 from dask_gmm.fitting.questions import Rows
 from dask_gmm.fitting.race import Lost
+from dask_gmm.fitting.rare import Drawn
 from dask_gmm.fitting.reseed import Reseeding
 from dask_gmm.fitting.sample import Sample
 from dask_gmm.fitting.short_runs import Tried, Trying
 from dask_gmm.fitting.spec import Given, Spec
 from dask_gmm.fitting.starts import Draws
 from dask_gmm.fitting.survey import Survey, SurveyAnswer
+from dask_gmm.fitting.topup import Drawing, Topping
 from dask_gmm.fitting.trial import Reached
 from dask_gmm.mixture.conjugate import ConjugateGradients
 from dask_gmm.mixture.frame import Frame
+from dask_gmm.mixture.krylov import Krylov
 from dask_gmm.mixture.lbfgs import Memory
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.mstep import MStep
@@ -40,6 +44,7 @@ VERSIONS: Final[Mapping[type, int]] = MappingProxyType(
         Frame: 1,
         Layout: 1,
         ConjugateGradients: 1,
+        Krylov: 1,
         Memory: 1,
         Mixture: 1,
         MStep: 1,
@@ -47,6 +52,7 @@ VERSIONS: Final[Mapping[type, int]] = MappingProxyType(
         # What members of a cohort hold
         Base: 1,
         Climb: 1,
+        Drawn: 1,
         Draws: 1,
         Evaluation: 2,
         Given: 1,
@@ -54,7 +60,7 @@ VERSIONS: Final[Mapping[type, int]] = MappingProxyType(
         Level: 1,
         Newton: 1,
         Reached: 1,
-        Rows: 1,
+        Rows: 2,
         Sample: 1,
         Spec: 2,
         Survey: 2,
@@ -64,13 +70,17 @@ VERSIONS: Final[Mapping[type, int]] = MappingProxyType(
         Ascended: 1,
         Ascending: 3,
         Climbing: 2,
-        Escaping: 1,
+        Drawing: 1,
+        Escaping: 2,
         Finished: 1,
+        Following: 1,
         Initializing: 1,
         Loosening: 1,
+        Probing: 1,
         Solving: 1,
         Lost: 1,
         Reseeding: 1,
+        Topping: 1,
         Tried: 1,
         Trying: 1,
         # A fit between two passes

@@ -147,7 +147,8 @@ def test_what_is_found_is_never_worse(covariance_type: str, seed: int) -> None:
 def test_only_what_has_converged_on_the_last_sample_looks_for_it() -> None:
     home = ended(trapped())
     assert isinstance(after(home), Escaping)
-    assert isinstance(after(home, 0), Ascending)
+    assert isinstance(after(home, 0), Escaping)
+    assert isinstance(after(home, 0, 0), Ascending)
     unfinished = Ascended(home.at, home.base, Why.MAX_ITER)
     assert isinstance(after(unfinished), Ascending)
     alone = ended(Mixture.of([1.0], [[0.0, 0]], [np.eye(2)]), spec=Spec(1, solver="fast", tol=None))

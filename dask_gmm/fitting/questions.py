@@ -7,6 +7,7 @@ import numpy as np
 
 from dask_gmm.data.source import Block
 from dask_gmm.fitting.held_out import NONE_HELD_OUT, HeldOut
+from dask_gmm.fitting.rare import Drawn
 from dask_gmm.fitting.tiles import (
     built_features,
     density_bytes,
@@ -21,6 +22,7 @@ from dask_gmm.mixture.features import Floats
 from dask_gmm.mixture.frame import Frame
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.statistics import Judged, SufficientStatistics
+from dask_gmm.mixture.summary import DataSummary, summarize
 from dask_gmm.passes.fold import Fold, Tile, tile_rows
 
 
@@ -34,10 +36,13 @@ class Rows:
         Number of rows of the sample; None for all rows. Samples are nested.
     at_once : bool
         Whether the sample is one leaf, for questions that need all of its rows together.
+    drawn : Drawn, optional
+        Rows that are asked besides those of the sample, all of them weighed by their chances.
     """
 
     size: int | None = None
     at_once: bool = False
+    drawn: Drawn | None = None
 
     @property
     def are_all(self) -> bool:
@@ -153,6 +158,32 @@ class _EStepMeter:
             centers,
             self._judged if self._held_out.any else None,
         )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Summarize:
+    """Asks for the summary of rows."""
+
+    def begin(self, block: Block) -> "_SummaryMeter":
+        """Start on one block."""
+        return _SummaryMeter()
+
+    def tile_bytes(self, n_features: int) -> int:
+        """Project two float64 copies of a tile, and an addition."""
+        return 8 * n_features * (2 * tile_rows(n_features) + 8 * n_features)
+
+
+class _SummaryMeter:
+    def __init__(self) -> None:
+        self._summary: DataSummary | None = None
+
+    def add(self, tile: Tile) -> None:
+        summary = summarize(tile.rows, tile.start, tile.weights)
+        self._summary = summary if self._summary is None else self._summary + summary
+
+    def answer(self) -> DataSummary:
+        assert self._summary is not None  # of a block with rows
+        return self._summary
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -146,10 +146,19 @@ class Trip:
 
     def _sampled(self, rows: Rows) -> Source:
         if rows not in self._samples:
-            values = self.answer.sample.first(rows.size).in_row_order()
-            leaves = Layout(np.array([0, len(values)])) if rows.at_once else None
-            self._samples[rows] = ArraySource.of(values, layout=leaves)
+            self._samples[rows] = self._chosen(rows)
         return self._samples[rows]
+
+    def _chosen(self, rows: Rows) -> Source:
+        sample = self.answer.sample.first(rows.size)
+        if rows.drawn is None:
+            values = sample.in_row_order()
+            leaves = Layout(np.array([0, len(values)])) if rows.at_once else None
+            return ArraySource.of(values, layout=leaves)
+        # Of those with rows that were drawn besides, one candidate's at a time is held.
+        self._samples = {each: s for each, s in self._samples.items() if each.drawn is None}
+        values, weights = rows.drawn.joined(sample)
+        return ArraySource.of(values, weights=weights)
 
     def keep(self, members: Sequence[Member]) -> None:
         """Record the pass that has just ended, unless it was over the sample."""

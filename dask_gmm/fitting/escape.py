@@ -126,7 +126,7 @@ class Escaping:
         better = replace(found, at=at)
         return after(better, self.escapes, self.probes, moved=self.way == RESEEDED)
 
-    def _back(self) -> "Escaping | Ascending | Finished":
+    def _back(self) -> "Escaping | Drawing | Ascending | Finished":
         """Go on from home: by the next way out, or without."""
         if self.way == RESEEDED:
             return after(self.home, self.escapes, self.probes, moved=True)
@@ -156,7 +156,7 @@ def after(
     return reseeded or Escaping.by_splitting(ended, escapes, probes)
 
 
-def last(ended: Ascended, escapes: int, probes: int) -> "Escaping | Ascending | Finished":
+def last(ended: Ascended, escapes: int, probes: int) -> "Escaping | Drawing | Ascending | Finished":
     """Give the last way out, where that is looked for on a sample, or the next level."""
     if ended.at.on_all_rows or not probes:
         return onward(ended)

@@ -22,6 +22,7 @@ from dask_gmm.fitting.race import Lost
 from dask_gmm.fitting.reseed import Reseeding
 from dask_gmm.fitting.spec import MERGE, REPAIRS, SHORT_EM, Spec
 from dask_gmm.fitting.starts import KINDS
+from dask_gmm.fitting.topup import Drawing, Topping
 from dask_gmm.mixture.covariance import FAMILIES
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.mstep import MStep
@@ -165,12 +166,39 @@ def test_fits_with_a_spare_component_go_on_with_the_same_bytes() -> None:
     assert_same(undisturbed[: len(steps) - 1], steps[1:])
 
 
+FEW = ArraySource.of(X + np.where(np.arange(len(X)) < 2950, 0, 20)[:, None] * [0, 1, 0])
+
+
+def with_a_few() -> Checkpoint:
+    """Fits that begin all rows with a component that has few of them; each draws more of those."""
+    spec = Spec(2, solver="fast", init=MERGE, tol=None)
+    (first, *_) = checkpoints(spec, source=FEW)
+    survey = first.members[0].survey  # type: ignore[union-attr]
+    weights, means = [0.985, 0.015], np.array([[1.3, 1, 0], [1.3, 21, 0]]) - survey.frame.shift
+    start = Mixture.of(weights, means, np.stack([4 * np.eye(3)] * 2))
+    homes = [
+        Ascending(replace(spec, race=race, precision=each), survey, 2, MStep(start, ()))
+        for race, each in enumerate(("float64", "float32"))
+    ]
+    return replace(first, members=tuple(Drawing(each) for each in homes))
+
+
+def test_fits_that_draw_more_rows_go_on_with_the_same_bytes() -> None:
+    first, undisturbed = with_a_few(), list[Checkpoint]()
+    resume_rows(FEW, first, ONE, Silent(), on_checkpoint=undisturbed.append)
+    steps = list(interrupted_after_each(first, FEW))
+    assert any(isinstance(each, Topping) for step in steps for each in step.members)
+    assert_same(undisturbed, steps[1:])
+
+
 def test_every_type_in_the_registry_is_met_in_some_fit() -> None:
     met: set[str] = set()
     for case in ("em, kmeans, full", "fast, merge, diag", "fast, short-em, diag", "em, given"):
         for checkpoint in checkpoints(SPECS[case]):
             met |= set(encode(checkpoint).document["types"])
     for checkpoint in interrupted_after_each(with_a_spare()):
+        met |= set(encode(checkpoint).document["types"])
+    for checkpoint in interrupted_after_each(with_a_few(), FEW):
         met |= set(encode(checkpoint).document["types"])
     assert met == set(TYPES)
 

@@ -1,4 +1,7 @@
-"""Which component of one mixture is which of another."""
+"""In which order components stand, and which of one mixture is which of another."""
+
+from dataclasses import dataclass
+from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -7,34 +10,107 @@ from scipy.optimize import linear_sum_assignment
 from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.model import Mixture
 
+Numbers: TypeAlias = npt.NDArray[np.intp]
+
+# Weights that differ by less, and means by less of the smallest deviation, are equal: the order
+# must not depend on rounding.
+EQUAL: Final = 1e-9
+# Sums of larger distances might overflow.
+FARTHEST: Final = 1e150
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Matching:
+    """Which component of a mixture is which of a reference, and the order that follows.
+
+    Parameters
+    ----------
+    order : ndarray of shape (K,)
+        Numbers of the mixture's components: first those with a partner, in the order of the
+        partners, then the others by decreasing weight.
+    partners : tuple of int or None
+        In that order, the number of each component's partner in the reference; None has none.
+    distances : tuple of float or None
+        In that order, the Bhattacharyya distance of each to its partner.
+    unmatched : tuple of int
+        Components of the reference without a partner.
+    """
+
+    order: Numbers
+    partners: tuple[int | None, ...]
+    distances: tuple[float | None, ...]
+    unmatched: tuple[int, ...]
+
+
+def match(reference: Mixture, other: Mixture) -> Matching:
+    """Pair components, such that the sum of the Bhattacharyya distances of the pairs is least.
+
+    Families and numbers of components may differ; of the more, as many have no partner.
+    """
+    distances = bhattacharyya_distances(reference, other)
+    rows, columns = linear_sum_assignment(distances)
+    new = [k for k in by_weight(other).tolist() if k not in columns]
+    nothing = (None,) * len(new)
+    return Matching(
+        np.array([*columns, *new], dtype=np.intp),
+        (*rows.tolist(), *nothing),
+        (*distances[rows, columns].tolist(), *nothing),
+        tuple(sorted(set(range(reference.n_components)).difference(rows.tolist()))),
+    )
+
 
 def bhattacharyya_distances(first: Mixture, second: Mixture) -> Array:
     """Distances (K1, K2) between the components of two mixtures, weights left aside.
 
     Bhattacharyya (1943): ``d' S^-1 d / 8 + log(|S| / sqrt(|S1| |S2|)) / 2`` with S the mean of
-    the two covariances and d the difference of the means.
+    the two covariances and d the difference of the means. Nothing is farther than 1e150.
     """
-    covariances = first.full_covariances()[:, None], second.full_covariances()[None]
-    between = (covariances[0] + covariances[1]) / 2
-    apart = first.means[:, None] - second.means[None]
-    solved = np.linalg.solve(between, apart[..., None])[..., 0]
-    logs = [np.linalg.slogdet(matrices)[1] for matrices in (between, *covariances)]
-    distances = (
-        np.einsum("abi,abi->ab", apart, solved) / 8 + (logs[0] - (logs[1] + logs[2]) / 2) / 2
-    )
-    return np.asarray(distances)
+    ours, theirs = (np.linalg.cholesky(each.full_covariances()) for each in (first, second))
+    rows = (_from_one(*each, second.means, theirs) for each in zip(first.means, ours, strict=True))
+    return np.stack(list(rows))
 
 
-def match(reference: Mixture, other: Mixture) -> npt.NDArray[np.intp]:
-    """For each component of the reference, the component of the other that it is matched to.
+def _from_one(mean: Array, factor: Array, means: Array, factors: Array) -> Array:
+    """Distances (K,) from one Gaussian to others, from lower Cholesky factors.
 
-    The assignment has the least sum of Bhattacharyya distances (K,); both have K components.
+    Both factors of a pair over each other are reduced to one, R with ``R' R = 2 S``: a sum of two
+    covariances near to singular might have none, where it is made of numbers that are rounded.
     """
-    _, columns = linear_sum_assignment(bhattacharyya_distances(reference, other))
-    return np.asarray(columns)
+    stacked = np.concatenate([np.broadcast_to(factor, factors.shape), factors], axis=2)
+    reduced: Array = np.asarray(np.linalg.qr(stacked.transpose(0, 2, 1), mode="r"))
+    solved = np.linalg.solve(reduced.transpose(0, 2, 1), (means - mean)[..., None])[..., 0]
+    halved = len(mean) * np.log(2)
+    logs = _half_log(reduced) - (_half_log(factor) + _half_log(factors) + halved) / 2
+    with np.errstate(over="ignore"):
+        squares = np.einsum("ki,ki->k", solved, solved)
+    return np.asarray(np.minimum(squares / 4 + np.maximum(logs, 0.0), FARTHEST))
 
 
-def reordered(mixture: Mixture, order: npt.NDArray[np.intp]) -> Mixture:
+def _half_log(factors: Array) -> Array:
+    """Half the log determinant of what triangular factors are those of."""
+    return np.asarray(np.log(np.abs(np.diagonal(factors, axis1=-2, axis2=-1))).sum(axis=-1))
+
+
+def by_weight(mixture: Mixture) -> Numbers:
+    """Order components (K,) by decreasing weight, those of equal weight by their means.
+
+    Means are compared column by column, the first one first.
+    """
+    variances = np.einsum("kdd->kd", mixture.full_covariances())
+    equal = EQUAL * np.sqrt(variances.min(axis=0))
+    columns = [_ranks(values, most) for values, most in zip(mixture.means.T, equal, strict=True)]
+    return np.lexsort([*columns[::-1], _ranks(-mixture.weights, EQUAL)])
+
+
+def _ranks(values: Array, equal: float) -> Numbers:
+    """Number values from the smallest, neighbors that differ by no more than ``equal`` alike."""
+    order = np.argsort(values, kind="stable")
+    ranks = np.empty(len(values), dtype=np.intp)
+    ranks[order] = np.r_[0, np.cumsum(np.diff(values[order]) > equal)]
+    return ranks
+
+
+def reordered(mixture: Mixture, order: Numbers) -> Mixture:
     """The same mixture with its components in another order."""
     shared = mixture.family.shared
     covariances = mixture.covariances if shared else mixture.covariances[order]

@@ -95,7 +95,7 @@ def demo(rows: int, out: Path, runner: Runner, progress: Progress) -> DemoResult
     )
     request = FitRequest(str(data), COMPONENTS, run, overwrite=True)
     fitted = fit(request, runner, progress)
-    order = match(generated.truth, fitted.model.mixture)
+    order = match(generated.truth, fitted.model.mixture).order
     return DemoResult(generated, fitted, generated.truth, reordered(fitted.model.mixture, order))
 
 

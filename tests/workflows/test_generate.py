@@ -107,7 +107,7 @@ def test_the_result_says_what_was_written(tmp_path: Path) -> None:
     assert (told["rows"], told["features"], told["chunk_rows"]) == (ROWS, FEATURES, 2_048)
     assert (told["chunks"], told["chunks_kept"], told["seed"]) == (10, 0, 1)
     assert told["means"] == array(tmp_path / "data.zarr", "means").tolist()
-    assert match(result.truth, result.truth).tolist() == [0, 1, 2]
+    assert match(result.truth, result.truth).order.tolist() == [0, 1, 2]
     text = result.to_text()
     assert "20,000 rows x 32 columns of float64" in text
     assert "10 chunks of 2,048 rows, seed 1" in text

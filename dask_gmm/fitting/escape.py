@@ -131,7 +131,7 @@ class Escaping:
         if self.way == RESEEDED:
             return after(self.home, self.escapes, self.probes, moved=True)
         if self.way == SPLIT:
-            return last(self.home, self.escapes, self.probes)
+            return last_way_out(self.home, self.escapes, self.probes)
         return onward(self.home)
 
     def _reason(self) -> str:
@@ -151,12 +151,14 @@ def after(
     if not _may_escape(ended):
         return onward(ended)
     if not escapes:
-        return last(ended, escapes, probes)
+        return last_way_out(ended, escapes, probes)
     reseeded = None if moved else Escaping.by_reseeding(ended, escapes, probes)
     return reseeded or Escaping.by_splitting(ended, escapes, probes)
 
 
-def last(ended: Ascended, escapes: int, probes: int) -> "Escaping | Drawing | Ascending | Finished":
+def last_way_out(
+    ended: Ascended, escapes: int, probes: int
+) -> "Escaping | Drawing | Ascending | Finished":
     """Give the last way out, where that is looked for on a sample, or the next level."""
     if ended.at.on_all_rows or not probes:
         return onward(ended)

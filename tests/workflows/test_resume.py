@@ -1,7 +1,6 @@
 """A fit that is interrupted after any pass, and goes on, ends with the same bytes."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,26 +12,20 @@ from dask_gmm.data.array_source import ArraySource
 from dask_gmm.data.open import open_source
 from dask_gmm.data.source import Layout, Source
 from dask_gmm.errors import DataError
-from dask_gmm.fitting.ascent import Ascended, Ascending
+from dask_gmm.fitting.ascent import Ascended
 from dask_gmm.fitting.candidate import candidate
-from dask_gmm.fitting.escape import Escaping
 from dask_gmm.fitting.held_out import HeldOut
-from dask_gmm.fitting.members import Finished, Member
+from dask_gmm.fitting.members import Finished
 from dask_gmm.fitting.race import Lost
-from dask_gmm.fitting.reseed import Reseeding
-from dask_gmm.fitting.spec import MERGE, REPAIRS, SHORT_EM, Spec
+from dask_gmm.fitting.spec import MERGE, SHORT_EM, Spec
 from dask_gmm.fitting.starts import KINDS
-from dask_gmm.fitting.topup import Drawing, Topping
 from dask_gmm.mixture.covariance import FAMILIES
 from dask_gmm.mixture.model import Mixture
-from dask_gmm.mixture.mstep import MStep
 from dask_gmm.passes.distributed_runner import DistributedRunner
 from dask_gmm.passes.fold import Answers, Fold
 from dask_gmm.passes.progress import Progress, Silent
 from dask_gmm.passes.runner import ThreadRunner
 from dask_gmm.records.checkpoint import Checkpoint
-from dask_gmm.records.codec import encode
-from dask_gmm.records.registry import TYPES
 from dask_gmm.workflows.fit_rows import DataWarning, fit_rows, resume_rows
 from tests.data import arrays
 from tests.data.arrays import foreign, ours
@@ -138,69 +131,7 @@ def test_members_in_different_phases_go_on_together_as_alone() -> None:
     resume_rows(SOURCE, together, ONE, Silent(), on_checkpoint=undisturbed.append)
     steps = list(interrupted_after_each(together))
     assert max(len({type(each) for each in step.members}) for step in steps) >= 4
-    assert_same(undisturbed, steps[1:])
-
-
-def with_a_spare() -> Checkpoint:
-    """Fits that begin their last sample with a component that no row needs; each repairs it so."""
-    spec = Spec(3, "tied", solver="fast", init=MERGE, tol=None)
-    (first, *_) = checkpoints(spec)
-    survey = first.members[0].survey  # type: ignore[union-attr]
-    weights, means = [0.5, 0.5 - 1e-12, 1e-12], [[0, 0, 0], [3, 1, 0], [-40, -40, -40]]
-    step = MStep(Mixture.of(weights, means - survey.frame.shift, np.eye(3), "tied"), ())
-    specs = [replace(spec, race=race, repair=repair) for race, repair in enumerate(REPAIRS)]
-    return replace(first, members=tuple(Ascending(each, survey, 1, step) for each in specs))
-
-
-def set_anew(members: Sequence[Member]) -> bool:
-    """Whether one of them waits for the rows that are explained worst."""
-    return any(isinstance(each, Escaping) and isinstance(each.path, Reseeding) for each in members)
-
-
-@pytest.mark.filterwarnings("ignore:1 of 3 components were dropped")
-def test_fits_with_a_spare_component_go_on_with_the_same_bytes() -> None:
-    first, undisturbed = with_a_spare(), list[Checkpoint]()
-    resume_rows(SOURCE, first, ONE, Silent(), on_checkpoint=undisturbed.append)
-    steps = list(interrupted_after_each(first))
-    assert any(set_anew(step.members) for step in steps)
     assert_same(undisturbed[: len(steps) - 1], steps[1:])
-
-
-FEW = ArraySource.of(X + np.where(np.arange(len(X)) < 2950, 0, 20)[:, None] * [0, 1, 0])
-
-
-def with_a_few() -> Checkpoint:
-    """Fits that begin all rows with a component that has few of them; each draws more of those."""
-    spec = Spec(2, solver="fast", init=MERGE, tol=None)
-    (first, *_) = checkpoints(spec, source=FEW)
-    survey = first.members[0].survey  # type: ignore[union-attr]
-    weights, means = [0.985, 0.015], np.array([[1.3, 1, 0], [1.3, 21, 0]]) - survey.frame.shift
-    start = Mixture.of(weights, means, np.stack([4 * np.eye(3)] * 2))
-    homes = [
-        Ascending(replace(spec, race=race, precision=each), survey, 2, MStep(start, ()))
-        for race, each in enumerate(("float64", "float32"))
-    ]
-    return replace(first, members=tuple(Drawing(each) for each in homes))
-
-
-def test_fits_that_draw_more_rows_go_on_with_the_same_bytes() -> None:
-    first, undisturbed = with_a_few(), list[Checkpoint]()
-    resume_rows(FEW, first, ONE, Silent(), on_checkpoint=undisturbed.append)
-    steps = list(interrupted_after_each(first, FEW))
-    assert any(isinstance(each, Topping) for step in steps for each in step.members)
-    assert_same(undisturbed, steps[1:])
-
-
-def test_every_type_in_the_registry_is_met_in_some_fit() -> None:
-    met: set[str] = set()
-    for case in ("em, kmeans, full", "fast, merge, diag", "fast, short-em, diag", "em, given"):
-        for checkpoint in checkpoints(SPECS[case]):
-            met |= set(encode(checkpoint).document["types"])
-    for checkpoint in interrupted_after_each(with_a_spare()):
-        met |= set(encode(checkpoint).document["types"])
-    for checkpoint in interrupted_after_each(with_a_few(), FEW):
-        met |= set(encode(checkpoint).document["types"])
-    assert met == set(TYPES)
 
 
 def test_a_fit_goes_on_where_others_read(client: Client, tmp_path: Path) -> None:

@@ -190,6 +190,8 @@ class FitSettings(Settings):
     """Rows to use, as start:stop; by default all."""
     missing_chunks: MissingChunks = "error"
     """Whether a chunk that is not stored is an error, or reads as the fill value."""
+    match: Path | None = None
+    """A model or run folder whose order the components have; by default, by decreasing weight."""
     overwrite: bool = False
     """Replace a run folder that is already there."""
 

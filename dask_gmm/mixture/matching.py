@@ -65,9 +65,13 @@ def bhattacharyya_distances(first: Mixture, second: Mixture) -> Array:
     Bhattacharyya (1943): ``d' S^-1 d / 8 + log(|S| / sqrt(|S1| |S2|)) / 2`` with S the mean of
     the two covariances and d the difference of the means. Nothing is farther than 1e150.
     """
-    ours, theirs = (np.linalg.cholesky(each.full_covariances()) for each in (first, second))
+    ours, theirs = (_factors(each) for each in (first, second))
     rows = (_from_one(*each, second.means, theirs) for each in zip(first.means, ours, strict=True))
     return np.stack(list(rows))
+
+
+def _factors(mixture: Mixture) -> Array:
+    return np.asarray(np.linalg.cholesky(mixture.full_covariances()), dtype=np.float64)
 
 
 def _from_one(mean: Array, factor: Array, means: Array, factors: Array) -> Array:

@@ -26,6 +26,7 @@ from dask_gmm.passes.runner import Runner
 from dask_gmm.records.run_folder import MODEL, RunFolder
 from dask_gmm.workflows.fit_rows import FitOutcome, fit_rows
 from dask_gmm.workflows.limits import Limits
+from dask_gmm.workflows.order import Ordered, in_order, reference_at
 from dask_gmm.workflows.requests import FitRequest
 from dask_gmm.workflows.sources import source_of, spread
 from dask_gmm.workflows.text import mixture_table
@@ -41,7 +42,8 @@ class FitResult:
 
     Parameters
     ----------
-    model : FittedMixture
+    ordered : Ordered
+        The mixture, and the order in which its components are.
     out : Path
         The run folder.
     passes : int
@@ -50,11 +52,16 @@ class FitResult:
     warnings : tuple of str
     """
 
-    model: FittedMixture
+    ordered: Ordered
     out: Path
     passes: int
     seconds: float
     warnings: tuple[str, ...]
+
+    @property
+    def model(self) -> FittedMixture:
+        """The fitted mixture."""
+        return self.ordered.model
 
     def to_json(self) -> dict[str, Any]:
         """Give it as JSON values; the parameters in full."""
@@ -81,6 +88,7 @@ class FitResult:
             "weights": model.weights.tolist(),
             "means": model.means.tolist(),
             "covariances": model.covariances.tolist(),
+            **self.ordered.to_json(),
             "repairs": [list(repair) for repair in model.repairs],
             "warnings": list(self.warnings),
         }
@@ -101,7 +109,9 @@ class FitResult:
                 f"log-likelihood {model.log_likelihood:.6f} nats per row, BIC {model.bic:,.1f}",
                 *_held_out_text(model),
                 *_left(model),
+                *self.ordered.to_text(),
                 *(f"repaired in iteration {number}: {text}" for number, text in model.repairs),
+                *("(repairs have the numbers of components during the fit)",) * bool(model.repairs),
             ]
         )
 
@@ -120,7 +130,7 @@ def fit(request: FitRequest, runner: Runner, progress: Progress) -> FitResult:
     Raises
     ------
     InputError, DataError
-        See `fit_rows`.
+        See `fit_rows`; or if the model to match cannot be read, or has other columns.
     OutputExistsError
         If the run folder is there already and may not be overwritten, or is none; nothing has been
         read then.
@@ -138,6 +148,7 @@ def fit(request: FitRequest, runner: Runner, progress: Progress) -> FitResult:
         missing_chunks=request.missing_chunks,
     )
     _refuse_own_rows(source, folder.path)
+    reference = reference_at(request.match, source)
     settings = _settings(request)
     with folder.started():
         machines = runner.machines()
@@ -153,9 +164,11 @@ def fit(request: FitRequest, runner: Runner, progress: Progress) -> FitResult:
         ended = datetime.now(UTC)
         times = {"started": started.isoformat(), "ended": ended.isoformat()}
         about = {**times, **settings, "machines": list(machines)}
-        folder.finish(outcome.model, {**about, **_manifest(source, outcome)})
+        ordered = in_order(outcome.model, reference)
+        manifest = {**about, **_manifest(source, outcome), **ordered.to_json()}
+        folder.finish(ordered.model, manifest)
     seconds = (ended - started).total_seconds()
-    return FitResult(outcome.model, request.out, len(outcome.passes), seconds, outcome.warnings)
+    return FitResult(ordered, request.out, len(outcome.passes), seconds, outcome.warnings)
 
 
 def held_out(model: FittedMixture) -> dict[str, float] | None:
@@ -256,6 +269,7 @@ def _settings(request: FitRequest) -> dict[str, Any]:
     names = (name for name in request.__slots__ if name not in NOT_SETTINGS)
     settings = {name: getattr(request, name) for name in names}
     settings["data"] = str(request.data) if isinstance(request.data, str | Path) else None
+    settings["match"] = None if request.match is None else str(request.match)
     if request.columns is not None:
         settings["columns"] = [index(column) for column in request.columns]
     if request.rows is not None:

@@ -138,6 +138,8 @@ class FitRequest:
         Rows to use, in steps of 1; by default all.
     missing_chunks : {"error", "fill"}, default "error"
         Whether a chunk that is not stored is an error, or reads as the fill value of its array.
+    match : str or Path, optional
+        A model or run folder whose order the components have; by default, by decreasing weight.
     overwrite : bool, default False
         Whether to replace a run folder that is already there.
 
@@ -168,6 +170,7 @@ class FitRequest:
     columns: tuple[int, ...] | None = None
     rows: slice | None = None
     missing_chunks: MissingChunks = "error"
+    match: str | Path | None = None
     overwrite: bool = False
 
     def __post_init__(self) -> None:

@@ -51,6 +51,7 @@ FIT_OPTIONS = {
     "columns": (("--columns", "0,2,5:8"), (0, 2, 5, 6, 7)),
     "rows": (("--rows", "10:20"), slice(10, 20)),
     "missing_chunks": (("--missing-chunks", "fill"), "fill"),
+    "match": (("--match", "other"), Path("other")),
     "overwrite": (("--overwrite",), True),
 }
 

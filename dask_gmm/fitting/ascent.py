@@ -36,7 +36,7 @@ from dask_gmm.mixture.coordinates import (
 )
 from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.lbfgs import Memory
-from dask_gmm.mixture.mstep import MStep, log_likelihood, m_step
+from dask_gmm.mixture.mstep import MStep, m_step
 from dask_gmm.mixture.statistics import SufficientStatistics
 from dask_gmm.mixture.summary import DataSummary
 
@@ -132,8 +132,7 @@ class Ascending:
         summary, prior = self.summary, self.survey.prior(self.spec.covariance_type)
         value = objective(answer, self.step.mixture, summary, prior)
         kept = bool(value >= self.needed)
-        likelihood = log_likelihood(answer, self.step.mixture, summary)
-        found = Evaluation.of(likelihood, self.spec.precision, self.step.repairs, answer.judged)
+        found = Evaluation.of(answer, self.step, summary, self.spec.precision)
         evaluation = replace(found, kept=kept, objective=value)
         counted = self._counted(evaluation)
         if not kept:

@@ -26,7 +26,7 @@ from dask_gmm.fitting.starts import DrawnStart, DrawnStarts, Draws, DrawStarts, 
 from dask_gmm.fitting.stopping import enough, left_to_gain, overtrained
 from dask_gmm.fitting.survey import Survey
 from dask_gmm.mixture.model import Mixture
-from dask_gmm.mixture.mstep import MStep, log_likelihood, m_step
+from dask_gmm.mixture.mstep import MStep, m_step
 from dask_gmm.mixture.statistics import SufficientStatistics
 
 # Squares of these, with room for correlations, are numbers of the precision.
@@ -135,10 +135,10 @@ class Climbing:
     def tell(self, answer: SufficientStatistics) -> "tuple[Climbing | Finished]":
         """Take the M-step, or finish at the parameters just measured."""
         spec, summary = self.spec, self.survey.summary
-        value = log_likelihood(answer, self.step.mixture, summary)
+        last = Evaluation.of(answer, self.step, summary, self.precision)
+        value = last.log_likelihood
         if not np.isfinite(value):
             raise _not_finite(value, len(self.history))
-        last = Evaluation.of(value, self.precision, self.step.repairs, answer.judged)
         history = (*self.history, last)
         change = abs(value - (self.history[-1].log_likelihood if self.history else self.before))
         precision = self._next_precision(change)

@@ -8,8 +8,11 @@ from typing import Any, Protocol, TypeAlias, Union, runtime_checkable
 from dask_gmm.fitting.questions import Question
 from dask_gmm.fitting.spec import Spec
 from dask_gmm.fitting.starts import State
+from dask_gmm.mixture.criteria import entropy
 from dask_gmm.mixture.model import Mixture
-from dask_gmm.mixture.statistics import Judged
+from dask_gmm.mixture.mstep import MStep, log_likelihood
+from dask_gmm.mixture.statistics import SufficientStatistics
+from dask_gmm.mixture.summary import DataSummary
 
 
 class Why(Enum):
@@ -48,6 +51,8 @@ class Evaluation:
         That of parameters that are kept never falls.
     held_out, held_out_error : float, optional
         Mean log density per row of those that were held out, in nats, and its standard error.
+    entropy : float, optional
+        Mean per row of the responsibilities, in nats; see `dask_gmm.mixture.criteria.entropy`.
     """
 
     log_likelihood: float
@@ -57,19 +62,19 @@ class Evaluation:
     objective: float | None = None
     held_out: float | None = None
     held_out_error: float | None = None
+    entropy: float | None = None
 
     @classmethod
     def of(
-        cls,
-        log_likelihood: float,
-        precision: str,
-        repairs: tuple[str, ...],
-        judged: Judged | None,
+        cls, answer: SufficientStatistics, step: MStep, summary: DataSummary, precision: str
     ) -> "Evaluation":
-        """Make one of what a pass gave."""
-        found = cls(log_likelihood, precision, repairs)
-        if judged is None:
+        """Make one of what a pass over the rows of a summary gave at the parameters of a step."""
+        value = log_likelihood(answer, step.mixture, summary)
+        left_open = entropy(answer, step.mixture, summary)
+        found = cls(value, precision, step.repairs, entropy=left_open)
+        if answer.judged is None:
             return found
+        judged = answer.judged
         return replace(found, held_out=judged.mean, held_out_error=judged.standard_error)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from dask_gmm.fitting.members import Climb, Evaluation, Finished, Member, last_kept
 from dask_gmm.fitting.race import Lost
 from dask_gmm.fitting.stopping import statistical_error
-from dask_gmm.mixture.criteria import aic, bic
+from dask_gmm.mixture.criteria import aic, bic, icl
 from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.model import Mixture
 
@@ -152,6 +152,18 @@ class FittedMixture:
     def bic(self) -> float:
         """Schwarz's criterion on the rows of the fit; smaller is better."""
         return bic(self.log_likelihood, self.rows, self.mixture.n_parameters)
+
+    @property
+    def icl(self) -> float | None:
+        """The integrated completed likelihood on the rows of the fit; smaller is better.
+
+        None for a model that was read from a file, and where rounding of the sums leaves nothing of
+        the entropy.
+        """
+        last, n_parameters = self.last, self.mixture.n_parameters
+        if last.entropy is None:
+            return None
+        return icl(last.log_likelihood, last.entropy, self.rows, n_parameters)
 
 
 def dropped_of(members: Sequence[Member], chosen: Finished, rows: int) -> tuple[Dropped, ...]:

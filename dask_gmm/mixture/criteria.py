@@ -1,6 +1,17 @@
 """Information criteria; smaller is better."""
 
+from typing import Final
+
 import numpy as np
+
+from dask_gmm.mixture.estep import log_constants, log_weights
+from dask_gmm.mixture.features import Array, feature_scales
+from dask_gmm.mixture.model import Mixture
+from dask_gmm.mixture.statistics import SufficientStatistics
+from dask_gmm.mixture.summary import DataSummary
+
+# Rounding of an entropy, in nats per row, above which nothing is said of it.
+LARGEST_ROUNDING: Final = 1e-7
 
 
 def aic(log_likelihood: float, rows: int, n_parameters: int) -> float:
@@ -11,3 +22,63 @@ def aic(log_likelihood: float, rows: int, n_parameters: int) -> float:
 def bic(log_likelihood: float, rows: int, n_parameters: int) -> float:
     """Schwarz's criterion (1978) from the mean log-likelihood per row, in nats."""
     return n_parameters * float(np.log(rows)) - 2 * log_likelihood * rows
+
+
+def icl(log_likelihood: float, entropy: float, rows: int, n_parameters: int) -> float:
+    """The integrated completed likelihood from the same and the mean entropy per row, in nats.
+
+    Biernacki, Celeux and Govaert (2000): Schwarz's criterion, and twice what rows leave open about
+    the components that they come from, by their responsibilities.
+    """
+    return bic(log_likelihood, rows, n_parameters) + 2 * entropy * rows
+
+
+def entropy(
+    statistics: SufficientStatistics, mixture: Mixture, summary: DataSummary
+) -> float | None:
+    """Give the mean entropy per row of the responsibilities, in nats, from the sums of a pass.
+
+    Parameters
+    ----------
+    statistics : SufficientStatistics
+        Sums at ``mixture``.
+    mixture : Mixture
+        With means about the frame's shift.
+    summary : DataSummary
+        Of the rows behind the sums.
+
+    Returns
+    -------
+    float or None
+        None where rounding of the sums leaves nothing of it, as for a common covariance that is
+        very thin for how far the components are apart, and where a density is no number.
+
+    Notes
+    -----
+    A responsibility is the ratio of a joint density to the density of the row. The logarithms of
+    the former are linear in the features that were summed; those of the latter are the
+    log-likelihood.
+    """
+    if not np.isfinite(statistics.log_likelihood):
+        return None
+    terms = _log_joint_terms(statistics, mixture, summary)
+    rounding = np.finfo(np.float64).eps * float(np.abs(terms).sum()) / statistics.rows
+    found = (statistics.log_likelihood - float(terms.sum())) / statistics.rows
+    return max(0.0, found) if rounding <= LARGEST_ROUNDING else None
+
+
+def _log_joint_terms(
+    statistics: SufficientStatistics, mixture: Mixture, summary: DataSummary
+) -> Array:
+    """The terms (n,) of the sum of all log joint densities, each times its responsibility."""
+    family, frame = mixture.family, statistics.frame
+    scales = feature_scales(family.features(mixture.n_features), frame.scale)
+    centers = 0.0 if statistics.centers is None else statistics.centers
+    factors = mixture.precision_factors()
+    constants = log_constants(log_weights(mixture), factors)
+    form = family.linear_form(factors, mixture.means - centers, constants)
+    terms = (form.T * (statistics.sums / scales[:, None])).ravel()
+    if not family.shared or statistics.lacks_common:
+        return terms
+    common = mixture.precisions * summary.scatter_about(frame.shift)
+    return np.concatenate([terms, -0.5 * common.ravel()])

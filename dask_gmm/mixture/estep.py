@@ -66,10 +66,8 @@ class JointDensity:
     def of(cls, centered: Mixture, frame: Frame, precision: str = "float64") -> "JointDensity":
         """Prepare a mixture whose means are about ``frame.shift``."""
         factors = centered.precision_factors()
-        log_weights = np.log(np.maximum(centered.weights, np.finfo(np.float64).tiny))
-        return cls.of_factors(
-            centered.family, log_weights, centered.means, factors, frame, precision
-        )
+        logarithms, means = log_weights(centered), centered.means
+        return cls.of_factors(centered.family, logarithms, means, factors, frame, precision)
 
     @classmethod
     def of_factors(
@@ -97,7 +95,7 @@ class JointDensity:
         precision : {"float64", "float32"}
         """
         dtype, features = np.dtype(precision), family.features(means.shape[1])
-        constants = _log_constants(log_weights, factors)
+        constants = log_constants(log_weights, factors)
         form = family.linear_form(factors, means, constants)
         form = form / feature_scales(features, frame.scale)
         factors = factors / frame.scale[:, None]
@@ -154,7 +152,12 @@ class JointDensity:
             out[k] += self.constants[k]
 
 
-def _log_constants(log_weights: Array, factors: Array) -> Array:
+def log_weights(mixture: Mixture) -> Array:
+    """Logarithms (K,) of the weights, finite where a weight is zero."""
+    return np.asarray(np.log(np.maximum(mixture.weights, np.finfo(np.float64).tiny)))
+
+
+def log_constants(log_weights: Array, factors: Array) -> Array:
     """Logarithm (K,) of weight times the density of a component at its mean, in nats."""
     n_features = factors.shape[-1]
     log_determinants = 2 * np.log(np.einsum("kdd->kd", factors)).sum(axis=1)

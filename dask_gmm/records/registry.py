@@ -54,7 +54,7 @@ VERSIONS: Final[Mapping[type, int]] = MappingProxyType(
         Climb: 1,
         Drawn: 1,
         Draws: 1,
-        Evaluation: 2,
+        Evaluation: 3,
         Given: 1,
         HeldOut: 1,
         Level: 1,

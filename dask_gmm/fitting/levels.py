@@ -1,5 +1,6 @@
 """From sample to all rows: nested levels, each climbed from where the one below ended."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -58,7 +59,7 @@ def level_sizes(n_rows: int, n_features: int, n_parameters: int) -> tuple[int, .
     return tuple(sizes)
 
 
-def levels_of(sample: Sample, sizes: tuple[int, ...]) -> tuple[Level, ...]:
-    """Give the levels of these sizes, from the smallest."""
-    firsts = {size: sample.first(size).in_row_order() for size in sizes}
-    return tuple(Level(Rows(size), summarize(rows)) for size, rows in firsts.items())
+def levels_of(sample: Sample, sizes: Iterable[int]) -> dict[int, Level]:
+    """Give the levels of these sizes."""
+    firsts = ((size, sample.first(size).in_row_order()) for size in sorted(sizes))
+    return {size: Level(Rows(size), summarize(rows)) for size, rows in firsts}

@@ -77,6 +77,10 @@ class DistributedRunner:
                     self._thread_seconds = (time.monotonic() - started) * threads
                 return answers
 
+    def require(self, source: Source, folds: Sequence[Fold]) -> None:
+        """See `Runner.require`."""
+        self._check_workers(source, folds)
+
     def machines(self) -> tuple[str, ...]:
         """See `Runner.machines`."""
         return tuple(sorted({machine(), *self.client.run(machine).values()}))

@@ -39,6 +39,18 @@ class Runner(Protocol):
         """
         ...
 
+    def require(self, source: Source, folds: Sequence[Fold]) -> None:
+        """Refuse folds that cannot be asked in one reading; nothing is read.
+
+        Raises
+        ------
+        MemoryLimitError
+            If the projected memory does not fit.
+        ClusterError
+            If there are no workers.
+        """
+        ...
+
     def machines(self) -> tuple[str, ...]:
         """Name the kinds of processors at work; one kind is needed for the same bytes."""
         ...
@@ -62,7 +74,7 @@ class ThreadRunner:
 
     def run(self, source: Source, folds: Sequence[Fold], progress: Progress) -> Answers:
         """See `Runner.run`."""
-        project(source, folds, self.threads).require(self.memory_limit, source.name)
+        self.require(source, folds)
         if len(source.layout) == 1 and len(folds) > 1:
             return self._one_by_one(source, folds, progress)
         wanted = tasks_wanted(self.threads, None, bytes_of(source) * len(folds))
@@ -70,6 +82,10 @@ class ThreadRunner:
         work = [(folds, node) for node in nodes(len(source.layout), level)]
         total: Answers = fold_in_order(self._map(source, work, progress.advance))
         return total
+
+    def require(self, source: Source, folds: Sequence[Fold]) -> None:
+        """See `Runner.require`."""
+        project(source, folds, self.threads).require(self.memory_limit, source.name)
 
     def machines(self) -> tuple[str, ...]:
         """See `Runner.machines`."""

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from dask_gmm.data.source import Source
@@ -47,6 +47,32 @@ class FitOutcome:
     warnings: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class FitOutcomes:
+    """Several mixtures that were fitted together, and what was learned on the way.
+
+    Parameters
+    ----------
+    models : tuple of FittedMixture
+        Of each spec the best of all restarts.
+    survey : SurveyAnswer
+        Of the first pass.
+    passes : tuple of PassRecord
+    warnings : tuple of str
+    """
+
+    models: tuple[FittedMixture, ...]
+    survey: SurveyAnswer
+    passes: tuple[PassRecord, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def only(self) -> FitOutcome:
+        """That of a single one."""
+        (model,) = self.models
+        return FitOutcome(model, self.survey, self.passes, self.warnings)
+
+
 def fit_rows(
     source: Source,
     spec: Spec,
@@ -85,13 +111,53 @@ def fit_rows(
         If rows are not finite, damaged, or change during the run. That all chunks are there is
         looked at before any is read.
     """
+    outcomes = fit_all(source, [spec], n_init, runner, progress, on_pass, on_checkpoint, limits)
+    return outcomes.only
+
+
+def fit_all(
+    source: Source,
+    specs: Sequence[Spec],
+    n_init: int,
+    runner: Runner,
+    progress: Progress,
+    on_pass: OnPass = lambda record: None,
+    on_checkpoint: OnCheckpoint = lambda checkpoint: None,
+    limits: Limits = NO_LIMITS,
+) -> FitOutcomes:
+    """Fit several mixtures to all rows of a source, in the same readings.
+
+    Each has the bytes that it has when it is fitted alone.
+
+    Parameters
+    ----------
+    source : Source
+    specs : sequence of Spec
+        What is asked of each; they have one seed, and hold out the same rows.
+    n_init, runner, progress, on_pass, on_checkpoint, limits
+        See `fit_rows`.
+
+    Raises
+    ------
+    InputError, DataError
+        See `fit_rows`.
+    """
     trip = Trip(source, runner, progress, on_pass)
     with ONE_THREAD:
-        known = trip.known(spec)
+        cohort = cohort_of(trip, specs, n_init)
         _warn(trip.warnings)
-        cohort = [candidate(each, known) for each in spec.candidates(n_init)]
         on_checkpoint(trip.checkpoint(cohort))
         return _searched(trip, cohort, on_checkpoint, limits)
+
+
+def cohort_of(trip: Trip, specs: Sequence[Spec], n_init: int) -> list[Member]:
+    """Make the survey, and give the candidates of all specs, a race of their own for each."""
+    known = zip(specs, trip.known(specs), strict=True)
+    return [
+        candidate(replace(each, race=race), survey)
+        for race, (spec, survey) in enumerate(known)
+        for each in spec.candidates(n_init)
+    ]
 
 
 def resume_rows(
@@ -103,14 +169,28 @@ def resume_rows(
     on_checkpoint: OnCheckpoint = lambda checkpoint: None,
     limits: Limits = NO_LIMITS,
 ) -> FitOutcome:
-    """Take up a fit after one of its passes, and end it with the same bytes.
+    """Take up what `fit_rows` began; see `resume_all`."""
+    taken = resume_all(source, checkpoint, runner, progress, on_pass, on_checkpoint, limits)
+    return taken.only
+
+
+def resume_all(
+    source: Source,
+    checkpoint: Checkpoint,
+    runner: Runner,
+    progress: Progress,
+    on_pass: OnPass = lambda record: None,
+    on_checkpoint: OnCheckpoint = lambda checkpoint: None,
+    limits: Limits = NO_LIMITS,
+) -> FitOutcomes:
+    """Take up what `fit_all` began after one of its passes, and end it with the same bytes.
 
     Parameters
     ----------
     source : Source
         The same rows, in the same leaves.
     checkpoint : Checkpoint
-        What `fit_rows` gave after that pass, perhaps in another process.
+        What `fit_all` gave after that pass, perhaps in another process.
     runner, progress, on_pass, on_checkpoint, limits
         See `fit_rows`; they hear of the passes that are still to be made.
 
@@ -133,7 +213,7 @@ def _warn(texts: Sequence[str], stacklevel: int = 4) -> None:
 
 def _searched(
     trip: Trip, cohort: Sequence[Member], on_checkpoint: OnCheckpoint, limits: Limits
-) -> FitOutcome:
+) -> FitOutcomes:
     def keep(members: Sequence[Member]) -> None:
         trip.keep(members)
         on_checkpoint(trip.checkpoint(members))
@@ -142,12 +222,17 @@ def _searched(
         return limits.reached(len(trip.records), trip.seconds)
 
     members = carried_out(cohort, trip.run_pass, keep, limit)
-    chosen = best([each for each in members if isinstance(each, Finished)])
+    races = sorted({each.spec.race for each in members})
+    chosen = [_best_of([m for m in members if m.spec.race == race]) for race in races]
     rows = trip.answer.summary.rows
-    model = FittedMixture.of(chosen, rows, dropped_of(members, chosen, rows))
-    dropped = _dropped(chosen)
-    _warn(dropped, stacklevel=5)
-    return FitOutcome(model, trip.answer, tuple(trip.records), (*trip.warnings, *dropped))
+    models = tuple(FittedMixture.of(one, rows, dropped_of(all_, one, rows)) for one, all_ in chosen)
+    dropped = tuple(text for one, _ in chosen for text in _dropped(one))
+    _warn(dropped, stacklevel=6)
+    return FitOutcomes(models, trip.answer, tuple(trip.records), (*trip.warnings, *dropped))
+
+
+def _best_of(race: Sequence[Member]) -> tuple[Finished, Sequence[Member]]:
+    return best([each for each in race if isinstance(each, Finished)]), race
 
 
 def _dropped(chosen: Finished) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from dask_gmm.mixture.model import Mixture
 from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.runner import Runner
 from dask_gmm.passes.threads import ONE_THREAD
+from dask_gmm.workflows.fit_rows import cohort_of
 from dask_gmm.workflows.trip import Trip
 
 
@@ -71,7 +72,7 @@ def iterate(
     """
     trip = Trip(source, runner, progress, lambda record: None)
     with ONE_THREAD:
-        known = trip.known(spec)
+        (known,) = trip.known([spec])
         # The last pass of a candidate leads to one more M-step.
         asked = replace(spec, max_iter=max(spec.max_iter - 1, 0))
         cohort = initialize([candidate(asked, known, draws, before)], trip.run_pass, trip.keep)
@@ -106,8 +107,7 @@ def ascend(source: Source, spec: Spec, n_init: int, runner: Runner, progress: Pr
     """
     trip = Trip(source, runner, progress, lambda record: None)
     with ONE_THREAD:
-        known = trip.known(spec)
-        cohort = [candidate(each, known) for each in spec.candidates(n_init)]
+        cohort = cohort_of(trip, [spec], n_init)
         chosen = best(search(cohort, trip.run_pass, trip.keep))
     bounds = tuple(each.log_likelihood for each in chosen.history if each.kept)
     return Iterates(chosen.mixture, bounds, chosen.why.converged, None)

@@ -2,18 +2,19 @@
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, Final
 
 import numpy as np
 
 from dask_gmm.data.array_source import ArraySource
 from dask_gmm.data.source import Layout, Source
 from dask_gmm.data.zarr_source import ZarrSource
-from dask_gmm.errors import DataError, InputError
+from dask_gmm.errors import DataError, InputError, MemoryLimitError
 from dask_gmm.fitting.held_out import check_shares
 from dask_gmm.fitting.levels import levels_of
 from dask_gmm.fitting.members import Member
-from dask_gmm.fitting.questions import ALL_ROWS, Question, Rows
+from dask_gmm.fitting.questions import ALL_ROWS, EStep, Question, Rows
 from dask_gmm.fitting.sample import SMALLEST_SAMPLE, Sample
 from dask_gmm.fitting.spec import Spec
 from dask_gmm.fitting.survey import Survey, SurveyAnswer, SurveyFold
@@ -22,6 +23,9 @@ from dask_gmm.passes.fold import Fold
 from dask_gmm.passes.progress import Progress, Silent
 from dask_gmm.passes.runner import Runner, ThreadRunner
 from dask_gmm.records.checkpoint import Checkpoint, PassRecord
+
+# What a reading is called that answers the questions of some candidates only.
+IN_PART: Final = ", in part"
 
 
 class Trip:
@@ -50,8 +54,13 @@ class Trip:
         self.records: list[PassRecord] = []
         self.warnings: tuple[str, ...] = ()
 
-    def survey(self, spec: Spec) -> SurveyAnswer:
+    def survey(self, specs: Sequence[Spec]) -> SurveyAnswer:
         """Make the first pass; what it read is what every later pass must read.
+
+        Parameters
+        ----------
+        specs : sequence of Spec
+            What will be fitted; all have the seed, and the rows held out, of the first.
 
         Raises
         ------
@@ -60,16 +69,27 @@ class Trip:
         DataError
             If rows are not finite, or damaged. That all chunks are there is looked at before any
             is read.
+        MemoryLimitError
+            If one of them alone does not fit in memory.
         """
-        _check(self._source, spec)
         rows, n_features = self._source.layout.rows, self._source.n_features
-        size = spec.sample_rows(rows, n_features)
+        for each in specs:
+            _check(self._source, each)
+        size = max(each.sample_rows(rows, n_features) for each in specs)
+        spec = specs[0]
         fold = SurveyFold(spec.seed, size, rows, spec.held_out)
+        self._runner.require(self._source, [fold])
+        e_steps = (
+            EStep.like(each.n_components, each.covariance_type, n_features) for each in specs
+        )
+        largest = max(e_steps, key=lambda e_step: e_step.tile_bytes(n_features))
+        self._runner.require(self._source, [largest])
         answer: SurveyAnswer = self._read(self._source, [fold], "survey")[0]
         self._record(())
         self._know(answer)
         if spec.held_out.any:
-            check_shares(rows, answer.summary.rows, least_rows(spec), self._source.name)
+            least = max(map(least_rows, specs))
+            check_shares(rows, answer.summary.rows, least, self._source.name)
         return answer
 
     def take_up(self, checkpoint: Checkpoint) -> None:
@@ -101,22 +121,26 @@ class Trip:
         assert self._surveyed is not None  # nothing is asked before the survey
         return self._surveyed
 
-    def known(self, spec: Spec) -> Survey:
-        """Make the survey, and give what candidates know of it.
+    def known(self, specs: Sequence[Spec]) -> list[Survey]:
+        """Make the survey, and give what the candidates of each spec know of it.
+
+        They share the frame, and with it what is made of a tile, and the levels that are the same.
 
         Raises
         ------
         InputError
             If a start is to be drawn for more components than there are different rows.
         """
-        answer = self.survey(spec)
-        _check_distinct(answer.sample, spec, self._source.name)
-        rows, n_features = answer.summary.rows, len(answer.summary.mean)
-        below = levels_of(answer.sample, spec.level_sizes(rows, n_features))
-        typical = typical_covariance(
-            answer.sample.first(SMALLEST_SAMPLE).in_row_order(), answer.summary
-        )
-        return Survey.of(answer.summary, self._source.number, below, typical)
+        answer = self.survey(specs)
+        for spec in specs:
+            _check_distinct(answer.sample, spec, self._source.name)
+        summary, sample = answer.summary, answer.sample
+        sizes = [spec.level_sizes(summary.rows, len(summary.mean)) for spec in specs]
+        levels = levels_of(sample, {size for each in sizes for size in each})
+        typical = typical_covariance(sample.first(SMALLEST_SAMPLE).in_row_order(), summary)
+        whole = Survey.of(summary, self._source.number, typical=typical)
+        below = [tuple(levels[size] for size in each) for each in sizes]
+        return [replace(whole, levels=(*each, *whole.levels)) for each in below]
 
     @property
     def seconds(self) -> float:
@@ -170,9 +194,21 @@ class Trip:
         self.leave_sample()
         self._progress.start_pass(name, source.layout.rows)
         started = time.monotonic()
-        answers = self._runner.run(source, folds, self._progress)
+        try:
+            answers = self._runner.run(source, folds, self._progress)
+        except MemoryLimitError:
+            if len(folds) == 1:
+                raise
+            return self._read_in_groups(source, folds, name)
         self._timing = (name, time.monotonic() - started, source.layout.rows)
         return answers
+
+    def _read_in_groups(self, source: Source, folds: Sequence[Fold], name: str) -> Sequence[Any]:
+        """Ask half of the questions, and then the others, in a reading each."""
+        half, part = len(folds) // 2, f"{name.removesuffix(IN_PART)}{IN_PART}"
+        first = self._read(source, folds[:half], part)
+        self._record(())
+        return (*first, *self._read(source, folds[half:], part))
 
     def _record(self, log_likelihoods: tuple[float, ...]) -> None:
         assert self._timing is not None

@@ -200,7 +200,7 @@ def test_where_nothing_is_rare_no_rows_are_drawn() -> None:
 def ascending(start: Mixture, level: int = -1) -> Ascending:
     """A candidate at the beginning of a level of X."""
     trip = Trip(ArraySource.of(X), ThreadRunner(1), Silent(), lambda record: None)
-    survey = trip.known(SPEC)
+    (survey,) = trip.known([SPEC])
     step = MStep(start.moved(-survey.frame.shift), ())
     return Ascending(SPEC, survey, level % len(survey.levels), step)
 

@@ -7,8 +7,8 @@ Rows are drawn from random mixtures of full covariances whose Bayes error of ass
 its readings are those of all rows, the survey included. ``usual`` is what scikit-learn's defaults
 do to all rows: k-means++ with a reading per cluster, Lloyd's iterations, and EM until an iteration
 gains less than 1e-3. The gap is to the best optimum at which any of the runs, a run from the true
-mixture, or (heavy, misspecified) another run of ``fast`` ends, continued until it gains 1e-10. It
-is in statistical errors: half the number of free parameters over the number of rows.
+mixture, or (heavy, misspecified) another run of ``fast`` ends, continued until a
+thousandth of it is left. It is in statistical errors: half the number of free parameters over the number of rows.
 """
 
 import argparse
@@ -26,6 +26,7 @@ from dask_gmm import generate_gmm_data
 from dask_gmm.data.array_source import ArraySource
 from dask_gmm.fitting.result import FittedMixture
 from dask_gmm.fitting.spec import MERGE, Spec
+from dask_gmm.fitting.stopping import statistical_error
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.truth import random_mixture
 from dask_gmm.passes.progress import Silent
@@ -33,6 +34,8 @@ from dask_gmm.passes.runner import ThreadRunner
 from dask_gmm.workflows.fit_rows import fit_rows
 
 SMALL: Final = 0.1
+# What is left to gain where a run is continued, in statistical errors.
+CONTINUED: Final = 1e-3
 
 Array = npt.NDArray[np.float64]
 
@@ -94,7 +97,8 @@ def usual(x: Array, components: int, seed: int) -> Run:
 
 def continued(x: Array, start: Mixture) -> float:
     """The log-likelihood per row of the optimum that lies above a mixture."""
-    spec = Spec(start.n_components, solver="fast", tol=1e-10, max_iter=400, start=start)
+    tol = CONTINUED * statistical_error(start.n_parameters, len(x))
+    spec = Spec(start.n_components, solver="fast", tol=tol, max_iter=200, start=start)
     return fit(x, spec).model.log_likelihood
 
 

@@ -7,8 +7,9 @@ Rows are drawn from random mixtures of full covariances whose Bayes error of ass
 its readings are those of all rows, the survey included. ``usual`` is what scikit-learn's defaults
 do to all rows: k-means++ with a reading per cluster, Lloyd's iterations, and EM until an iteration
 gains less than 1e-3. The gap is to the best optimum at which any of the runs, a run from the true
-mixture, or (heavy, misspecified) another run of ``fast`` ends, continued until a
-thousandth of it is left. It is in statistical errors: half the number of free parameters over the number of rows.
+mixture, or (heavy, misspecified) another run of ``fast`` ends, continued until a thousandth of a
+statistical error is left: half the number of free parameters over the number of rows, the unit in
+which gaps are.
 """
 
 import argparse

@@ -140,7 +140,7 @@ class FittedMixture:
 
     @property
     def repairs(self) -> tuple[tuple[int, str], ...]:
-        """What had to be repaired, each with the number of its iteration."""
+        """What had to be repaired, each with its iteration; components as numbered in the fit."""
         return tuple((i, text) for i, each in enumerate(self.history) for text in each.repairs)
 
     @property

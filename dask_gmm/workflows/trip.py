@@ -9,13 +9,12 @@ import numpy as np
 
 from dask_gmm.data.array_source import ArraySource
 from dask_gmm.data.source import Layout, Source
-from dask_gmm.data.zarr_source import ZarrSource
-from dask_gmm.errors import DataError, InputError, MemoryLimitError
+from dask_gmm.errors import MemoryLimitError
 from dask_gmm.fitting.held_out import check_shares
 from dask_gmm.fitting.levels import levels_of
 from dask_gmm.fitting.members import Member
 from dask_gmm.fitting.questions import ALL_ROWS, EStep, Question, Rows
-from dask_gmm.fitting.sample import SMALLEST_SAMPLE, Sample
+from dask_gmm.fitting.sample import SMALLEST_SAMPLE
 from dask_gmm.fitting.spec import Spec
 from dask_gmm.fitting.survey import Survey, SurveyAnswer, SurveyFold
 from dask_gmm.mixture.typical import typical_covariance
@@ -23,6 +22,13 @@ from dask_gmm.passes.fold import Fold
 from dask_gmm.passes.progress import Progress, Silent
 from dask_gmm.passes.runner import Runner, ThreadRunner
 from dask_gmm.records.checkpoint import Checkpoint, PassRecord
+from dask_gmm.workflows.admission import (
+    check,
+    check_distinct,
+    inspected,
+    least_rows,
+    refuse_other_rows,
+)
 
 # What a reading is called that answers the questions of some candidates only.
 IN_PART: Final = ", in part"
@@ -74,7 +80,7 @@ class Trip:
         """
         rows, n_features = self._source.layout.rows, self._source.n_features
         for each in specs:
-            _check(self._source, each)
+            check(self._source, each)
         size = max(each.sample_rows(rows, n_features) for each in specs)
         spec = specs[0]
         fold = SurveyFold(spec.seed, size, rows, spec.held_out)
@@ -100,7 +106,7 @@ class Trip:
         DataError
             If the rows are not cut into leaves as they were then, or chunks are absent.
         """
-        _refuse_other_rows(self._source, checkpoint)
+        refuse_other_rows(self._source, checkpoint)
         self.records.extend(checkpoint.passes)
         self._before = sum(each.seconds for each in checkpoint.passes)
         self._know(checkpoint.survey)
@@ -111,7 +117,7 @@ class Trip:
         return Checkpoint(self.answer, tuple(members), passes, layout)
 
     def _know(self, answer: SurveyAnswer) -> None:
-        self.warnings = _inspect(answer, self._source)
+        self.warnings = inspected(answer, self._source)
         self._source = self._source.pinned(answer.digests)
         self._surveyed = answer
 
@@ -133,7 +139,7 @@ class Trip:
         """
         answer = self.survey(specs)
         for spec in specs:
-            _check_distinct(answer.sample, spec, self._source.name)
+            check_distinct(answer.sample, spec, self._source.name)
         summary, sample = answer.summary, answer.sample
         sizes = [spec.level_sizes(summary.rows, len(summary.mean)) for spec in specs]
         levels = levels_of(sample, {size for each in sizes for size in each})
@@ -222,79 +228,3 @@ class Trip:
 
 def _note(log_likelihoods: tuple[float, ...]) -> str:
     return f"log-likelihood {max(log_likelihoods):.6f} nats per row" if log_likelihoods else ""
-
-
-def least_rows(spec: Spec) -> int:
-    """Give the fewest rows to which so many components can be fitted."""
-    return max(spec.n_components, 2)
-
-
-def _check(source: Source, spec: Spec) -> None:
-    rows = source.layout.rows
-    if spec.held_out.any:
-        unseen = int(rows * spec.held_out.share)
-        check_shares(rows, rows - unseen, least_rows(spec), source.name)
-    if rows < least_rows(spec):
-        raise InputError(
-            f"Wanted at least {least_rows(spec)} rows to fit {spec.n_components} "
-            f"components, found {rows} in {source.name}. Give more rows or fewer components."
-        )
-    if spec.start is not None and spec.start.n_features != source.n_features:
-        raise InputError(
-            f"Wanted a start with {source.n_features} columns, as {source.name} has; found "
-            f"{spec.start.n_features}. Choose columns, or give another start."
-        )
-    _check_present(source)
-
-
-def _check_present(source: Source) -> None:
-    if isinstance(source, ZarrSource):
-        source.check_present()
-
-
-def _refuse_other_rows(source: Source, checkpoint: Checkpoint) -> None:
-    found, wanted = source.layout, checkpoint.layout
-    columns = len(checkpoint.survey.summary.mean)
-    if source.n_features != columns or not np.array_equal(found.edges, wanted.edges):
-        raise DataError(
-            f"Wanted the rows of the fit that is taken up, {wanted.rows:,} of {columns:,} columns "
-            f"in {len(wanted):,} leaves; found {found.rows:,} of {source.n_features:,} in "
-            f"{len(found):,} in {source.name}. Give the data of then, or begin anew."
-        )
-    _check_present(source)
-
-
-def _check_distinct(sample: Sample, spec: Spec, name: str) -> None:
-    """Refuse components that no row could tell apart, where the solver would look for them."""
-    if spec.solver != "fast" or spec.start is not None:
-        return
-    found = sample.distinct(spec.n_components)
-    if found < spec.n_components:
-        raise InputError(
-            f"Wanted at least {spec.n_components} different rows for {spec.n_components} "
-            f"components, found {found} among {len(sample.rows):,} rows drawn at random from "
-            f"{name}. Ask for at most {found} components, or remove rows that are repeated."
-        )
-
-
-def _inspect(survey: SurveyAnswer, source: Source) -> tuple[str, ...]:
-    summary = survey.summary
-    if summary.bad_rows:
-        row, column = summary.first_bad
-        raise DataError(
-            f"Wanted finite values; found NaN or infinity in {summary.bad_rows:,} of "
-            f"{source.layout.rows:,} rows, the first at {source.where(row, column)}. Clean the "
-            "data."
-        )
-    if not np.isfinite(summary.scatter).all():
-        column = int(np.argmin(np.isfinite(np.diagonal(summary.scatter))))
-        raise DataError(
-            f"Wanted values whose squares can be added; found some up to "
-            f"{max(abs(summary.minimum[column]), abs(summary.maximum[column])):.3g} in column "
-            f"{source.number(column)} of {source.name}. Divide the column by a constant."
-        )
-    return tuple(
-        f"column {source.number(int(j))} of {source.name} is constant ({summary.minimum[j]:.12g}): "
-        "its variance in every component is reg_covar alone; leave it out, unless that is wanted"
-        for j in np.flatnonzero(summary.constant)
-    )

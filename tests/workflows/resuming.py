@@ -15,7 +15,7 @@ from dask_gmm.fitting.spec import Spec
 from dask_gmm.passes.progress import Silent
 from dask_gmm.passes.runner import Runner, ThreadRunner
 from dask_gmm.records.checkpoint import Checkpoint
-from dask_gmm.workflows.fit_rows import FitOutcome, fit_rows, resume_rows
+from dask_gmm.workflows.fit_rows import FitOutcome, fit_rows, resume_all, resume_rows
 from tests.records.stored import differences, stored
 
 # Passes after which a fit has been in every phase.
@@ -78,7 +78,7 @@ def interrupted_after_each(
         yield checkpoint
         before, runners = stored(checkpoint, Checkpoint), (*runners[1:], runners[0])
         try:
-            resume_rows(source, before, runners[0], Silent(), on_checkpoint=interrupt)
+            resume_all(source, before, runners[0], Silent(), on_checkpoint=interrupt)
             checkpoint = None
         except Interrupted as interruption:
             checkpoint = interruption.checkpoint

@@ -26,7 +26,7 @@ from dask_gmm.passes.fold import Answers, Fold
 from dask_gmm.passes.progress import Progress, Silent
 from dask_gmm.passes.runner import ThreadRunner
 from dask_gmm.records.checkpoint import Checkpoint
-from dask_gmm.workflows.fit_rows import DataWarning, fit_rows, resume_rows
+from dask_gmm.workflows.fit_rows import DataWarning, fit_rows, resume_all, resume_rows
 from tests.data import arrays
 from tests.data.arrays import foreign, ours
 from tests.records.stored import differences
@@ -128,7 +128,7 @@ def test_members_in_different_phases_go_on_together_as_alone() -> None:
         first.survey, tuple(candidate(each, survey) for each in specs), first.passes, first.layout
     )
     undisturbed: list[Checkpoint] = []
-    resume_rows(SOURCE, together, ONE, Silent(), on_checkpoint=undisturbed.append)
+    resume_all(SOURCE, together, ONE, Silent(), on_checkpoint=undisturbed.append)
     steps = list(interrupted_after_each(together))
     assert max(len({type(each) for each in step.members}) for step in steps) >= 4
     assert_same(undisturbed[: len(steps) - 1], steps[1:])

@@ -1,0 +1,111 @@
+"""Whether rows can be fitted as asked: what is looked at before the first pass, and after it."""
+
+import numpy as np
+
+from dask_gmm.data.source import Source
+from dask_gmm.data.zarr_source import ZarrSource
+from dask_gmm.errors import DataError, InputError
+from dask_gmm.fitting.held_out import check_shares
+from dask_gmm.fitting.sample import Sample
+from dask_gmm.fitting.spec import Spec
+from dask_gmm.fitting.survey import SurveyAnswer
+from dask_gmm.records.checkpoint import Checkpoint
+
+
+def least_rows(spec: Spec) -> int:
+    """Give the fewest rows to which so many components can be fitted."""
+    return max(spec.n_components, 2)
+
+
+def check(source: Source, spec: Spec) -> None:
+    """Refuse rows to which what is asked for cannot be fitted; none is read.
+
+    Raises
+    ------
+    InputError
+        If there are too few, or the start has other columns.
+    DataError
+        If chunks are absent.
+    """
+    rows = source.layout.rows
+    if spec.held_out.any:
+        unseen = int(rows * spec.held_out.share)
+        check_shares(rows, rows - unseen, least_rows(spec), source.name)
+    if rows < least_rows(spec):
+        raise InputError(
+            f"Wanted at least {least_rows(spec)} rows to fit {spec.n_components} "
+            f"components, found {rows} in {source.name}. Give more rows or fewer components."
+        )
+    if spec.start is not None and spec.start.n_features != source.n_features:
+        raise InputError(
+            f"Wanted a start with {source.n_features} columns, as {source.name} has; found "
+            f"{spec.start.n_features}. Choose columns, or give another start."
+        )
+    check_present(source)
+
+
+def check_present(source: Source) -> None:
+    """Refuse a stored array of which chunks are absent."""
+    if isinstance(source, ZarrSource):
+        source.check_present()
+
+
+def refuse_other_rows(source: Source, checkpoint: Checkpoint) -> None:
+    """Refuse rows that are not cut into leaves as those of a checkpoint were.
+
+    Raises
+    ------
+    DataError
+    """
+    found, wanted = source.layout, checkpoint.layout
+    columns = len(checkpoint.survey.summary.mean)
+    if source.n_features != columns or not np.array_equal(found.edges, wanted.edges):
+        raise DataError(
+            f"Wanted the rows of the fit that is taken up, {wanted.rows:,} of {columns:,} columns "
+            f"in {len(wanted):,} leaves; found {found.rows:,} of {source.n_features:,} in "
+            f"{len(found):,} in {source.name}. Give the data of then, or begin anew."
+        )
+    check_present(source)
+
+
+def check_distinct(sample: Sample, spec: Spec, name: str) -> None:
+    """Refuse components that no row could tell apart, where the solver would look for them."""
+    if spec.solver != "fast" or spec.start is not None:
+        return
+    found = sample.distinct(spec.n_components)
+    if found < spec.n_components:
+        raise InputError(
+            f"Wanted at least {spec.n_components} different rows for {spec.n_components} "
+            f"components, found {found} among {len(sample.rows):,} rows drawn at random from "
+            f"{name}. Ask for at most {found} components, or remove rows that are repeated."
+        )
+
+
+def inspected(survey: SurveyAnswer, source: Source) -> tuple[str, ...]:
+    """Refuse rows that cannot be computed with; give what deserves a look.
+
+    Raises
+    ------
+    DataError
+        If rows are not finite, or too large to be squared.
+    """
+    summary = survey.summary
+    if summary.bad_rows:
+        row, column = summary.first_bad
+        raise DataError(
+            f"Wanted finite values; found NaN or infinity in {summary.bad_rows:,} of "
+            f"{source.layout.rows:,} rows, the first at {source.where(row, column)}. Clean the "
+            "data."
+        )
+    if not np.isfinite(summary.scatter).all():
+        column = int(np.argmin(np.isfinite(np.diagonal(summary.scatter))))
+        raise DataError(
+            f"Wanted values whose squares can be added; found some up to "
+            f"{max(abs(summary.minimum[column]), abs(summary.maximum[column])):.3g} in column "
+            f"{source.number(column)} of {source.name}. Divide the column by a constant."
+        )
+    return tuple(
+        f"column {source.number(int(j))} of {source.name} is constant ({summary.minimum[j]:.12g}): "
+        "its variance in every component is reg_covar alone; leave it out, unless that is wanted"
+        for j in np.flatnonzero(summary.constant)
+    )

@@ -12,7 +12,8 @@ from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.runner import Runner
 from dask_gmm.records.kinds import DATA_GROUP, RUN_FOLDER
 from dask_gmm.records.publish import refuse_existing
-from dask_gmm.workflows.fit import FitResult, fit
+from dask_gmm.workflows.fit import fit
+from dask_gmm.workflows.fit_result import FitResult
 from dask_gmm.workflows.generate import GenerateResult, generate
 from dask_gmm.workflows.requests import FitRequest, GenerateRequest
 from dask_gmm.workflows.text import comparison, covariances_table

@@ -1,0 +1,144 @@
+"""What a run says of itself: what was asked, of which rows, and with what."""
+
+import hashlib
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib.metadata import version
+from operator import index
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from dask_gmm.data.source import Source
+from dask_gmm.data.zarr_source import ZarrSource
+from dask_gmm.errors import InputError
+from dask_gmm.fitting.held_out import HeldOut
+from dask_gmm.fitting.result import FittedMixture
+from dask_gmm.fitting.spec import MERGE, RESEED, TRIES, Spec
+from dask_gmm.fitting.survey import SurveyAnswer
+from dask_gmm.workflows.requests import FitRequest
+
+NOT_SETTINGS: Final = ("out", "overwrite")
+USUAL_RIDGE: Final = 1e-6
+PACKAGES: Final = ("dask-gmm", "numpy", "scipy", "scikit-learn", "zarr", "dask", "distributed")
+
+
+def spec_of(request: FitRequest) -> Spec:
+    """Give what a candidate is asked to be.
+
+    Raises
+    ------
+    InputError
+        If options of one solver are asked of the other.
+    """
+    fast = request.solver == "fast"
+    if fast and request.reg_covar is not None:
+        raise InputError(
+            f"Wanted reg_covar with the solver em alone, found {request.reg_covar:g} with fast, "
+            "which keeps covariances from collapsing by a prior. Leave one of them out."
+        )
+    if not fast and request.init in TRIES:
+        raise InputError(
+            f"Wanted init {request.init} with the solver fast alone, found it with em. Choose "
+            "another."
+        )
+    if not fast and request.repair is not None:
+        raise InputError(
+            f"Wanted repair with the solver fast alone, found {request.repair} with em, which "
+            "keeps all components. Leave one of them out."
+        )
+    return Spec(
+        n_components=request.components,
+        covariance_type=request.covariance,
+        solver=request.solver,
+        init=request.init or (MERGE if fast else "kmeans"),
+        tol=None if request.tol == "auto" else request.tol,
+        relative_tol=request.relative_tol,
+        held_out=HeldOut(request.held_out),
+        max_iter=request.max_iter,
+        reg_covar=USUAL_RIDGE if request.reg_covar is None else request.reg_covar,
+        precision=request.precision,
+        seed=request.seed,
+        repair=request.repair or RESEED,
+    )
+
+
+def settings_of(request: Any) -> dict[str, Any]:
+    """Everything that was asked but where to put it, the same for requests that ask the same."""
+    names = (name for name in request.__slots__ if name not in NOT_SETTINGS)
+    settings = {name: getattr(request, name) for name in names}
+    settings["data"] = str(request.data) if isinstance(request.data, str | Path) else None
+    settings |= {name: str(each) for name, each in settings.items() if isinstance(each, Path)}
+    if request.columns is not None:
+        settings["columns"] = [index(column) for column in request.columns]
+    if request.rows is not None:
+        ends = (request.rows.start, request.rows.stop)
+        settings["rows"] = [None if end is None else index(end) for end in ends]
+    canonical = json.dumps(settings, sort_keys=True).encode()
+    return {"settings": settings, "settings_sha256": hashlib.sha256(canonical).hexdigest()}
+
+
+def refuse_own_rows(source: Source, out: Path) -> None:
+    """Refuse a run folder that would replace the rows it is about."""
+    stored = source.chunks.place.folder if isinstance(source, ZarrSource) else None
+    if stored is not None and out.resolve() in (stored.resolve(), *stored.resolve().parents):
+        raise InputError(
+            f"A run folder must not replace its own rows, but those are in {stored}, and the run "
+            f"folder is {out}. Choose another place."
+        )
+
+
+def facts_of(source: Source, survey: SurveyAnswer) -> dict[str, Any]:
+    """Say which rows were read, and with what."""
+    return {
+        "data": {
+            "name": source.name,
+            "rows": source.layout.rows,
+            "features": source.n_features,
+            "dtype": str(source.dtype),
+            "fingerprint": fingerprint(source, survey),
+        },
+        "versions": versions(),
+    }
+
+
+def model_facts(model: FittedMixture) -> dict[str, Any]:
+    """Say how a model came about."""
+    return {
+        "converged": model.converged,
+        "reason": model.reason,
+        "iterations": model.n_iter,
+        "log_likelihood": model.log_likelihood,
+        "levels": [asdict(climb) for climb in model.climbs],
+        "notes": list(model.notes),
+        "dropped": [asdict(each) for each in model.dropped],
+        "held_out": held_out(model),
+        "left_to_gain": model.left,
+        "statistical_error": model.statistical_error,
+        "repairs": [list(repair) for repair in model.repairs],
+    }
+
+
+def held_out(model: FittedMixture) -> dict[str, float] | None:
+    """Give what the rows held out say of a model as JSON values, in nats per row."""
+    last = model.last
+    if last.held_out is None or last.held_out_error is None:
+        return None
+    return {"log_likelihood": last.held_out, "standard_error": last.held_out_error}
+
+
+def fingerprint(source: Source, survey: SurveyAnswer) -> str:
+    """SHA-256 of the layout, the chunks' digests and the moments of the rows."""
+    summary = survey.summary
+    digest = hashlib.sha256(f"{source.n_features} {source.dtype}".encode())
+    for values in (source.layout.edges, survey.digests, summary.mean, summary.scatter):
+        digest.update(np.ascontiguousarray(values).tobytes())
+    return digest.hexdigest()
+
+
+def versions() -> Mapping[str, str]:
+    """Versions of Python and of what computes, reads and schedules."""
+    return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}

@@ -22,6 +22,7 @@ from dask_gmm.fitting.survey import Survey
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.summary import summarize
 from dask_gmm.records.codec import Encoded, decode, encode
+from dask_gmm.records.registry import VERSIONS
 from tests.records.stored import differences, stored, stored_form
 
 Values = npt.NDArray[Any]
@@ -164,7 +165,7 @@ REFUSED: dict[str, tuple[Encoded, str]] = {
     ),
     "another version of a type": (
         changed(GOOD, types={**GOOD.document["types"], "Spec": 7}),
-        r"found Spec of version 7, of which it knows version 1",
+        rf"found Spec of version 7, of which it knows version {VERSIONS[Spec]}\. Read",
     ),
     "another format": (changed(GOOD, format="model"), r"found 'model' of version 1"),
     "another version": (changed(GOOD, version=2), r"found 'values' of version 2"),

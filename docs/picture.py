@@ -2,8 +2,8 @@
 
     python docs/picture.py
 
-Writes ``picture-light.png`` and ``picture-dark.png`` beside this file. Needs matplotlib, which the
-package itself does not.
+Writes ``picture-light.png`` and ``picture-dark.png`` beside this file. Needs matplotlib, the extra
+``plot``.
 """
 
 from collections.abc import Mapping

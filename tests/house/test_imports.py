@@ -30,6 +30,7 @@ OUTSIDE: dict[str, tuple[str, ...]] = {
     "zarr": ("data", "records.model_file"),
     "click": ("cli", "commands", "options"),
     "pydantic": ("options", "settings", "settings_file"),
+    "matplotlib": ("workflows.selection_plot",),
     "rich": ("progress",),
     "xarray": ("workflows.export",),
     "yaml": ("settings_file",),

@@ -1,0 +1,207 @@
+"""Mixtures of several sizes and families beside each other, and which of them to take."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from dask_gmm.checks import one_of, whole
+from dask_gmm.errors import InputError
+from dask_gmm.fitting.result import FittedMixture
+from dask_gmm.fitting.spec import Spec
+from dask_gmm.mixture.covariance import family_of
+
+# By what one can choose, each with its sign: what is smaller with it is better.
+SIGNS: Final = MappingProxyType({"bic": 1, "aic": 1, "icl": 1, "held_out": -1})
+CRITERIA: Final = tuple(SIGNS)
+# Nats per row by which log-likelihoods may differ that are the same but for rounding.
+SAME: Final = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A candidate of a selection, and what all rows say of it.
+
+    Parameters
+    ----------
+    n_components : int
+        As many as it was asked to have.
+    covariance_type : str
+    init : str
+        How its start was drawn.
+    n_parameters : int
+        Free ones.
+    n_kept : int, optional
+        As many components as it has in the end; some may have been dropped that had no rows.
+    converged : bool
+    reason : str, optional
+        Why its fit ended, where it was not dropped before.
+    iterations : int
+    log_likelihood : float, optional
+        Mean per row, in nats; like all that is optional but ``dropped``, None where no pass over
+        all rows measured it.
+    aic, bic, icl : float, optional
+    held_out, held_out_error : float, optional
+        Mean log density per row of those that were held out, in nats, and its standard error.
+    left : float, optional
+        Estimate of what is left to gain, in nats per row.
+    dropped : str, optional
+        Why it was given up: it cannot be chosen then.
+    """
+
+    n_components: int
+    covariance_type: str
+    init: str
+    n_parameters: int
+    n_kept: int | None = None
+    converged: bool = False
+    reason: str | None = None
+    iterations: int = 0
+    log_likelihood: float | None = None
+    aic: float | None = None
+    bic: float | None = None
+    icl: float | None = None
+    held_out: float | None = None
+    held_out_error: float | None = None
+    left: float | None = None
+    dropped: str | None = None
+
+    @classmethod
+    def of(cls, spec: Spec, model: FittedMixture, dropped: str | None = None) -> "Entry":
+        """Take what a candidate was asked to be and what it became."""
+        last = model.last
+        return cls(
+            n_components=spec.n_components,
+            covariance_type=spec.covariance_type,
+            init=spec.init,
+            n_parameters=model.mixture.n_parameters,
+            n_kept=model.mixture.n_components,
+            converged=model.converged,
+            reason=model.reason,
+            iterations=model.n_iter,
+            log_likelihood=model.log_likelihood,
+            aic=model.aic,
+            bic=model.bic,
+            icl=model.icl,
+            held_out=last.held_out,
+            held_out_error=last.held_out_error,
+            left=model.left,
+            dropped=dropped,
+        )
+
+    @classmethod
+    def unmeasured(cls, spec: Spec, n_features: int, dropped: str) -> "Entry":
+        """Take a candidate that was dropped before a pass over all rows, and why it was."""
+        n_parameters = spec.n_parameters(n_features)
+        family = spec.covariance_type
+        return cls(spec.n_components, family, spec.init, n_parameters, dropped=dropped)
+
+    def value(self, criterion: str) -> float | None:
+        """Give the value of one of the criteria."""
+        found = {"bic": self.bic, "aic": self.aic, "icl": self.icl, "held_out": self.held_out}
+        return found[criterion]
+
+    def loss(self, criterion: str) -> float:
+        """Give what is smaller the better it is by a criterion of which it has a value."""
+        value = self.value(criterion)
+        assert value is not None
+        return SIGNS[criterion] * value
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """The candidates of a selection, and by what one of them is chosen.
+
+    Parameters
+    ----------
+    entries : tuple of Entry
+    rows : int
+        Of the fits.
+    criterion : {"bic", "aic", "icl", "held_out"}
+
+    Raises
+    ------
+    InputError
+        If no candidate that was not dropped has a value of the criterion, or there is no such
+        criterion.
+    """
+
+    entries: tuple[Entry, ...]
+    rows: int
+    criterion: str = "bic"
+
+    def __post_init__(self) -> None:
+        one_of("criterion", self.criterion, CRITERIA)
+        whole("rows", self.rows, 1)
+        if not self.ranked(self.criterion):
+            known = [each for each in CRITERIA if self.ranked(each)]
+            raise InputError(
+                f"Wanted candidates with values of the criterion {self.criterion}, found none "
+                f"among {len(self.entries)}, and of other criteria {', '.join(known) or 'none'}. "
+                "Choose another criterion, hold out rows for held_out, or fit other candidates."
+            )
+
+    @property
+    def winner(self) -> Entry:
+        """The one to take."""
+        winner = self.winner_by(self.criterion)
+        assert winner is not None  # see above
+        return winner
+
+    def winner_by(self, criterion: str) -> Entry | None:
+        """Give the best by a criterion, and of those that only rounding tells apart the simplest.
+
+        None where no candidate has a value.
+        """
+        ranked = self.ranked(criterion)
+        if not ranked:
+            return None
+        same = SAME if criterion == "held_out" else 2 * SAME * self.rows
+        return self._simplest(criterion, ranked[0].loss(criterion) + same)
+
+    @property
+    def simplest_within_error(self) -> Entry | None:
+        """The simplest that rows held out tell apart from the best by one standard error at most.
+
+        None where no rows are held out.
+        """
+        ranked = self.ranked("held_out")
+        if not ranked or ranked[0].held_out_error is None:
+            return None
+        return self._simplest("held_out", ranked[0].loss("held_out") + ranked[0].held_out_error)
+
+    def ranked(self, criterion: str) -> list[Entry]:
+        """Give the candidates that can be chosen by a criterion, from the best."""
+        able = [
+            each
+            for each in self.entries
+            if each.dropped is None and each.value(criterion) is not None
+        ]
+        return sorted(able, key=lambda each: each.loss(criterion))
+
+    def curves(self, criterion: str) -> dict[str, tuple[Entry, ...]]:
+        """Give for each family its best candidate of each number of components, in order."""
+        ranked = self.ranked(criterion)
+        families = dict.fromkeys(each.covariance_type for each in self.entries)
+        curves = {name: _best_of_each(ranked, name) for name in families}
+        return {name: curve for name, curve in curves.items() if curve}
+
+    def _simplest(self, criterion: str, most: float) -> Entry:
+        """The simplest that is not worse than so much; of equals, the best."""
+        near = [each for each in self.ranked(criterion) if each.loss(criterion) <= most]
+        return min(near, key=_simplicity)
+
+
+def _simplicity(entry: Entry) -> tuple[int, int, int]:
+    """Fewer parameters, then fewer components, then the family that has fewer where it matters."""
+    family = family_of(entry.covariance_type)
+    return entry.n_parameters, entry.n_components, family.n_free(2, 2)
+
+
+def _best_of_each(ranked: Sequence[Entry], family: str) -> tuple[Entry, ...]:
+    """The first of each number of components."""
+    best: dict[int, Entry] = {}
+    for each in ranked:
+        if each.covariance_type == family:
+            best.setdefault(each.n_components, each)
+    return tuple(best[number] for number in sorted(best))

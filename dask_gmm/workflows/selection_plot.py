@@ -1,0 +1,190 @@
+"""The criteria of a selection against the number of components, as a picture."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from dask_gmm.errors import InputError, output_errors
+from dask_gmm.extras import extra
+from dask_gmm.fitting.selected import CRITERIA, Entry, Selected
+from dask_gmm.mixture.covariance import FAMILIES
+from dask_gmm.records.publish import aside
+from dask_gmm.workflows.selection_text import NAMES, named
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+class Style(NamedTuple):
+    """How the line of a family looks: each of the three alone tells it from others."""
+
+    color: str
+    marker: str
+    line: str
+
+
+# Colors of Okabe and Ito (2008), which readers without some of the three cones tell apart, too.
+STYLES: Final = (
+    Style("#0072B2", "o", "-"),
+    Style("#D55E00", "s", "--"),
+    Style("#009E73", "^", "-."),
+    Style("#AA4499", "D", ":"),
+)
+INK: Final = "#1f2328"
+FAINT: Final = "#d5dae0"
+SETTINGS: Final = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9.5,
+    "axes.titlesize": 10.5,
+    "svg.hashsalt": "dask-gmm",
+}
+WIDTH: Final = 4.2
+HEIGHT: Final = 3.3
+MOST_TICKS: Final = 12
+# Differences up to this are drawn to scale, larger ones by their logarithms.
+LINEAR: Final = 10.0
+
+
+def plot(selected: Selected, path: Path) -> None:
+    """Draw a selection to an SVG file, the same bytes for the same selection and matplotlib.
+
+    Parameters
+    ----------
+    selected : Selected
+    path : Path
+        Its place, replaced if something is there.
+
+    Raises
+    ------
+    InputError
+        If the name does not end in ``.svg``.
+    MissingExtraError
+        If matplotlib is not installed.
+    OutputError
+        If it cannot be written.
+    """
+    if path.suffix != ".svg":
+        raise InputError(
+            f"Wanted a name that ends in .svg, which is what the picture is, found {path}. Give "
+            "another name."
+        )
+    drawn = picture(selected)
+    with output_errors(path):
+        half = aside(path)
+        half.write_bytes(drawn)
+        half.replace(path)
+
+
+def picture(selected: Selected, form: str = "svg", **options: Any) -> bytes:
+    """Give the picture as bytes of a form that matplotlib knows, without the time of its making."""
+    matplotlib, out = extra("matplotlib", "plot"), io.BytesIO()
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(SETTINGS)
+        metadata = {"Date": None} if form == "svg" else None
+        _figure(selected).savefig(out, format=form, metadata=metadata, **options)
+    return out.getvalue()
+
+
+def _figure(selected: Selected) -> "Figure":
+    """A panel for each criterion that has values, from the one that decides."""
+    names = [name for name in CRITERIA if selected.ranked(name)]
+    names.sort(key=lambda name: name != selected.criterion)
+    columns = 2 if len(names) == 4 else len(names)
+    rows = len(names) // columns
+    size = (WIDTH * columns, HEIGHT * rows + 0.4)
+    figure: Figure = extra("matplotlib.figure", "plot").Figure(size, layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes, name in zip(panels, names, strict=True):
+        _draw_panel(axes, selected, name)
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
+    return figure
+
+
+def _draw_panel(axes: "Axes", selected: Selected, name: str) -> None:
+    ranked, winner = selected.ranked(name), selected.winner_by(name)
+    assert winner is not None  # of a criterion with values
+    least = ranked[0].loss(name)
+    error = ranked[0].held_out_error if name == "held_out" else None
+    _label(axes, name, f"{NAMES[name]}: {named(winner, selected.entries)}", error or LINEAR)
+    for family, curve in selected.curves(name).items():
+        _draw_curve(axes, family, curve, [each.loss(name) - least for each in curve])
+        if error:
+            _draw_errors(axes, family, curve, [each.loss(name) - least for each in curve])
+    if error:
+        _draw_one_error(axes, error)
+    _mark(axes, winner, winner.loss(name) - least)
+    _number_ticks(axes, sorted({each.n_components for each in ranked}))
+
+
+def _draw_curve(axes: "Axes", family: str, curve: Sequence[Entry], above: Sequence[float]) -> None:
+    style, numbers = _style(family), [each.n_components for each in curve]
+    axes.plot(
+        numbers,
+        above,
+        label=family,
+        color=style.color,
+        marker=style.marker,
+        linestyle=style.line,
+        markersize=5,
+    )
+
+
+def _draw_errors(axes: "Axes", family: str, curve: Sequence[Entry], above: Sequence[float]) -> None:
+    errors = [each.held_out_error or 0.0 for each in curve]
+    numbers, color = [each.n_components for each in curve], _style(family).color
+    axes.errorbar(numbers, above, errors, fmt="none", ecolor=color, elinewidth=1, capsize=2.5)
+
+
+def _mark(axes: "Axes", winner: Entry, above: float) -> None:
+    """A ring around the winner."""
+    axes.plot(
+        winner.n_components,
+        above,
+        "o",
+        color=INK,
+        zorder=4,
+        markersize=14,
+        markerfacecolor="none",
+        markeredgewidth=1.6,
+    )
+
+
+def _draw_one_error(axes: "Axes", error: float) -> None:
+    """Where what is one standard error below the best lies."""
+    axes.axhline(error, color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
+    axes.annotate(
+        "one standard error of the best",
+        (0, error),
+        (4, -11),
+        xycoords=("axes fraction", "data"),
+        textcoords="offset points",
+        bbox={"boxstyle": "square,pad=0", "facecolor": "white", "edgecolor": "none"},
+    )
+
+
+def _label(axes: "Axes", name: str, title: str, linear: float) -> None:
+    below = "nats per row below the best"
+    axes.set_title(title, loc="left", color=INK)
+    axes.set_xlabel("components")
+    axes.set_ylabel(below if name == "held_out" else f"{NAMES[name]} above the least")
+    axes.set_yscale("symlog", linthresh=linear)
+    axes.margins(y=0.07)
+    axes.grid(axis="y", color=FAINT, linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _number_ticks(axes: "Axes", numbers: Sequence[int]) -> None:
+    """A tick for each number of components, or for some whole numbers where they are many."""
+    if len(numbers) <= MOST_TICKS:
+        axes.set_xticks(numbers)
+    else:
+        axes.locator_params("x", integer=True)
+
+
+def _style(family: str) -> Style:
+    return STYLES[list(FAMILIES).index(family)]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dask_gmm.options import json_option, options_of, settings_from
-from dask_gmm.settings import FitSettings, GenerateSettings, RunnerSettings
+from dask_gmm.settings import FitSettings, GenerateSettings, RunnerSettings, SelectSettings
 from dask_gmm.settings import schema as settings_schema
 from dask_gmm.settings_file import load_settings
 
@@ -63,6 +63,20 @@ def fit(workers: int | None, scheduler: str | None, as_json: bool, **values: Any
     """Fit a Gaussian mixture to the rows of DATA, a zarr array or a group that holds one."""
     request, where = settings_from(FitSettings, values).request(), _runner(workers, scheduler)
     from dask_gmm.workflows.fit import fit as twin
+
+    with _at_work(where) as (runner, progress):
+        result = twin(request, runner, progress)
+    _show(result, as_json)
+
+
+@click.command()
+@options_of(SelectSettings, argument="data")
+@options_of(RunnerSettings)
+@json_option
+def select(workers: int | None, scheduler: str | None, as_json: bool, **values: Any) -> None:
+    """Fit a grid of mixtures to the rows of DATA, all in the same readings, and choose one."""
+    request, where = settings_from(SelectSettings, values).request(), _runner(workers, scheduler)
+    from dask_gmm.workflows.select import select as twin
 
     with _at_work(where) as (runner, progress):
         result = twin(request, runner, progress)

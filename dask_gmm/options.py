@@ -58,11 +58,12 @@ def _option(
         return click.option(flag, is_flag=True, help=field.description)
     if field.is_required():
         return click.option(flag, type=kind, required=True, help=field.description)
+    default = field.default
     return click.option(
         flag,
         type=kind,
-        default=field.default,
-        show_default=field.default is not None,
+        default=",".join(default) if isinstance(default, tuple) else default,
+        show_default=default is not None,
         help=field.description,
     )
 

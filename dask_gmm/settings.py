@@ -4,22 +4,27 @@ Each field is documented under it; the same text is the help of its option and s
 schema. What a value may be is decided by the request that the settings make.
 """
 
-import math
-import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeAlias
+from typing import Annotated, Any, Self, TypeAlias
 
 from pydantic import (
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     ValidationInfo,
-    WithJsonSchema,
     field_validator,
     model_validator,
 )
 
+from dask_gmm.settings_values import (
+    Columns,
+    Counts,
+    Families,
+    Inits,
+    RowRange,
+    Tolerance,
+    row_range,
+)
 from dask_gmm.workflows.requests import (
     Covariance,
     FitRequest,
@@ -30,65 +35,9 @@ from dask_gmm.workflows.requests import (
     Repair,
     Solver,
 )
+from dask_gmm.workflows.select_request import Criterion, SelectRequest
 
-COLUMNS = r"\d+(:\d+)?(,\d+(:\d+)?)*"
-COLUMNS_SCHEMA = {
-    "anyOf": [
-        {"type": "array", "items": {"type": "integer"}},
-        {"type": "string", "pattern": f"^{COLUMNS}$"},
-    ]
-}
-
-
-def tolerance(value: object) -> object:
-    """A number, or ``auto``.
-
-    Raises
-    ------
-    ValueError
-        If it is neither.
-    """
-    if value == "auto":
-        return value
-    try:
-        found = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        found = math.nan
-    if not math.isfinite(found):
-        raise ValueError(f"wanted a finite number or auto, found {value}")
-    return found
-
-
-def column_numbers(value: object) -> object:
-    """Column numbers from a text such as ``0,2,5:8``, in which 5:8 means 5, 6, 7.
-
-    Anything but a text is given back as it is.
-
-    Raises
-    ------
-    ValueError
-        If the text is of another form.
-    """
-    if not isinstance(value, str):
-        return value
-    if not re.fullmatch(COLUMNS, value, re.ASCII):
-        raise ValueError(f"wanted columns such as '0,2,5:8', found {value!r}")
-    parts = (part.partition(":") for part in value.split(","))
-    spans = (range(int(a), int(b) if colon else int(a) + 1) for a, colon, b in parts)
-    return tuple(column for span in spans for column in span)
-
-
-def row_range(text: str) -> slice:
-    """A slice from a text such as ``0:1000``, of which either end may be left out."""
-    start, _, stop = text.partition(":")
-    return slice(int(start) if start else None, int(stop) if stop else None)
-
-
-RowRange: TypeAlias = Annotated[str, Field(pattern=r"^[0-9]*:[0-9]*$")]
-Tolerance: TypeAlias = Annotated[float | Literal["auto"], BeforeValidator(tolerance)]
-Columns: TypeAlias = Annotated[
-    tuple[int, ...], BeforeValidator(column_numbers), WithJsonSchema(COLUMNS_SCHEMA)
-]
+Request: TypeAlias = GenerateRequest | FitRequest | SelectRequest
 
 
 class Settings(BaseModel):
@@ -145,25 +94,19 @@ class GenerateSettings(Settings):
         return GenerateRequest(**dict(self))
 
 
-class FitSettings(Settings):
-    """Settings of ``fit``: a mixture to fit to rows, and the run folder in which it is kept."""
+class FittingSettings(Settings):
+    """What ``fit`` and ``select`` share: rows, how far to go, and the run folder."""
 
     data: str
     """Path of a zarr array, or of a group that holds one."""
-    components: int
-    """Number of components of the mixture."""
     out: Path
     """The run folder to write; the model lies in its model.zarr."""
-    covariance: Covariance = "full"
-    """Family of the covariances."""
     seed: int = 0
     """Same seed, same model."""
     max_iter: int = 100
     """Largest number of iterations, each of one reading of the rows."""
     solver: Solver = "fast"
     """Accelerated ascent from samples to all rows, or plain EM on all rows."""
-    init: Init | None = None
-    """How starts are drawn from the sample; by default merge for fast, kmeans for em."""
     tol: Tolerance = "auto"
     """Converged when less is left to gain, in nats per row; auto: a tenth of their uncertainty."""
     relative_tol: float = 0.0
@@ -176,10 +119,6 @@ class FitSettings(Settings):
     """After so many seconds no other pass over all rows is begun."""
     n_init: int = 1
     """Number of starts, of which the likeliest model is kept."""
-    reg_covar: float | None = None
-    """With the solver em, added to every variance, in squared units of the data; or 1e-6."""
-    repair: Repair | None = None
-    """With the solver fast, what becomes of components without rows of their own; or reseed."""
     precision: FloatType = "float64"
     """Type in which a pass computes."""
     array: str | None = None
@@ -190,15 +129,50 @@ class FitSettings(Settings):
     """Rows to use, as start:stop; by default all."""
     missing_chunks: MissingChunks = "error"
     """Whether a chunk that is not stored is an error, or reads as the fill value."""
-    match: Path | None = None
-    """A model or run folder whose order the components have; by default, by decreasing weight."""
     overwrite: bool = False
     """Replace a run folder that is already there."""
 
+    def _asked(self) -> dict[str, Any]:
+        """Give all values, as requests take them."""
+        return {**dict(self), "rows": None if self.rows is None else row_range(self.rows)}
+
+
+class FitSettings(FittingSettings):
+    """Settings of ``fit``: a mixture to fit to rows, and the run folder in which it is kept."""
+
+    components: int
+    """Number of components of the mixture."""
+    covariance: Covariance = "full"
+    """Family of the covariances."""
+    init: Init | None = None
+    """How starts are drawn from the sample; by default merge for fast, kmeans for em."""
+    reg_covar: float | None = None
+    """With the solver em, added to every variance, in squared units of the data; or 1e-6."""
+    repair: Repair | None = None
+    """With the solver fast, what becomes of components without rows of their own; or reseed."""
+    match: Path | None = None
+    """A model or run folder whose order the components have; by default, by decreasing weight."""
+
     def request(self) -> FitRequest:
         """What is asked of the workflow; InputError if a value is outside its domain."""
-        rows = None if self.rows is None else row_range(self.rows)
-        return FitRequest(**{**dict(self), "rows": rows})
+        return FitRequest(**self._asked())
+
+
+class SelectSettings(FittingSettings):
+    """Settings of ``select``: a grid of mixtures to fit to rows together, and which to choose."""
+
+    components: Counts
+    """Numbers of components, such as 2:16, which is 2 to 16, or 2,4,8."""
+    covariance: Families = ("full",)
+    """Families of the covariances, such as full,diag."""
+    init: Inits | None = None
+    """How starts are drawn, such as merge,kmeans; by default as fit draws them."""
+    criterion: Criterion = "bic"
+    """By which one is chosen; held_out needs rows held out."""
+
+    def request(self) -> SelectRequest:
+        """What is asked of the workflow; InputError if a value is outside its domain."""
+        return SelectRequest(**self._asked())
 
 
 class RunnerSettings(Settings):
@@ -225,6 +199,8 @@ class Step(Settings):
     """Draw a data set."""
     fit: FitSettings | None = None
     """Fit a mixture."""
+    select: SelectSettings | None = None
+    """Fit a grid of mixtures together, and choose one."""
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
@@ -234,9 +210,10 @@ class Step(Settings):
             raise ValueError(f"wanted exactly one of the keys {keys}, with settings, found {found}")
         return self
 
-    def request(self) -> GenerateRequest | FitRequest:
+    def request(self) -> Request:
         """What is asked of the workflow of its verb."""
-        verb: GenerateSettings | FitSettings = next(verb for _, verb in self if verb is not None)
+        verb: GenerateSettings | FitSettings | SelectSettings
+        verb = next(verb for _, verb in self if verb is not None)
         return verb.request()
 
 
@@ -244,7 +221,7 @@ class RunSettings(Settings):
     """A settings file: steps, carried out in order on one runner."""
 
     steps: Annotated[tuple[Step, ...], Field(json_schema_extra={"minItems": 1})]
-    """What to do, in order: each a mapping with one key, generate or fit."""
+    """What to do, in order: each a mapping with one key: generate, fit or select."""
     runner: RunnerSettings = RunnerSettings()
     """Where passes run; by default in threads of this process."""
 
@@ -254,7 +231,7 @@ class RunSettings(Settings):
             raise ValueError("wanted at least one step, found none")
         return self
 
-    def requests(self) -> tuple[GenerateRequest | FitRequest, ...]:
+    def requests(self) -> tuple[Request, ...]:
         """What is asked of the workflows, in order."""
         return tuple(step.request() for step in self.steps)
 

@@ -10,7 +10,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,13 +80,19 @@ class RunFolder:
         with output_errors(self.path), (self.wip / HISTORY).open("a") as history:
             history.write(json.dumps(record) + "\n")
 
-    def finish(self, model: FittedMixture, manifest: Mapping[str, Any]) -> None:
-        """Write the model and the manifest, and publish the folder."""
+    def finish(
+        self,
+        model: FittedMixture,
+        manifest: Mapping[str, Any],
+        write_beside: Callable[[Path], None] = lambda folder: None,
+    ) -> None:
+        """Write the model and the manifest, and what is to lie beside them; publish the folder."""
         full = {"format": "run", "version": VERSION, **manifest}
         with output_errors(self.path):
             half = aside(self.wip / MODEL)
             write_model(model, half, manifest)
             half.replace(self.wip / MODEL)
+            write_beside(self.wip)
             (self.wip / MANIFEST).write_text(json.dumps(full, indent=2) + "\n")
         publish(self.wip, self.path, self.overwrite, RUN_FOLDER)
 

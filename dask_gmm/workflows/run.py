@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from dask_gmm.checks import local_path
 from dask_gmm.passes.progress import Progress
@@ -12,6 +12,10 @@ from dask_gmm.records.publish import refuse_existing
 from dask_gmm.workflows.fit import fit
 from dask_gmm.workflows.generate import generate
 from dask_gmm.workflows.requests import FitRequest, GenerateRequest
+from dask_gmm.workflows.select import select
+from dask_gmm.workflows.select_request import SelectRequest
+
+Request: TypeAlias = GenerateRequest | FitRequest | SelectRequest
 
 
 class Result(Protocol):
@@ -47,16 +51,14 @@ class RunResult:
         return "\n\n".join(step.to_text() for step in self.steps)
 
 
-def run(
-    requests: Sequence[GenerateRequest | FitRequest], runner: Runner, progress: Progress
-) -> RunResult:
+def run(requests: Sequence[Request], runner: Runner, progress: Progress) -> RunResult:
     """Carry out steps in order; a later one may read what an earlier one wrote.
 
     That all outputs can be written is looked at before the first step.
 
     Parameters
     ----------
-    requests : sequence of GenerateRequest or FitRequest
+    requests : sequence of GenerateRequest, FitRequest or SelectRequest
         What each step is asked.
     runner : Runner
         Where the passes of all steps run.
@@ -74,14 +76,16 @@ def run(
         Of the first step that fails; what the steps before it wrote is kept.
     """
     for request in requests:
-        kind = RUN_FOLDER if isinstance(request, FitRequest) else DATA_GROUP
+        kind = DATA_GROUP if isinstance(request, GenerateRequest) else RUN_FOLDER
         refuse_existing(local_path(request.out), request.overwrite, kind)
     return RunResult(tuple(_carry_out(request, runner, progress) for request in requests))
 
 
-def _carry_out(request: GenerateRequest | FitRequest, runner: Runner, progress: Progress) -> Result:
+def _carry_out(request: Request, runner: Runner, progress: Progress) -> Result:
     match request:
         case GenerateRequest():
             return generate(request, runner, progress)
         case FitRequest():
             return fit(request, runner, progress)
+        case SelectRequest():
+            return select(request, runner, progress)

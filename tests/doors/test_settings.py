@@ -14,12 +14,12 @@ from dask_gmm.settings import (
     GenerateSettings,
     RunSettings,
     Settings,
-    column_numbers,
-    row_range,
     schema,
 )
 from dask_gmm.settings_file import load_settings
+from dask_gmm.settings_values import column_numbers, counts, row_range
 from dask_gmm.workflows.requests import FitRequest, GenerateRequest
+from dask_gmm.workflows.select_request import SelectRequest
 
 FIT = "data: x, components: 2, out: r"
 
@@ -122,7 +122,7 @@ def test_settings_and_requests_have_the_same_fields_and_defaults(
     }
     required = dict.fromkeys(set(settings.model_fields) - set(optional), 1)
     made = request_type(**required)
-    assert [field.name for field in fields(made)] == list(settings.model_fields)
+    assert {field.name for field in fields(made)} == set(settings.model_fields)
     assert asdict(made) == {**required, **optional}
 
 
@@ -153,3 +153,25 @@ def test_a_span_of_columns_ends_before_its_stop(start: int, width: int) -> None:
 def test_a_range_of_rows_may_leave_out_its_ends(start: int | None, stop: int | None) -> None:
     text = f"{'' if start is None else start}:{'' if stop is None else stop}"
     assert row_range(text) == slice(start, stop)
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [("2:5", (2, 3, 4, 5)), ("2,4,8", (2, 4, 8)), ("1,3:4", (1, 3, 4)), (3, (3,))],
+)
+def test_numbers_of_components_include_both_ends(text: object, numbers: tuple[int, ...]) -> None:
+    assert counts(text) == numbers
+
+
+def test_other_texts_are_no_numbers_of_components() -> None:
+    with pytest.raises(ValueError, match="wanted numbers such as '2:16' or '2,4,8', found 'few'"):
+        counts("few")
+
+
+def test_a_step_can_select(tmp_path: Path) -> None:
+    text = "steps: [select: {data: x.zarr, components: '2:4', covariance: 'full,diag', out: run}]"
+    (request,) = load(tmp_path, text).requests()
+    assert isinstance(request, SelectRequest)
+    assert request.components == (2, 3, 4)
+    assert request.covariance == ("full", "diag")
+    assert len(request.cells()) == 6

@@ -29,7 +29,7 @@ OUTSIDE: dict[str, tuple[str, ...]] = {
     "distributed": ("passes", "gmm", "estimator", "estimator_rows"),
     "zarr": ("data", "records.model_file"),
     "click": ("cli", "commands", "options"),
-    "pydantic": ("options", "settings", "settings_file"),
+    "pydantic": ("options", "settings", "settings_file", "settings_values"),
     "matplotlib": ("workflows.selection_plot",),
     "rich": ("progress",),
     "xarray": ("workflows.export",),

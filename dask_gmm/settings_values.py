@@ -1,0 +1,99 @@
+"""Values of settings that are written as texts: tolerances, columns, ranges and lists."""
+
+import math
+import re
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import BeforeValidator, Field, WithJsonSchema
+
+from dask_gmm.workflows.requests import Covariance, Init
+
+COLUMNS = r"\d+(:\d+)?(,\d+(:\d+)?)*"
+COLUMNS_SCHEMA = {
+    "anyOf": [
+        {"type": "array", "items": {"type": "integer"}},
+        {"type": "string", "pattern": f"^{COLUMNS}$"},
+    ]
+}
+
+
+def tolerance(value: object) -> object:
+    """A number, or ``auto``.
+
+    Raises
+    ------
+    ValueError
+        If it is neither.
+    """
+    if value == "auto":
+        return value
+    try:
+        found = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        found = math.nan
+    if not math.isfinite(found):
+        raise ValueError(f"wanted a finite number or auto, found {value}")
+    return found
+
+
+def column_numbers(value: object) -> object:
+    """Column numbers from a text such as ``0,2,5:8``, in which 5:8 means 5, 6, 7.
+
+    Anything but a text is given back as it is.
+
+    Raises
+    ------
+    ValueError
+        If the text is of another form.
+    """
+    if not isinstance(value, str):
+        return value
+    if not re.fullmatch(COLUMNS, value, re.ASCII):
+        raise ValueError(f"wanted columns such as '0,2,5:8', found {value!r}")
+    parts = (part.partition(":") for part in value.split(","))
+    spans = (range(int(a), int(b) if colon else int(a) + 1) for a, colon, b in parts)
+    return tuple(column for span in spans for column in span)
+
+
+def row_range(text: str) -> slice:
+    """A slice from a text such as ``0:1000``, of which either end may be left out."""
+    start, _, stop = text.partition(":")
+    return slice(int(start) if start else None, int(stop) if stop else None)
+
+
+def counts(value: object) -> object:
+    """Whole numbers from a text such as ``2:16``, which is 2 to 16, or ``2,4,8``.
+
+    Anything but a text or a number is given back as it is.
+
+    Raises
+    ------
+    ValueError
+        If the text is of another form.
+    """
+    if isinstance(value, int):
+        return (value,)
+    if not isinstance(value, str):
+        return value
+    if not re.fullmatch(COLUMNS, value, re.ASCII):
+        raise ValueError(f"wanted numbers such as '2:16' or '2,4,8', found {value!r}")
+    parts = (part.partition(":") for part in value.split(","))
+    return tuple(n for a, _, b in parts for n in range(int(a), int(b or a) + 1))
+
+
+def names(value: object) -> object:
+    """Names from a text such as ``full,diag``; anything else is given back as it is."""
+    return tuple(value.split(",")) if isinstance(value, str) else value
+
+
+RowRange: TypeAlias = Annotated[str, Field(pattern=r"^[0-9]*:[0-9]*$")]
+Tolerance: TypeAlias = Annotated[float | Literal["auto"], BeforeValidator(tolerance)]
+Columns: TypeAlias = Annotated[
+    tuple[int, ...], BeforeValidator(column_numbers), WithJsonSchema(COLUMNS_SCHEMA)
+]
+
+Counts: TypeAlias = Annotated[
+    tuple[int, ...], BeforeValidator(counts), WithJsonSchema(COLUMNS_SCHEMA)
+]
+Families: TypeAlias = Annotated[tuple[Covariance, ...], BeforeValidator(names)]
+Inits: TypeAlias = Annotated[tuple[Init, ...], BeforeValidator(names)]

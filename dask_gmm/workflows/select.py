@@ -1,0 +1,164 @@
+"""Fit a grid of mixtures to stored rows in the same readings, and choose one of them."""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from dask_gmm.checks import local_path
+from dask_gmm.fitting.result import FittedMixture
+from dask_gmm.fitting.selected import Entry, Selected
+from dask_gmm.passes.progress import Progress
+from dask_gmm.passes.runner import Runner
+from dask_gmm.records.candidates import CANDIDATES, candidate_name, write_candidates
+from dask_gmm.records.run_folder import MODEL, RunFolder
+from dask_gmm.workflows.about import (
+    facts_of,
+    model_facts,
+    refuse_own_rows,
+    settings_of,
+    spec_of,
+)
+from dask_gmm.workflows.fit_rows import fit_all
+from dask_gmm.workflows.limits import Limits
+from dask_gmm.workflows.order import in_order
+from dask_gmm.workflows.select_request import SelectRequest
+from dask_gmm.workflows.selection_plot import plot
+from dask_gmm.workflows.selection_text import selected_json, selected_text
+from dask_gmm.workflows.sources import source_of, spread
+
+TABLE: Final = "selection.json"
+PLOT: Final = "selection.svg"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SelectResult:
+    """A selection, and the run folder that keeps it.
+
+    Parameters
+    ----------
+    selected : Selected
+        The table, and which is chosen.
+    models : tuple of FittedMixture
+        Of each entry of the table; components by decreasing weight.
+    out : Path
+        The run folder.
+    passes : int
+        Readings of all rows, the survey included.
+    seconds : float
+    warnings : tuple of str
+    """
+
+    selected: Selected
+    models: tuple[FittedMixture, ...]
+    out: Path
+    passes: int
+    seconds: float
+    warnings: tuple[str, ...]
+
+    @property
+    def model(self) -> FittedMixture:
+        """The one that is chosen."""
+        return self.models[self.selected.entries.index(self.selected.winner)]
+
+    def to_json(self) -> dict[str, Any]:
+        """Give it as JSON values."""
+        return {
+            "out": str(self.out),
+            "passes": self.passes,
+            "seconds": round(self.seconds, 3),
+            **selected_json(self.selected),
+            "warnings": list(self.warnings),
+        }
+
+    def to_text(self) -> str:
+        """Give it as plain text: the table, which is chosen, and where all of it is."""
+        readings = (
+            f"{len(self.models)} candidates, {self.passes} readings of {self.selected.rows:,} "
+            f"rows, {self.seconds:.1f} s"
+        )
+        where = f"model: {self.out / MODEL}\nall candidates: {self.out / CANDIDATES}"
+        return "\n".join([selected_text(self.selected), "", readings, where])
+
+
+def select(request: SelectRequest, runner: Runner, progress: Progress) -> SelectResult:
+    """Fit all mixtures of a grid, write the run folder, and choose one.
+
+    Parameters
+    ----------
+    request : SelectRequest
+    runner : Runner
+        Where the passes run.
+    progress : Progress
+        Who hears of the passes.
+
+    Raises
+    ------
+    InputError, DataError
+        See `fit_rows`.
+    MemoryLimitError
+        If one candidate alone does not fit in memory; nothing has been read then.
+    OutputExistsError, OutputError
+        See `fit`.
+    """
+    started = datetime.now(UTC)
+    folder = RunFolder(local_path(request.out), request.overwrite)
+    specs = [spec_of(each) for each in request.cells()]
+    source = source_of(
+        request.data,
+        array=request.array,
+        columns=request.columns,
+        rows=request.rows,
+        missing_chunks=request.missing_chunks,
+    )
+    refuse_own_rows(source, folder.path)
+    with folder.started():
+        machines = runner.machines()
+        outcome = fit_all(
+            spread(source, runner),
+            specs,
+            request.n_init,
+            runner,
+            progress,
+            lambda record: folder.add_pass(record.to_json()),
+            limits=Limits(request.max_passes, request.max_seconds),
+        )
+        models = tuple(in_order(each, None).model for each in outcome.models)
+        entries = tuple(map(Entry.of, specs, models))
+        selected = Selected(entries, models[0].rows, request.criterion)
+        ended = datetime.now(UTC)
+        seconds, passes = (ended - started).total_seconds(), len(outcome.passes)
+        result = SelectResult(selected, models, request.out, passes, seconds, outcome.warnings)
+        manifest = {
+            "started": started.isoformat(),
+            "ended": ended.isoformat(),
+            **settings_of(request),
+            "machines": list(machines),
+            **facts_of(source, outcome.survey),
+            **_ending(result),
+        }
+        folder.finish(result.model, manifest, lambda wip: _write(result, wip))
+    return result
+
+
+def _ending(result: SelectResult) -> dict[str, Any]:
+    return {
+        **model_facts(result.model),
+        "passes": result.passes,
+        "warnings": list(result.warnings),
+        "selection": TABLE,
+    }
+
+
+def _write(result: SelectResult, folder: Path) -> None:
+    """Write the table, its picture and all candidates into a run folder in the making."""
+    entries = result.selected.entries
+    names = [
+        candidate_name(number, each.covariance_type, each.n_components)
+        for number, each in enumerate(entries)
+    ]
+    write_candidates(folder, names, result.models)
+    table = {**selected_json(result.selected), "models": names}
+    (folder / TABLE).write_text(json.dumps(table, indent=2) + "\n")
+    plot(result.selected, folder / PLOT)

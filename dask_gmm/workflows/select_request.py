@@ -1,0 +1,117 @@
+"""What can be asked of a selection: a grid of mixtures, and by what one of them is chosen."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, get_args
+
+from dask_gmm.checks import one_of
+from dask_gmm.errors import InputError
+from dask_gmm.workflows.requests import (
+    Covariance,
+    FitRequest,
+    FloatType,
+    Init,
+    MissingChunks,
+    Solver,
+)
+
+Criterion: TypeAlias = Literal["bic", "aic", "icl", "held_out"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SelectRequest:
+    """Mixtures of several sizes and families to fit to the same rows, and a run folder for them.
+
+    Parameters
+    ----------
+    data : str, Path, ndarray, zarr.Array or dask array
+        See `FitRequest`.
+    components : sequence of int
+        Numbers of components, at least one.
+    out : Path
+        The run folder to write: the model that is chosen lies in its ``model.zarr``, all of them
+        in ``candidates``.
+    covariance : sequence of {"full", "tied", "diag", "spherical"}, default ("full",)
+        Families of the covariances.
+    init : sequence of str, optional
+        How starts are drawn, each as `FitRequest` says; by default as there.
+    criterion : {"bic", "aic", "icl", "held_out"}, default "bic"
+        By which one is chosen; the others are in the table too. ``held_out`` needs rows held out.
+    seed, max_iter, solver, tol, relative_tol, held_out, max_passes, max_seconds, n_init, precision
+        See `FitRequest`; of each candidate.
+    array, columns, rows, missing_chunks, overwrite
+        See `FitRequest`.
+
+    Raises
+    ------
+    InputError
+        If a value is outside its domain, the grid is empty or says the same twice.
+    """
+
+    data: Any
+    components: Sequence[int]
+    out: Path
+    covariance: Sequence[Covariance] = ("full",)
+    init: Sequence[Init] | None = None
+    criterion: Criterion = "bic"
+    seed: int = 0
+    max_iter: int = 100
+    solver: Solver = "fast"
+    tol: float | Literal["auto"] = "auto"
+    relative_tol: float = 0.0
+    held_out: float = 0.0
+    max_passes: int | None = None
+    max_seconds: float | None = None
+    n_init: int = 1
+    precision: FloatType = "float64"
+    array: str | None = None
+    columns: tuple[int, ...] | None = None
+    rows: slice | None = None
+    missing_chunks: MissingChunks = "error"
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("components", "covariance", *(() if self.init is None else ("init",))):
+            object.__setattr__(self, name, _distinct(name, getattr(self, name)))
+        one_of("criterion", self.criterion, get_args(Criterion))
+        first = self.cells()[0]
+        for name in ("seed", "max_iter", "max_passes", "n_init", "tol", "held_out"):
+            object.__setattr__(self, name, getattr(first, name))
+        if self.criterion == "held_out" and not self.held_out:
+            raise InputError(
+                "Wanted a share of rows held out for the criterion held_out, found 0. Set "
+                "held_out, such as 0.1, or choose another criterion."
+            )
+
+    def cells(self) -> tuple[FitRequest, ...]:
+        """Give what each candidate is asked: the grid, numbers of components last."""
+        return tuple(
+            self._cell(components, covariance, init)
+            for init in self.init or (None,)
+            for covariance in self.covariance
+            for components in self.components
+        )
+
+    def _cell(self, components: int, covariance: Covariance, init: Init | None) -> FitRequest:
+        shared = set(FitRequest.__slots__) & set(self.__slots__)
+        shared -= {"components", "covariance", "init"}
+        asked = {name: getattr(self, name) for name in shared}
+        return FitRequest(components=components, covariance=covariance, init=init, **asked)
+
+
+def _distinct(name: str, values: object) -> tuple[Any, ...]:
+    """Make a tuple of what is asked for, each once.
+
+    Raises
+    ------
+    InputError
+        If there is nothing, or the same twice.
+    """
+    found = (values,) if isinstance(values, str | int) else tuple(values)  # type: ignore[arg-type]
+    if not found or len(set(found)) < len(found):
+        raise InputError(
+            f"Wanted at least one value of {name}, each once, found {list(found)}. Name those "
+            "to be compared."
+        )
+    return found

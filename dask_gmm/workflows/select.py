@@ -24,7 +24,7 @@ from dask_gmm.workflows.fit_rows import fit_all
 from dask_gmm.workflows.limits import Limits
 from dask_gmm.workflows.order import in_order
 from dask_gmm.workflows.select_request import SelectRequest
-from dask_gmm.workflows.selection_plot import plot
+from dask_gmm.workflows.selection_plot import can_plot, plot
 from dask_gmm.workflows.selection_text import selected_json, selected_text
 from dask_gmm.workflows.sources import source_of, spread
 
@@ -78,8 +78,10 @@ class SelectResult:
             f"{len(self.models)} candidates, {self.passes} readings of {self.selected.rows:,} "
             f"rows, {self.seconds:.1f} s"
         )
-        where = f"model: {self.out / MODEL}\nall candidates: {self.out / CANDIDATES}"
-        return "\n".join([selected_text(self.selected), "", readings, where])
+        places = [f"model: {self.out / MODEL}", f"all candidates: {self.out / CANDIDATES}"]
+        picture = self.out / PLOT if can_plot() else "none, without the extra plot (matplotlib)"
+        places.append(f"picture: {picture}")
+        return "\n".join([selected_text(self.selected), "", readings, *places])
 
 
 def select(request: SelectRequest, runner: Runner, progress: Progress) -> SelectResult:
@@ -161,4 +163,5 @@ def _write(result: SelectResult, folder: Path) -> None:
     write_candidates(folder, names, result.models)
     table = {**selected_json(result.selected), "models": names}
     (folder / TABLE).write_text(json.dumps(table, indent=2) + "\n")
-    plot(result.selected, folder / PLOT)
+    if can_plot():
+        plot(result.selected, folder / PLOT)

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -45,6 +46,11 @@ HEIGHT: Final = 3.3
 MOST_TICKS: Final = 12
 # Differences up to this are drawn to scale, larger ones by their logarithms.
 LINEAR: Final = 10.0
+
+
+def can_plot() -> bool:
+    """Whether matplotlib is installed."""
+    return find_spec("matplotlib") is not None
 
 
 def plot(selected: Selected, path: Path) -> None:

@@ -21,7 +21,7 @@ from dask_gmm.passes.progress import Silent
 from dask_gmm.records.checkpoint import Checkpoint
 from dask_gmm.records.codec import encode
 from dask_gmm.records.registry import TYPES
-from dask_gmm.workflows.fit_rows import resume_rows
+from dask_gmm.workflows.fit_rows import resume_all
 from tests.workflows.resuming import (
     ONE,
     SOURCE,
@@ -58,7 +58,7 @@ def set_anew(members: Sequence[Member]) -> bool:
 @pytest.mark.filterwarnings("ignore:1 of 3 components were dropped")
 def test_fits_with_a_spare_component_go_on_with_the_same_bytes() -> None:
     first, undisturbed = with_a_spare(), list[Checkpoint]()
-    resume_rows(SOURCE, first, ONE, Silent(), on_checkpoint=undisturbed.append)
+    resume_all(SOURCE, first, ONE, Silent(), on_checkpoint=undisturbed.append)
     steps = list(interrupted_after_each(first))
     assert any(set_anew(step.members) for step in steps)
     assert_same(undisturbed[: len(steps) - 1], steps[1:])
@@ -83,7 +83,7 @@ def with_a_few() -> Checkpoint:
 
 def test_fits_that_draw_more_rows_go_on_with_the_same_bytes() -> None:
     first, undisturbed = with_a_few(), list[Checkpoint]()
-    resume_rows(FEW, first, ONE, Silent(), on_checkpoint=undisturbed.append)
+    resume_all(FEW, first, ONE, Silent(), on_checkpoint=undisturbed.append)
     steps = list(interrupted_after_each(first, FEW))
     assert any(isinstance(each, Topping) for step in steps for each in step.members)
     assert_same(undisturbed, steps[1:])
@@ -108,7 +108,7 @@ def at_a_saddle() -> Checkpoint:
 
 def test_fits_that_leave_a_saddle_go_on_with_the_same_bytes() -> None:
     first, undisturbed = at_a_saddle(), list[Checkpoint]()
-    resume_rows(SOURCE, first, ONE, Silent(), on_checkpoint=undisturbed.append)
+    resume_all(SOURCE, first, ONE, Silent(), on_checkpoint=undisturbed.append)
     steps = list(interrupted_after_each(first))
     paths = [each.path for step in steps for each in step.members if isinstance(each, Escaping)]
     assert {Probing, Following} <= {type(each) for each in paths}

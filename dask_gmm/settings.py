@@ -119,6 +119,8 @@ class FittingSettings(Settings):
     """After so many seconds no other pass over all rows is begun."""
     n_init: int = 1
     """Number of starts, of which the likeliest model is kept."""
+    merge_from: int | None = None
+    """With init merge, from how many components it begins; or twice as many as are asked for."""
     precision: FloatType = "float64"
     """Type in which a pass computes."""
     array: str | None = None
@@ -129,6 +131,8 @@ class FittingSettings(Settings):
     """Rows to use, as start:stop; by default all."""
     missing_chunks: MissingChunks = "error"
     """Whether a chunk that is not stored is an error, or reads as the fill value."""
+    match: Path | None = None
+    """A model or run folder whose order the components have; by default, by decreasing weight."""
     overwrite: bool = False
     """Replace a run folder that is already there."""
 
@@ -150,8 +154,6 @@ class FitSettings(FittingSettings):
     """With the solver em, added to every variance, in squared units of the data; or 1e-6."""
     repair: Repair | None = None
     """With the solver fast, what becomes of components without rows of their own; or reseed."""
-    match: Path | None = None
-    """A model or run folder whose order the components have; by default, by decreasing weight."""
 
     def request(self) -> FitRequest:
         """What is asked of the workflow; InputError if a value is outside its domain."""
@@ -169,6 +171,8 @@ class SelectSettings(FittingSettings):
     """How starts are drawn, such as merge,kmeans; by default as fit draws them."""
     criterion: Criterion = "bic"
     """By which one is chosen; held_out needs rows held out."""
+    drop_hopeless: bool = False
+    """Stop candidates early that cannot become the best by the criterion."""
 
     def request(self) -> SelectRequest:
         """What is asked of the workflow; InputError if a value is outside its domain."""

@@ -21,7 +21,7 @@ from dask_gmm.fitting.members import (
     back_to,
     best_held_out,
 )
-from dask_gmm.fitting.newton import Newton, Solving
+from dask_gmm.fitting.newton import Newton, Solving, curved
 from dask_gmm.fitting.questions import EStep, Question
 from dask_gmm.fitting.spec import Spec
 from dask_gmm.fitting.stopping import enough, overtrained, statistical_share
@@ -45,6 +45,8 @@ SHRINKING: Final = 1 / 8
 GROWING: Final = 2.0
 # Trials by Newton's step that may fail before L-BFGS goes on.
 MOST_REJECTED: Final = 5
+# Passes over all rows after which every row of the sample is asked for the curvature.
+EASY_PASSES: Final = 2
 # Passes on a level below the last: the next one goes on from wherever they lead.
 MOST_PASSES: Final = 200
 # Passes in a row in which too little was left to gain.
@@ -173,7 +175,9 @@ class Ascending:
 
     def _newton(self, base: Base) -> Newton:
         survey, prior = self.survey, self.survey.prior(self.spec.covariance_type)
-        sample = survey.levels[self.level - 1]
+        below, parameters = survey.levels[: self.level], self.step.mixture.n_parameters
+        hard = self.climb.passes > EASY_PASSES
+        sample = below[-1] if hard else curved(below, self.summary.rows, parameters)
         return Newton(base, sample, survey.frame, prior, self.radius, self._enough())
 
     def turned(self, direction: Array) -> "Ascending | Ascended":

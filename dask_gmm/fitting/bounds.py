@@ -6,3 +6,5 @@ from typing import Final
 NOISE: Final = {"float64": 1e-13, "float32": 1e-6}
 # Of the rows, held out.
 LARGEST_SHARE: Final = 0.5
+# From how many components for each that is asked for the start ``merge`` begins.
+MERGED_FROM: Final = 2

@@ -1,7 +1,7 @@
 """A candidate: a frozen value that asks a question of rows and is told the answer."""
 
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -17,7 +17,7 @@ from dask_gmm.fitting.members import (
     back_to,
     best_held_out,
 )
-from dask_gmm.fitting.overfit import ITERATIONS, TIMES, Loosening, clusters
+from dask_gmm.fitting.overfit import ITERATIONS, Goal, Loosening, clusters
 from dask_gmm.fitting.questions import ALL_ROWS, EStep, Question, Rows
 from dask_gmm.fitting.sample import sample_size
 from dask_gmm.fitting.short_runs import Trying
@@ -33,19 +33,27 @@ from dask_gmm.mixture.statistics import SufficientStatistics
 FARTHEST_STARTS: Final = {"float64": 1e100, "float32": 1e12}
 FLOAT32_NOISE: Final = 1e-6
 SEED_STEP: Final = 1_000_003
-# Starts from clusters in the coordinates of the frame: how many for each component.
-CLUSTERED: Final = MappingProxyType({MERGE: TIMES, SHORT_EM: 1})
 Begun: TypeAlias = "Climbing | Ascending | Loosening | Trying"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Initializing:
-    """Candidates that wait for their starts, drawn one after another from the sample."""
+    """Candidates that wait for their starts, drawn one after another from the sample.
+
+    Parameters
+    ----------
+    spec : Spec
+    survey : Survey
+    draws : Draws
+    goals : tuple of Goal
+        Those that begin where the same components are merged, if any.
+    """
 
     spec: Spec
     survey: Survey
     draws: Draws
     history: tuple[Evaluation, ...] = ()
+    goals: tuple[Goal, ...] = ()
 
     @property
     def racing(self) -> bool:
@@ -55,8 +63,9 @@ class Initializing:
     def ask(self) -> Question:
         """Ask for the starts."""
         spec, survey = self.spec, self.survey
-        if spec.init in CLUSTERED:
-            return clusters(spec, survey, self.draws, CLUSTERED[spec.init])
+        if spec.init in (MERGE, SHORT_EM):
+            count = spec.n_loose if spec.init == MERGE else spec.n_components
+            return clusters(spec, survey, self.draws, count)
         first_step = FirstStep(
             spec.n_components, spec.covariance_type, spec.reg_covar, survey.frame
         )
@@ -69,7 +78,7 @@ class Initializing:
 
     def _begun(self, start: DrawnStart) -> "Begun":
         if self.spec.init == MERGE:
-            return Loosening(self.spec, self.survey, start.step, ITERATIONS)
+            return Loosening(self.spec, self.survey, start.step, ITERATIONS, goals=self.goals)
         if self.spec.init == SHORT_EM:
             return Trying(self.spec, self.survey, start.step)
         step = MStep(self._with_given(start.step.mixture), start.step.repairs)
@@ -174,6 +183,22 @@ class Climbing:
 
     def _placed(self, step: MStep) -> Mixture:
         return step.mixture.moved(self.survey.frame.shift)
+
+
+def candidates_of(goals: Sequence[Goal]) -> list[Asking]:
+    """Give the first selves of candidates; those that merge the same components are one yet."""
+    groups: dict[Hashable, list[Goal]] = {}
+    for number, goal in enumerate(goals):
+        groups.setdefault(goal.spec.shared_start or number, []).append(goal)
+    return [_together(group) for group in groups.values()]
+
+
+def _together(goals: Sequence[Goal]) -> Asking:
+    first = candidate(goals[0].spec, goals[0].survey)
+    if goals[0].spec.shared_start is None:
+        return first
+    assert isinstance(first, Initializing)  # it is not given
+    return replace(first, goals=tuple(goals))
 
 
 def candidate(

@@ -9,7 +9,7 @@ from dask_gmm.fitting.race import settled
 
 RunPass: TypeAlias = Callable[[Rows, list[Question]], Sequence[Any]]
 Keep: TypeAlias = Callable[[Sequence[Member]], None]
-Limit: TypeAlias = Callable[[], Why | None]
+End: TypeAlias = Callable[[Sequence[Member]], Sequence[Member]]
 
 
 def search(cohort: Sequence[Member], run_pass: RunPass, keep: Keep) -> list[Finished]:
@@ -19,7 +19,7 @@ def search(cohort: Sequence[Member], run_pass: RunPass, keep: Keep) -> list[Fini
 
 
 def carried_out(
-    cohort: Sequence[Member], run_pass: RunPass, keep: Keep, limit: Limit = lambda: None
+    cohort: Sequence[Member], run_pass: RunPass, keep: Keep, end: End = lambda members: members
 ) -> list[Member]:
     """Let candidates ask and be told until nothing is left to ask; some finish, others lose.
 
@@ -34,14 +34,13 @@ def carried_out(
         Answers questions about the same rows in one reading, in their order.
     keep : callable
         Told of the cohort after every pass; what it writes down is a checkpoint.
-    limit : callable
-        Says before every pass why it must not be made, if so. Candidates that all rows have
-        measured finish then; others make the one pass that they need for it.
+    end : callable
+        Ends some of the candidates before a pass, once all rows are read.
     """
-    members = initialize(cohort, run_pass, keep)
-    while asked := _asked(members := _limited(members, limit())):
+    members: Sequence[Member] = initialize(cohort, run_pass, keep)
+    while asked := _asked(members := end(members)):
         members = settled(_round(members, asked, run_pass, keep))
-    return members
+    return list(members)
 
 
 def initialize(cohort: Sequence[Member], run_pass: RunPass, keep: Keep) -> list[Member]:
@@ -57,7 +56,8 @@ def best(finished: Sequence[Finished]) -> Finished:
     return max(finished, key=lambda each: each.log_likelihood)
 
 
-def _limited(members: Sequence[Member], why: Why | None) -> list[Member]:
+def limited(members: Sequence[Member], why: Why | None) -> list[Member]:
+    """End those that all rows have measured, if there is a reason; others are to be measured."""
     if why is None:
         return list(members)
     ended = (m.stopped(why) if isinstance(m, Limited) else None for m in members)

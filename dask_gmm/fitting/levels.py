@@ -10,6 +10,7 @@ from dask_gmm.mixture.summary import DataSummary, summarize
 
 SMALLEST_LEVEL: Final = 20_000
 ROWS_PER_PARAMETER: Final = 100
+LOOSE_ROWS_PER_PARAMETER: Final = 10
 STEP: Final = 10
 # A level must be so much smaller than the next that climbing it is cheap beside it.
 SMALLEST_STEP: Final = 2.5
@@ -37,6 +38,15 @@ def reservoir_size(n_rows: int, n_features: int, n_parameters: int) -> int:
 def smallest_level(n_features: int, n_parameters: int) -> int:
     """Give the rows of the first level: 20,000, or 100 per free parameter if these fit."""
     return max(SMALLEST_LEVEL, min(ROWS_PER_PARAMETER * n_parameters, _fitting(n_features)))
+
+
+def loose_size(n_rows: int, n_features: int, n_parameters: int) -> int:
+    """Give the rows on which components are looked for that are merged later.
+
+    Fewer are enough for that than the first level has: 20,000, or 10 per free parameter.
+    """
+    wanted = max(SMALLEST_LEVEL, LOOSE_ROWS_PER_PARAMETER * n_parameters)
+    return min(n_rows, wanted, smallest_level(n_features, n_parameters))
 
 
 def _fitting(n_features: int) -> int:

@@ -5,8 +5,9 @@ sample, which is in memory. No more rows are read than for a step of EM, and the
 Newton's own: what it says is left to gain is what is left.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Final, Protocol
 
 from dask_gmm.fitting.base import Base
 from dask_gmm.fitting.levels import Level
@@ -20,6 +21,9 @@ from dask_gmm.mixture.frame import Frame
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.prior import Prior
 from dask_gmm.mixture.statistics import SufficientStatistics
+
+# Statistical errors that a step may leave to gain because the curvature is that of few rows.
+LEFT_BY_CURVATURE: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,6 +83,28 @@ class Newton:
             self.radius,
             self.enough,
         )
+
+
+def curved(levels: Sequence[Level], rows: int, n_parameters: int) -> Level:
+    """Give the smallest level whose curvature is that of all rows as nearly as is needed.
+
+    Parameters
+    ----------
+    levels : sequence of Level
+        Below that of all rows, from the smallest; the last one is where all rows are begun.
+    rows : int
+        All of them.
+    n_parameters : int
+
+    Notes
+    -----
+    All rows begin about ``rows / largest`` statistical errors short, with ``largest`` the rows of
+    the largest level. A Hessian from ``n`` rows is off by a share of about
+    ``sqrt(n_parameters / n)``, and a step by it leaves the square of that share to gain.
+    """
+    short = rows / levels[-1].summary.rows
+    wanted = n_parameters * short / LEFT_BY_CURVATURE
+    return next((each for each in levels if each.summary.rows >= wanted), levels[-1])
 
 
 class Turning(Protocol):

@@ -5,8 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from dask_gmm.fitting.ascent import Ascended, Ascending
+from dask_gmm.fitting.candidate import Initializing
 from dask_gmm.fitting.escape import after, crossed
 from dask_gmm.fitting.members import Asking, Evaluation, Member
+from dask_gmm.fitting.overfit import Loosening
 from dask_gmm.fitting.short_runs import Tried
 from dask_gmm.fitting.spec import Spec
 from dask_gmm.fitting.stopping import statistical_error, statistical_share
@@ -57,8 +59,16 @@ def settled(members: Sequence[Member]) -> list[Member]:
     what comes of that joins the race. Of two optima that the sample can not tell apart, both go on
     to the next, as long as there is one; of equals the first wins.
     """
-    racing = {each.spec.race for each in members if isinstance(each, Asking) and each.racing}
+    racing = {race for each in members if isinstance(each, Asking) for race in _held_up(each)}
     return [each for member in members for each in _next(member, members, racing)]
+
+
+def _held_up(member: Asking) -> set[int]:
+    """Give the races that are not over because of a member."""
+    if not member.racing:
+        return set()
+    goals = member.goals if isinstance(member, Initializing | Loosening) else ()
+    return {member.spec.race, *(goal.spec.race for goal in goals)}
 
 
 def _next(member: Member, members: Sequence[Member], racing: set[int]) -> tuple[Member, ...]:

@@ -7,6 +7,7 @@ from typing import Final
 
 from dask_gmm.checks import one_of, whole
 from dask_gmm.errors import InputError
+from dask_gmm.fitting.members import Why
 from dask_gmm.fitting.result import FittedMixture
 from dask_gmm.fitting.spec import Spec
 from dask_gmm.mixture.covariance import family_of
@@ -31,16 +32,17 @@ class Entry:
         How its start was drawn.
     n_parameters : int
         Free ones.
-    n_kept : int, optional
+    n_kept : int
         As many components as it has in the end; some may have been dropped that had no rows.
     converged : bool
-    reason : str, optional
-        Why its fit ended, where it was not dropped before.
+    reason : str
+        Why its fit ended.
     iterations : int
-    log_likelihood : float, optional
-        Mean per row, in nats; like all that is optional but ``dropped``, None where no pass over
-        all rows measured it.
-    aic, bic, icl : float, optional
+    log_likelihood : float
+        Mean per row, in nats.
+    aic, bic : float
+    icl : float, optional
+        None where rounding leaves nothing of the entropy.
     held_out, held_out_error : float, optional
         Mean log density per row of those that were held out, in nats, and its standard error.
     left : float, optional
@@ -53,13 +55,13 @@ class Entry:
     covariance_type: str
     init: str
     n_parameters: int
-    n_kept: int | None = None
-    converged: bool = False
-    reason: str | None = None
-    iterations: int = 0
-    log_likelihood: float | None = None
-    aic: float | None = None
-    bic: float | None = None
+    n_kept: int
+    converged: bool
+    reason: str
+    iterations: int
+    log_likelihood: float
+    aic: float
+    bic: float
     icl: float | None = None
     held_out: float | None = None
     held_out_error: float | None = None
@@ -67,7 +69,7 @@ class Entry:
     dropped: str | None = None
 
     @classmethod
-    def of(cls, spec: Spec, model: FittedMixture, dropped: str | None = None) -> "Entry":
+    def of(cls, spec: Spec, model: FittedMixture) -> "Entry":
         """Take what a candidate was asked to be and what it became."""
         last = model.last
         return cls(
@@ -86,15 +88,8 @@ class Entry:
             held_out=last.held_out,
             held_out_error=last.held_out_error,
             left=model.left,
-            dropped=dropped,
+            dropped=model.reason if model.reason == Why.HOPELESS.value else None,
         )
-
-    @classmethod
-    def unmeasured(cls, spec: Spec, n_features: int, dropped: str) -> "Entry":
-        """Take a candidate that was dropped before a pass over all rows, and why it was."""
-        n_parameters = spec.n_parameters(n_features)
-        family = spec.covariance_type
-        return cls(spec.n_components, family, spec.init, n_parameters, dropped=dropped)
 
     def value(self, criterion: str) -> float | None:
         """Give the value of one of the criteria."""

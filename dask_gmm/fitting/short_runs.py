@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from dask_gmm.fitting.members import Evaluation
-from dask_gmm.fitting.overfit import about_smallest, em_step
+from dask_gmm.fitting.overfit import about, em_step
 from dask_gmm.fitting.questions import Question
 from dask_gmm.fitting.spec import Spec
 from dask_gmm.fitting.survey import Survey
@@ -46,12 +46,12 @@ class Trying:
 
     def ask(self) -> Question:
         """Ask for the E-step on the rows of the smallest level."""
-        return about_smallest(self.step, self.spec, self.survey)
+        return about(self.survey.levels[0], self.step, self.spec, self.survey)
 
     def tell(self, answer: SufficientStatistics) -> "tuple[Trying | Tried]":
         """Take the M-step; wait for the others after the last."""
         spec, survey = self.spec, self.survey
-        step = em_step(answer, self.step, spec, survey)
+        step = em_step(answer, self.step, spec, survey, survey.levels[0])
         if self.iterations > 1:
             return (replace(self, step=step, iterations=self.iterations - 1),)
         prior = survey.prior(spec.covariance_type)

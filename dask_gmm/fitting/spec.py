@@ -1,5 +1,6 @@
 """What a candidate is asked to be: one mixture, one start, one set of limits."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
@@ -8,9 +9,9 @@ import numpy.typing as npt
 
 from dask_gmm.checks import number, one_of, whole
 from dask_gmm.errors import InputError
-from dask_gmm.fitting.bounds import LARGEST_SHARE
+from dask_gmm.fitting.bounds import LARGEST_SHARE, MERGED_FROM
 from dask_gmm.fitting.held_out import NONE_HELD_OUT, HeldOut
-from dask_gmm.fitting.levels import level_sizes, reservoir_size
+from dask_gmm.fitting.levels import level_sizes, loose_size, reservoir_size
 from dask_gmm.fitting.sample import sample_size
 from dask_gmm.fitting.starts import KINDS
 from dask_gmm.mixture.covariance import FAMILIES, family_of
@@ -116,6 +117,9 @@ class Spec:
     repair : {"reseed", "drop", "keep"}
         With the solver ``fast``, components that have less than one row or are the same as another
         are set on rows that are explained worst, or dropped in the end, or kept.
+    merge_from : int, optional
+        From how many components ``merge`` begins; by default twice as many as are asked for.
+        Mixtures of several sizes that begin from as many have their starts from the same ones.
 
     Raises
     ------
@@ -139,6 +143,7 @@ class Spec:
     relative_tol: float = 0.0
     held_out: HeldOut = NONE_HELD_OUT
     repair: str = RESEED
+    merge_from: int | None = None
 
     def __post_init__(self) -> None:
         whole("components", self.n_components, 1)
@@ -154,6 +159,8 @@ class Spec:
         whole("seed", self.seed, 0)
         one_of("init", self.init, (*KINDS, *TRIES))
         one_of("repair", self.repair, REPAIRS)
+        if self.merge_from is not None:
+            self._check_merge(self.merge_from)
         if self.start is not None:
             self._check_start(self.start)
 
@@ -161,13 +168,28 @@ class Spec:
         """Give what each candidate is asked to be, where so many starts are asked for.
 
         For each start several may race; among those of ``merge`` is one of k-means, so that what is
-        found is no worse than that. A given start is made once.
+        found is no worse than that. One whose components others may share does not race, beyond the
+        starts that are asked for. A given start is made once.
         """
         if self.start is not None:
             return (self,)
+        if self.merge_from is not None:
+            return tuple(replace(self, restart=i) for i in range(n_init))
         tries = [replace(self, restart=i) for i in range(TRIES.get(self.init, 1) * n_init)]
         usual = [replace(self, init=USUAL, restart=i) for i in range(n_init)]
         return (*tries, *(usual if self.init == MERGE else ()))
+
+    @property
+    def n_loose(self) -> int:
+        """How many components are merged until as many are left as are asked for."""
+        return self.merge_from or MERGED_FROM * self.n_components
+
+    @property
+    def shared_start(self) -> Hashable:
+        """The same for specs whose starts are merged from the same components; else None."""
+        if self.merge_from is None:
+            return None
+        return self.covariance_type, self.restart, self.merge_from, self.precision, self.seed
 
     def n_parameters(self, n_features: int) -> int:
         """Give the number of free parameters of a mixture of so many columns."""
@@ -179,12 +201,28 @@ class Spec:
             return ()
         return level_sizes(n_rows, n_features, self.n_parameters(n_features))
 
+    def loose_rows(self, n_rows: int, n_features: int) -> int:
+        """Give the rows on which components climb that are merged; 0 if none are."""
+        if self.solver == "em":
+            return 0
+        family = family_of(self.covariance_type)
+        return loose_size(n_rows, n_features, family.n_parameters(self.n_loose, n_features))
+
     def sample_rows(self, n_rows: int, n_features: int) -> int:
         """Give the rows of the sample that starts and levels need."""
         drawn = sample_size(self.n_components, n_features)
         if self.solver == "em":
             return drawn
-        return max(drawn, reservoir_size(n_rows, n_features, self.n_parameters(n_features)))
+        reservoir = reservoir_size(n_rows, n_features, self.n_parameters(n_features))
+        return max(drawn, reservoir, self.loose_rows(n_rows, n_features))
+
+    def _check_merge(self, merge_from: int) -> None:
+        whole("merge_from", merge_from, self.n_components)
+        if self.init != MERGE or self.start is not None:
+            raise InputError(
+                f"Wanted merge_from with the init {MERGE} alone, found it with "
+                f"{'a given start' if self.start is not None else self.init}. Leave one out."
+            )
 
     def _check_start(self, start: object) -> None:
         if not isinstance(start, Mixture):

@@ -113,12 +113,16 @@ class Survey:
         From the smallest sample to all rows.
     typical : ndarray of shape (D, D), optional
         Covariance of typical rows; see `typical_covariance`.
+    few : Level, optional
+        The rows on which more components than are asked for climb before they are merged; by
+        default those of the smallest level.
     """
 
     summary: DataSummary
     frame: Frame
     levels: tuple[Level, ...]
     typical: Array | None = None
+    few: Level | None = None
 
     def __post_init__(self) -> None:
         if self.typical is not None:
@@ -144,6 +148,11 @@ class Survey:
         """
         levels = (*below, Level(ALL_ROWS, summary))
         return cls(summary, Frame.of(summary, number), levels, typical)
+
+    @property
+    def loose(self) -> Level:
+        """The rows on which more components than are asked for climb before they are merged."""
+        return self.few or self.levels[0]
 
     def prior(self, covariance_type: str) -> Prior:
         """Give the prior of the covariances of a family."""

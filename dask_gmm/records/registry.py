@@ -13,7 +13,7 @@ from dask_gmm.fitting.held_out import HeldOut
 from dask_gmm.fitting.levels import Level
 from dask_gmm.fitting.members import Climb, Evaluation, Finished, Why
 from dask_gmm.fitting.newton import Newton, Solving
-from dask_gmm.fitting.overfit import Loosening
+from dask_gmm.fitting.overfit import Goal, Loosening
 from dask_gmm.fitting.probe import Following, Probing
 from dask_gmm.fitting.questions import Rows
 from dask_gmm.fitting.race import Lost
@@ -56,14 +56,15 @@ VERSIONS: Final[Mapping[type, int]] = MappingProxyType(
         Draws: 1,
         Evaluation: 3,
         Given: 1,
+        Goal: 1,
         HeldOut: 1,
         Level: 1,
         Newton: 1,
         Reached: 1,
         Rows: 2,
         Sample: 1,
-        Spec: 2,
-        Survey: 2,
+        Spec: 3,
+        Survey: 3,
         SurveyAnswer: 1,
         Why: 1,
         # Members of a cohort
@@ -74,8 +75,8 @@ VERSIONS: Final[Mapping[type, int]] = MappingProxyType(
         Escaping: 2,
         Finished: 1,
         Following: 1,
-        Initializing: 1,
-        Loosening: 1,
+        Initializing: 2,
+        Loosening: 2,
         Probing: 1,
         Solving: 1,
         Lost: 1,

@@ -50,11 +50,18 @@ def spec_of(request: FitRequest) -> Spec:
             f"Wanted repair with the solver fast alone, found {request.repair} with em, which "
             "keeps all components. Leave one of them out."
         )
+    init = request.init or (MERGE if fast else "kmeans")
+    if request.merge_from is not None and init != MERGE:
+        raise InputError(
+            f"Wanted merge_from with the init {MERGE} alone, found {request.merge_from} with "
+            f"{init}. Leave one of them out."
+        )
     return Spec(
         n_components=request.components,
         covariance_type=request.covariance,
         solver=request.solver,
-        init=request.init or (MERGE if fast else "kmeans"),
+        init=init,
+        merge_from=request.merge_from,
         tol=None if request.tol == "auto" else request.tol,
         relative_tol=request.relative_tol,
         held_out=HeldOut(request.held_out),

@@ -6,9 +6,11 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from dask_gmm.data.source import Source
-from dask_gmm.fitting.candidate import candidate
-from dask_gmm.fitting.cohort import best, carried_out
-from dask_gmm.fitting.members import Finished, Member, Why
+from dask_gmm.fitting.candidate import candidates_of
+from dask_gmm.fitting.cohort import best, carried_out, limited
+from dask_gmm.fitting.hopeless import without_hopeless
+from dask_gmm.fitting.members import Finished, Member
+from dask_gmm.fitting.overfit import Goal
 from dask_gmm.fitting.result import FittedMixture, dropped_of
 from dask_gmm.fitting.spec import Spec
 from dask_gmm.fitting.survey import SurveyAnswer
@@ -153,11 +155,12 @@ def fit_all(
 def cohort_of(trip: Trip, specs: Sequence[Spec], n_init: int) -> list[Member]:
     """Make the survey, and give the candidates of all specs, a race of their own for each."""
     known = zip(specs, trip.known(specs), strict=True)
-    return [
-        candidate(replace(each, race=race), survey)
+    goals = [
+        Goal(replace(each, race=race), survey)
         for race, (spec, survey) in enumerate(known)
         for each in spec.candidates(n_init)
     ]
+    return [*candidates_of(goals)]
 
 
 def resume_rows(
@@ -218,10 +221,12 @@ def _searched(
         trip.keep(members)
         on_checkpoint(trip.checkpoint(members))
 
-    def limit() -> Why | None:
-        return limits.reached(len(trip.records), trip.seconds)
+    def end(members: Sequence[Member]) -> Sequence[Member]:
+        ended = limited(members, limits.reached(len(trip.records), trip.seconds))
+        by = limits.drop_hopeless_by
+        return ended if by is None else without_hopeless(ended, trip.answer.summary.rows, by)
 
-    members = carried_out(cohort, trip.run_pass, keep, limit)
+    members = carried_out(cohort, trip.run_pass, keep, end)
     races = sorted({each.spec.race for each in members})
     chosen = [_best_of([m for m in members if m.spec.race == race]) for race in races]
     rows = trip.answer.summary.rows

@@ -16,10 +16,13 @@ class Limits:
         Largest number of readings of all rows, the survey included, at least 2.
     max_seconds : float, optional
         After so many seconds no other pass over all rows is begun.
+    drop_hopeless_by : {"bic", "aic", "icl"}, optional
+        Criterion by which candidates are ended that cannot become the best; see `without_hopeless`.
     """
 
     max_passes: int | None = None
     max_seconds: float | None = None
+    drop_hopeless_by: str | None = None
 
     def reached(self, passes: int, seconds: float) -> Why | None:
         """Say which limit does not leave room for another pass, if any."""

@@ -121,6 +121,10 @@ class FitRequest:
         After so many seconds no other pass over all rows is begun, but the first that measures.
     n_init : int, default 1
         Number of starts, at least 1; the likeliest model is kept.
+    merge_from : int, optional
+        With the init ``merge``, from how many components it begins, at least ``components``; by
+        default twice as many. `select` begins all numbers of components from the same ones, and
+        says from how many.
     reg_covar : float, optional
         With the solver ``em``, added to the variance of every feature after each iteration, in
         squared units of the data; 1e-6 by default.
@@ -163,6 +167,7 @@ class FitRequest:
     max_passes: int | None = None
     max_seconds: float | None = None
     n_init: int = 1
+    merge_from: int | None = None
     reg_covar: float | None = None
     repair: Repair | None = None
     precision: FloatType = "float64"
@@ -182,6 +187,8 @@ class FitRequest:
             _make_floats(self, "reg_covar")
         one_of("precision", self.precision, get_args(FloatType))
         self._check_limits()
+        if self.merge_from is not None:
+            _make_whole(self, merge_from=self.components)
         one_of("missing_chunks", self.missing_chunks, get_args(MissingChunks))
 
     def _check_limits(self) -> None:

@@ -22,7 +22,7 @@ from dask_gmm.workflows.about import (
 )
 from dask_gmm.workflows.fit_rows import fit_all
 from dask_gmm.workflows.limits import Limits
-from dask_gmm.workflows.order import in_order
+from dask_gmm.workflows.order import in_order, reference_at
 from dask_gmm.workflows.select_request import SelectRequest
 from dask_gmm.workflows.selection_plot import can_plot, plot
 from dask_gmm.workflows.selection_text import selected_json, selected_text
@@ -115,6 +115,7 @@ def select(request: SelectRequest, runner: Runner, progress: Progress) -> Select
         missing_chunks=request.missing_chunks,
     )
     refuse_own_rows(source, folder.path)
+    reference = reference_at(request.match, source)
     with folder.started():
         machines = runner.machines()
         outcome = fit_all(
@@ -124,9 +125,10 @@ def select(request: SelectRequest, runner: Runner, progress: Progress) -> Select
             runner,
             progress,
             lambda record: folder.add_pass(record.to_json()),
-            limits=Limits(request.max_passes, request.max_seconds),
+            limits=_limits(request),
         )
-        models = tuple(in_order(each, None).model for each in outcome.models)
+        ordered = tuple(in_order(each, reference) for each in outcome.models)
+        models = tuple(each.model for each in ordered)
         entries = tuple(map(Entry.of, specs, models))
         selected = Selected(entries, models[0].rows, request.criterion)
         ended = datetime.now(UTC)
@@ -138,18 +140,25 @@ def select(request: SelectRequest, runner: Runner, progress: Progress) -> Select
             **settings_of(request),
             "machines": list(machines),
             **facts_of(source, outcome.survey),
-            **_ending(result),
+            **_ending(result, request.merged_from),
+            **ordered[entries.index(selected.winner)].to_json(),
         }
         folder.finish(result.model, manifest, lambda wip: _write(result, wip))
     return result
 
 
-def _ending(result: SelectResult) -> dict[str, Any]:
+def _limits(request: SelectRequest) -> Limits:
+    by = request.criterion if request.drop_hopeless else None
+    return Limits(request.max_passes, request.max_seconds, drop_hopeless_by=by)
+
+
+def _ending(result: SelectResult, merged_from: int | None) -> dict[str, Any]:
     return {
         **model_facts(result.model),
         "passes": result.passes,
         "warnings": list(result.warnings),
         "selection": TABLE,
+        "merged_from": merged_from,
     }
 
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
-from dask_gmm.checks import one_of
+from dask_gmm.checks import one_of, whole
 from dask_gmm.errors import InputError
+from dask_gmm.fitting.bounds import MERGED_FROM
 from dask_gmm.workflows.requests import (
     Covariance,
     FitRequest,
@@ -35,13 +36,19 @@ class SelectRequest:
     covariance : sequence of {"full", "tied", "diag", "spherical"}, default ("full",)
         Families of the covariances.
     init : sequence of str, optional
-        How starts are drawn, each as `FitRequest` says; by default as there.
+        How starts are drawn, each as `FitRequest` says. By default, with the solver ``fast``, all
+        numbers of components of a family are merged from the same components.
+    merge_from : int, optional
+        From how many, with the init ``merge`` or by default; by default twice the largest number.
     criterion : {"bic", "aic", "icl", "held_out"}, default "bic"
         By which one is chosen; the others are in the table too. ``held_out`` needs rows held out.
+    drop_hopeless : bool, default False
+        Whether candidates end early that cannot become the best by the criterion, which must not be
+        ``held_out``; see `without_hopeless`.
     seed, max_iter, solver, tol, relative_tol, held_out, max_passes, max_seconds, n_init, precision
         See `FitRequest`; of each candidate.
-    array, columns, rows, missing_chunks, overwrite
-        See `FitRequest`.
+    array, columns, rows, missing_chunks, match, overwrite
+        See `FitRequest`; ``match`` of each candidate.
 
     Raises
     ------
@@ -55,6 +62,7 @@ class SelectRequest:
     covariance: Sequence[Covariance] = ("full",)
     init: Sequence[Init] | None = None
     criterion: Criterion = "bic"
+    drop_hopeless: bool = False
     seed: int = 0
     max_iter: int = 100
     solver: Solver = "fast"
@@ -64,11 +72,13 @@ class SelectRequest:
     max_passes: int | None = None
     max_seconds: float | None = None
     n_init: int = 1
+    merge_from: int | None = None
     precision: FloatType = "float64"
     array: str | None = None
     columns: tuple[int, ...] | None = None
     rows: slice | None = None
     missing_chunks: MissingChunks = "error"
+    match: str | Path | None = None
     overwrite: bool = False
 
     def __post_init__(self) -> None:
@@ -83,6 +93,18 @@ class SelectRequest:
                 "Wanted a share of rows held out for the criterion held_out, found 0. Set "
                 "held_out, such as 0.1, or choose another criterion."
             )
+        if self.criterion == "held_out" and self.drop_hopeless:
+            raise InputError(
+                "Wanted drop_hopeless with a criterion that the log-likelihood bounds, found "
+                "held_out. Choose another criterion, or leave drop_hopeless out."
+            )
+
+    @property
+    def merged_from(self) -> int | None:
+        """How many components those of all sizes are merged from; None where each has its own."""
+        if self.merge_from is not None or self.init is not None or self.solver != "fast":
+            return self.merge_from
+        return MERGED_FROM * max(whole("components", each, 1) for each in self.components)
 
     def cells(self) -> tuple[FitRequest, ...]:
         """Give what each candidate is asked: the grid, numbers of components last."""
@@ -97,6 +119,7 @@ class SelectRequest:
         shared = set(FitRequest.__slots__) & set(self.__slots__)
         shared -= {"components", "covariance", "init"}
         asked = {name: getattr(self, name) for name in shared}
+        asked["merge_from"] = self.merged_from if init in (None, "merge") else None
         return FitRequest(components=components, covariance=covariance, init=init, **asked)
 
 

@@ -53,11 +53,8 @@ def _about(selected: Selected) -> Iterator[list[str]]:
     yield ["K", *(str(each.n_components) for each in entries)]
     if len({each.init for each in entries}) > 1:
         yield ["init", *(each.init for each in entries)]
-    measured = [each.log_likelihood is not None for each in entries]
-    steps = [str(each.iterations) for each in entries]
-    cells = zip(steps, measured, strict=True)
-    yield ["iterations", *(step if known else NOTHING for step, known in cells)]
-    yield ["log-likelihood", *(_number(each.log_likelihood, ".6f") for each in entries)]
+    yield ["iterations", *(str(each.iterations) for each in entries)]
+    yield ["log-likelihood", *(f"{each.log_likelihood:.6f}" for each in entries)]
     if any(each.left is not None for each in entries):
         yield ["left", *(_number(_left(each, selected.rows), ".3f") for each in entries)]
 
@@ -82,7 +79,7 @@ def _mark(entry: Entry, selected: Selected) -> str:
         return "dropped"
     marks = {
         "chosen": entry is selected.winner,
-        f"{entry.n_kept} left": entry.n_kept is not None and entry.n_kept < entry.n_components,
+        f"{entry.n_kept} left": entry.n_kept < entry.n_components,
         "not converged": not entry.converged,
     }
     return ", ".join(mark for mark, applies in marks.items() if applies)

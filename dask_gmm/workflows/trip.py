@@ -141,12 +141,16 @@ class Trip:
         for spec in specs:
             check_distinct(answer.sample, spec, self._source.name)
         summary, sample = answer.summary, answer.sample
-        sizes = [spec.level_sizes(summary.rows, len(summary.mean)) for spec in specs]
-        levels = levels_of(sample, {size for each in sizes for size in each})
+        seen = summary.rows, len(summary.mean)
+        sizes, few = [s.level_sizes(*seen) for s in specs], [s.loose_rows(*seen) for s in specs]
+        levels = levels_of(sample, {size for each in (*sizes, few) for size in each if size})
         typical = typical_covariance(sample.first(SMALLEST_SAMPLE).in_row_order(), summary)
         whole = Survey.of(summary, self._source.number, typical=typical)
         below = [tuple(levels[size] for size in each) for each in sizes]
-        return [replace(whole, levels=(*each, *whole.levels)) for each in below]
+        return [
+            replace(whole, levels=(*each, *whole.levels), few=levels.get(size))
+            for each, size in zip(below, few, strict=True)
+        ]
 
     @property
     def seconds(self) -> float:

@@ -7,15 +7,18 @@ from typing import Any
 
 import pytest
 
-from dask_gmm.settings import FitSettings, GenerateSettings
+from dask_gmm.settings import FitSettings, GenerateSettings, SelectSettings
 from dask_gmm.workflows.requests import FitRequest, GenerateRequest
+from dask_gmm.workflows.select_request import SelectRequest
 from tests.doors.conftest import Invoke
 from tests.doors.twins import Twins
 
 GENERATE = ("generate", "x.zarr", "--rows", "100", "--features", "3", "--components", "2")
 FIT = ("fit", "x.zarr", "--components", "2", "--out", "run")
 GENERATED = GenerateRequest(out=Path("x.zarr"), rows=100, features=3, components=2)
+SELECT = ("select", "x.zarr", "--components", "2:4", "--out", "run")
 FITTED = FitRequest(data="x.zarr", components=2, out=Path("run"))
+SELECTED = SelectRequest("x.zarr", (2, 3, 4), Path("run"))
 
 GENERATE_OPTIONS = {
     "rows": (("--rows", "7"), 7),
@@ -30,22 +33,19 @@ GENERATE_OPTIONS = {
     "outliers": (("--outliers", "0.1"), 0.1),
     "overwrite": (("--overwrite",), True),
 }
-FIT_OPTIONS = {
-    "components": (("--components", "7"), 7),
+# What `fit` and `select` share.
+FITTING_OPTIONS = {
     "out": (("--out", "elsewhere"), Path("elsewhere")),
-    "covariance": (("--covariance", "diag"), "diag"),
     "seed": (("--seed", "7"), 7),
     "max_iter": (("--max-iter", "7"), 7),
     "solver": (("--solver", "em"), "em"),
-    "init": (("--init", "kmeans"), "kmeans"),
     "tol": (("--tol", "1e-5"), 1e-5),
     "relative_tol": (("--relative-tol", "1e-5"), 1e-5),
     "held_out": (("--held-out", "0.1"), 0.1),
     "max_passes": (("--max-passes", "7"), 7),
     "max_seconds": (("--max-seconds", "7.5"), 7.5),
     "n_init": (("--n-init", "7"), 7),
-    "reg_covar": (("--reg-covar", "0"), 0.0),
-    "repair": (("--repair", "drop"), "drop"),
+    "merge_from": (("--merge-from", "9"), 9),
     "precision": (("--precision", "float32"), "float32"),
     "array": (("--array", "y"), "y"),
     "columns": (("--columns", "0,2,5:8"), (0, 2, 5, 6, 7)),
@@ -53,6 +53,22 @@ FIT_OPTIONS = {
     "missing_chunks": (("--missing-chunks", "fill"), "fill"),
     "match": (("--match", "other"), Path("other")),
     "overwrite": (("--overwrite",), True),
+}
+FIT_OPTIONS = {
+    **FITTING_OPTIONS,
+    "components": (("--components", "7"), 7),
+    "covariance": (("--covariance", "diag"), "diag"),
+    "init": (("--init", "kmeans"), "kmeans"),
+    "reg_covar": (("--reg-covar", "0"), 0.0),
+    "repair": (("--repair", "drop"), "drop"),
+}
+SELECT_OPTIONS = {
+    **FITTING_OPTIONS,
+    "components": (("--components", "7,5"), (7, 5)),
+    "covariance": (("--covariance", "diag,full"), ("diag", "full")),
+    "init": (("--init", "kmeans,merge"), ("kmeans", "merge")),
+    "criterion": (("--criterion", "icl"), "icl"),
+    "drop_hopeless": (("--drop-hopeless",), True),
 }
 
 
@@ -88,12 +104,25 @@ def test_an_option_of_fit_sets_its_field_alone(twins: Twins, invoke: Invoke, nam
     assert asdict(only_request(twins, "fit")) == {**asdict(FITTED), name: value}
 
 
+def test_select_asks_for_the_defaults(twins: Twins, invoke: Invoke) -> None:
+    assert invoke(*SELECT).exit_code == 0
+    assert asdict(only_request(twins, "select")) == asdict(SELECTED)
+
+
+@pytest.mark.parametrize("name", SELECT_OPTIONS)
+def test_an_option_of_select_sets_its_field_alone(twins: Twins, invoke: Invoke, name: str) -> None:
+    args, value = SELECT_OPTIONS[name]
+    assert invoke(*SELECT, *args).exit_code == 0
+    assert asdict(only_request(twins, "select")) == {**asdict(SELECTED), name: value}
+
+
 def test_every_field_has_an_option_that_is_tested() -> None:
     assert {"out", *GENERATE_OPTIONS} == set(GenerateSettings.model_fields)
     assert {"data", *FIT_OPTIONS} == set(FitSettings.model_fields)
+    assert {"data", *SELECT_OPTIONS} == set(SelectSettings.model_fields)
 
 
-@pytest.mark.parametrize("command", [GENERATE, FIT])
+@pytest.mark.parametrize("command", [GENERATE, FIT, SELECT])
 @pytest.mark.parametrize(
     ("args", "opened"),
     [
@@ -113,7 +142,7 @@ def test_the_runner_is_the_one_asked_for_and_is_closed(
     assert (twins.opened, twins.closed) == ([opened], 1)
 
 
-@pytest.mark.parametrize("command", [GENERATE, FIT])
+@pytest.mark.parametrize("command", [GENERATE, FIT, SELECT])
 def test_workers_and_scheduler_exclude_each_other(
     twins: Twins, invoke: Invoke, command: tuple[str, ...]
 ) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from dask_gmm.errors import DaskGMMError
 
-VERBS = ("demo", "fit", "generate", "inspect", "run")
+VERBS = ("demo", "fit", "generate", "inspect", "run", "select")
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from dask_gmm.errors import InputError
 from dask_gmm.fitting.selected import CRITERIA, Entry, Selected
 from dask_gmm.fitting.spec import Spec
 from dask_gmm.mixture.covariance import FAMILIES
-from tests.fitting.selections import N_FEATURES, ROWS, entry, grid, selected
+from tests.fitting.selections import ROWS, entry, grid, selected
 from tests.fitting.test_limits import SHARE, SOLVERS, X, fitted
 
 losses = st.floats(-1e6, 1e6)
@@ -106,12 +106,9 @@ def test_curves_are_by_family_in_the_order_of_components() -> None:
 def test_who_was_dropped_is_not_chosen() -> None:
     best = entry(3, bic=0.0, dropped="too slow")
     other = entry(4, bic=1.0)
-    unseen = Entry.unmeasured(Spec(9, "diag", init="merge"), N_FEATURES, "hopeless on a sample")
-    told = selected(unseen, best, other)
+    told = selected(best, other)
     assert told.winner is other
     assert told.curves("bic") == {"full": (other,)}
-    assert unseen.n_parameters == entry(9, "diag").n_parameters
-    assert (unseen.log_likelihood, unseen.reason, unseen.converged) == (None, None, False)
 
 
 def test_without_a_candidate_that_can_be_chosen_there_is_no_selection() -> None:

@@ -15,6 +15,7 @@ from dask_gmm.fitting.spec import Spec
 from dask_gmm.passes.progress import Silent
 from dask_gmm.passes.runner import Runner, ThreadRunner
 from dask_gmm.records.checkpoint import Checkpoint
+from dask_gmm.workflows import trip
 from dask_gmm.workflows.fit_rows import FitOutcome, fit_rows, resume_all, resume_rows
 from tests.records.stored import differences, stored
 
@@ -39,6 +40,7 @@ def small_levels(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(levels, "SMALLEST_LEVEL", 200)
     monkeypatch.setattr(levels, "ROWS_PER_PARAMETER", 1)
     monkeypatch.setattr(sample, "SMALLEST_SAMPLE", 200)
+    monkeypatch.setattr(trip, "SMALLEST_SAMPLE", 200)
     monkeypatch.setattr(overfit, "CLUSTERED_ROWS", 200)
 
 

@@ -54,6 +54,7 @@ SPECS: dict[str, Spec] = {
         for init in (MERGE, SHORT_EM, *KINDS)
         for family in FAMILIES
     },
+    "fast, merge from more, full": Spec(3, solver="fast", init=MERGE, tol=None, merge_from=9),
     "em, auto": Spec(3, tol=None, max_iter=8),
     "em, float32": Spec(3, tol=1e-4, precision="float32"),
     "fast, float32": Spec(3, solver="fast", init=MERGE, tol=1e-9, precision="float32"),

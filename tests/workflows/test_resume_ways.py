@@ -117,7 +117,8 @@ def test_fits_that_leave_a_saddle_go_on_with_the_same_bytes() -> None:
 
 def test_every_type_in_the_registry_is_met_in_some_fit() -> None:
     met: set[str] = set()
-    for case in ("em, kmeans, full", "fast, merge, diag", "fast, short-em, diag", "em, given"):
+    cases = ("em, kmeans, full", "fast, merge, diag", "fast, short-em, diag", "em, given")
+    for case in (*cases, "fast, merge from more, full"):
         for checkpoint in checkpoints(SPECS[case]):
             met |= set(encode(checkpoint).document["types"])
     for first, source in ((with_a_spare(), SOURCE), (with_a_few(), FEW), (at_a_saddle(), SOURCE)):

@@ -48,7 +48,7 @@ def test_the_folder_holds_the_choice_the_table_and_all_candidates(done: SelectRe
         np.testing.assert_array_equal(load_model(done.out / CANDIDATES / name).means, model.means)
     assert (done.out / PLOT).read_text().lstrip().startswith("<?xml")
     manifest = read_manifest(done.out)
-    assert manifest["passes"] == done.passes
+    assert (manifest["passes"], manifest["merged_from"]) == (done.passes, 8)
     assert manifest["selection"] == TABLE
 
 
@@ -59,6 +59,7 @@ def test_each_candidate_is_what_fit_gives(done: SelectResult, tmp_path: Path) ->
             components=entry.n_components,
             covariance=entry.covariance_type,  # type: ignore[arg-type]
             out=tmp_path / f"{entry.covariance_type}{entry.n_components}",
+            merge_from=8,
             held_out=0.2,
         )
         alone = fit(request, ThreadRunner(1), Silent()).model
@@ -88,6 +89,11 @@ def test_inits_are_candidates_of_their_own(tmp_path: Path) -> None:
         ({"criterion": "held_out"}, "Wanted a share of rows held out for the criterion held_out"),
         ({"criterion": "best"}, "criterion"),
         ({"components": (2, 0)}, "components"),
+        ({"merge_from": 3}, "Wanted .* 4, found 3 as merge_from"),
+        (
+            {"criterion": "held_out", "held_out": 0.1, "drop_hopeless": True},
+            "Wanted drop_hopeless with a criterion that the log-likelihood bounds",
+        ),
     ],
 )
 def test_a_grid_that_cannot_be_fitted_is_refused_before_anything_is_done(

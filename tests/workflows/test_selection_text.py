@@ -4,28 +4,26 @@ import json
 
 import pytest
 
-from dask_gmm.fitting.selected import Entry
-from dask_gmm.fitting.spec import Spec
 from dask_gmm.workflows.selection_text import selected_json, selected_text
 from dask_gmm.workflows.text import LINE
-from tests.fitting.selections import N_FEATURES, entry, grid, selected
+from tests.fitting.selections import entry, grid, selected
 
-WHY = "BIC 5,000 above that of the best on 20,000 rows"
-UNSEEN = Entry.unmeasured(Spec(9, "diag", init="merge"), N_FEATURES, WHY)
+WHY = "it could not become the best"
+HOPELESS = entry(9, "diag", bic=5100.0, aic=5060.0, icl=5130.5, left=None, dropped=WHY)
 
 
 def test_a_table_reads_without_color() -> None:
     made = [
         entry(1, "tied", bic=1300.0, aic=1250.0, icl=1290.0, left=0.0),
         entry(2, bic=100.0, aic=60.0, icl=130.5),
-        UNSEEN,
+        HOPELESS,
     ]
     assert selected_text(selected(*made)).splitlines() == [
         "covariance  K  iterations  log-likelihood   left      BIC      AIC      ICL",
         "----------  -  ----------  --------------  -----  -------  -------  -------  -------",
         "      tied  1           4       -4.000000  0.000  1,200.0  1,190.0  1,159.5",
         "      full  2           4       -4.000000  0.001      0.0      0.0      0.0  chosen",
-        "      diag  9           -               -      -        -        -        -  dropped",
+        "      diag  9           4       -4.000000      -  5,000.0  5,000.0  5,000.0  dropped",
         "",
         "AIC, BIC and ICL are above the least of each; left to gain is in statistical errors.",
         "chosen by BIC: full, 2 components, 100.0",
@@ -76,7 +74,7 @@ def test_a_table_of_all_families_is_no_wider_than_a_page(held_out: bool) -> None
 
 
 def test_json_says_all_of_it() -> None:
-    told = selected(*grid(held_out=True), UNSEEN, criterion="icl")
+    told = selected(*grid(held_out=True), HOPELESS, criterion="icl")
     found = json.loads(json.dumps(selected_json(told), allow_nan=False))
     chosen = found["candidates"][found["chosen"]]
     assert (chosen["covariance_type"], chosen["n_components"]) == ("full", 3)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from dask_gmm.fitting.members import Asking, Finished, Limited, Member, Why
+from dask_gmm.fitting.members import Finished, Member, Why, is_asking, is_limited
 from dask_gmm.fitting.questions import ALL_ROWS, Question, Rows
 from dask_gmm.fitting.race import settled
 
@@ -38,17 +38,34 @@ def carried_out(
         Ends some of the candidates before a pass, once all rows are read.
     """
     members: Sequence[Member] = initialize(cohort, run_pass, keep)
-    while asked := _asked(members := end(members)):
-        members = settled(_round(members, asked, run_pass, keep))
+    asked = Asked()
+    while asked.of(members := end(members)):
+        members = settled(_round(members, asked.questions, run_pass, keep))
     return list(members)
 
 
 def initialize(cohort: Sequence[Member], run_pass: RunPass, keep: Keep) -> list[Member]:
     """Let candidates ask and be told until none asks about the sample; see `search`."""
-    members = settled(cohort)
-    while not _next_rows(asked := _asked(members)).are_all:
-        members = settled(_round(members, asked, run_pass, keep))
+    members, asked = settled(cohort), Asked()
+    while not _next_rows(asked.of(members)).are_all:
+        members = settled(_round(members, asked.questions, run_pass, keep))
     return members
+
+
+class Asked:
+    """What the members of a cohort ask; each is asked once, however long it waits for its turn."""
+
+    def __init__(self) -> None:
+        self.questions: dict[int, Question] = {}
+        self._known: dict[int, tuple[Member, Question]] = {}
+
+    def of(self, members: Sequence[Member]) -> dict[int, Question]:
+        """Give the questions of those that ask, by their places in the cohort."""
+        known = self._known
+        self._known = {id(m): known.get(id(m)) or (m, m.ask()) for m in members if is_asking(m)}
+        places = (i for i, m in enumerate(members) if id(m) in self._known)
+        self.questions = {i: self._known[id(members[i])][1] for i in places}
+        return self.questions
 
 
 def best(finished: Sequence[Finished]) -> Finished:
@@ -60,12 +77,8 @@ def limited(members: Sequence[Member], why: Why | None) -> list[Member]:
     """End those that all rows have measured, if there is a reason; others are to be measured."""
     if why is None:
         return list(members)
-    ended = (m.stopped(why) if isinstance(m, Limited) else None for m in members)
+    ended = (m.stopped(why) if is_limited(m) else None for m in members)
     return [after or before for before, after in zip(members, ended, strict=True)]
-
-
-def _asked(members: Sequence[Member]) -> dict[int, Question]:
-    return {i: m.ask() for i, m in enumerate(members) if isinstance(m, Asking)}
 
 
 def _next_rows(asked: Mapping[int, Question]) -> Rows:
@@ -85,4 +98,4 @@ def _round(
 
 
 def _told(member: Member, answers: Mapping[int, Any], i: int) -> Sequence[Member]:
-    return member.tell(answers[i]) if isinstance(member, Asking) and i in answers else (member,)
+    return member.tell(answers[i]) if is_asking(member) and i in answers else (member,)

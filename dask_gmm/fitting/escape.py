@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from dask_gmm.fitting.ascent import Ascended, Ascending
 from dask_gmm.fitting.faults import Faults
-from dask_gmm.fitting.members import Asking, Evaluation, Finished, Why
+from dask_gmm.fitting.members import Asking, Evaluation, Finished, Why, is_asking
 from dask_gmm.fitting.overfit import ITERATIONS, Loosening
 from dask_gmm.fitting.probe import Following, Probing
 from dask_gmm.fitting.questions import Question
@@ -106,7 +106,7 @@ class Escaping:
         (told,) = self.path.tell(answer)
         if isinstance(told, Ascended):
             return (self._judged(told),)
-        assert isinstance(told, Asking)  # a path ends nowhere else
+        assert is_asking(told)  # a path ends nowhere else
         if isinstance(told, Ascending) and not isinstance(self.path, Ascending):
             told = replace(told, level=self.home.at.level)
         return (replace(self, path=told),)

@@ -5,7 +5,7 @@ from typing import Final
 
 from dask_gmm.fitting.ascent import Ascending
 from dask_gmm.fitting.candidate import Climbing
-from dask_gmm.fitting.members import Finished, Limited, Member, Why, last_kept
+from dask_gmm.fitting.members import Finished, Member, Why, is_limited, last_kept
 from dask_gmm.fitting.stopping import left_to_gain
 from dask_gmm.mixture.criteria import aic, bic, icl
 
@@ -38,7 +38,7 @@ def without_hopeless(members: Sequence[Member], rows: int, criterion: str) -> li
 
 
 def _ended(member: Member) -> Member:
-    ended = member.stopped(Why.HOPELESS) if isinstance(member, Limited) else None
+    ended = member.stopped(Why.HOPELESS) if is_limited(member) else None
     return ended or member
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any, Protocol, TypeAlias, Union, runtime_checkable
+from typing import Any, Protocol, TypeAlias, TypeGuard, Union
 
 from dask_gmm.fitting.questions import Question
 from dask_gmm.fitting.spec import Spec
@@ -97,7 +97,6 @@ class Climb:
     rejected: int = 0
 
 
-@runtime_checkable
 class Asking(Protocol):
     """A candidate that is not finished."""
 
@@ -125,7 +124,6 @@ class Asking(Protocol):
         ...
 
 
-@runtime_checkable
 class Limited(Protocol):
     """A candidate that can finish before its time."""
 
@@ -208,3 +206,13 @@ class Waiting(Protocol):
 
 
 Member: TypeAlias = Asking | Waiting | Finished
+
+
+def is_asking(member: object) -> TypeGuard[Asking]:
+    """Whether it asks; `isinstance` of a protocol would take its time."""
+    return hasattr(member, "ask")
+
+
+def is_limited(member: object) -> TypeGuard[Limited]:
+    """Whether it is one that can finish before its time."""
+    return hasattr(member, "stopped")

@@ -7,7 +7,7 @@ from typing import Final
 from dask_gmm.fitting.ascent import Ascended, Ascending
 from dask_gmm.fitting.candidate import Initializing
 from dask_gmm.fitting.escape import after, crossed
-from dask_gmm.fitting.members import Asking, Evaluation, Member
+from dask_gmm.fitting.members import Asking, Evaluation, Member, is_asking
 from dask_gmm.fitting.overfit import Loosening
 from dask_gmm.fitting.short_runs import Tried
 from dask_gmm.fitting.spec import Spec
@@ -59,7 +59,7 @@ def settled(members: Sequence[Member]) -> list[Member]:
     what comes of that joins the race. Of two optima that the sample can not tell apart, both go on
     to the next, as long as there is one; of equals the first wins.
     """
-    racing = {race for each in members if isinstance(each, Asking) for race in _held_up(each)}
+    racing = {race for each in members if is_asking(each) for race in _held_up(each)}
     return [each for member in members for each in _next(member, members, racing)]
 
 

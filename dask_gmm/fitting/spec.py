@@ -168,15 +168,12 @@ class Spec:
         """Give what each candidate is asked to be, where so many starts are asked for.
 
         For each start several may race; among those of ``merge`` is one of k-means, so that what is
-        found is no worse than that. One whose components others may share does not race, beyond the
-        starts that are asked for. A given start is made once.
+        found is no worse than that. A given start is made once.
         """
         if self.start is not None:
             return (self,)
-        if self.merge_from is not None:
-            return tuple(replace(self, restart=i) for i in range(n_init))
         tries = [replace(self, restart=i) for i in range(TRIES.get(self.init, 1) * n_init)]
-        usual = [replace(self, init=USUAL, restart=i) for i in range(n_init)]
+        usual = [replace(self, init=USUAL, merge_from=None, restart=i) for i in range(n_init)]
         return (*tries, *(usual if self.init == MERGE else ()))
 
     @property

@@ -11,7 +11,7 @@ from dask_gmm.data.array_source import ArraySource
 from dask_gmm.data.source import Layout, Source
 from dask_gmm.errors import MemoryLimitError
 from dask_gmm.fitting.held_out import check_shares
-from dask_gmm.fitting.levels import levels_of
+from dask_gmm.fitting.levels import LARGEST_SAMPLE_BYTES, levels_of
 from dask_gmm.fitting.members import Member
 from dask_gmm.fitting.questions import ALL_ROWS, EStep, Question, Rows
 from dask_gmm.fitting.sample import SMALLEST_SAMPLE
@@ -30,6 +30,8 @@ from dask_gmm.workflows.admission import (
     refuse_other_rows,
 )
 
+# Bytes of rows of the sample that are held in the order of the data.
+LARGEST_SAMPLES: Final = 2 * LARGEST_SAMPLE_BYTES
 # What a reading is called that answers the questions of some candidates only.
 IN_PART: Final = ", in part"
 
@@ -45,7 +47,7 @@ class Trip:
         on_pass: Callable[[PassRecord], None],
     ) -> None:
         self._source = source
-        self._samples: dict[Rows, Source] = {}
+        self._samples: dict[Rows, ArraySource] = {}
         self._runner = runner
         # The sample is in this process, and asked about often.
         self._here = runner if isinstance(runner, ThreadRunner) else ThreadRunner()
@@ -170,7 +172,14 @@ class Trip:
         if not self._in_sample:
             self._progress.start_pass("sample", source.layout.rows)
         self._in_sample += 1
-        return self._here.run(source, folds, Silent())
+        try:
+            return self._here.run(source, folds, Silent())
+        except MemoryLimitError:
+            if len(folds) == 1:
+                raise
+        half = len(folds) // 2
+        first = self._ask_sample(source, folds[:half])
+        return (*first, *self._ask_sample(source, folds[half:]))
 
     def leave_sample(self) -> None:
         """End what is told of passes over the sample."""
@@ -179,18 +188,20 @@ class Trip:
         self._in_sample = 0
 
     def _sampled(self, rows: Rows) -> Source:
-        if rows not in self._samples:
-            self._samples[rows] = self._chosen(rows)
-        return self._samples[rows]
+        """Give some of the sample; what was asked about last is kept, up to a number of bytes."""
+        found = self._samples.pop(rows, None) or self._chosen(rows)
+        held = found.rows.nbytes + sum(each.rows.nbytes for each in self._samples.values())
+        while self._samples and held > LARGEST_SAMPLES:
+            held -= self._samples.pop(next(iter(self._samples))).rows.nbytes
+        self._samples[rows] = found
+        return found
 
-    def _chosen(self, rows: Rows) -> Source:
+    def _chosen(self, rows: Rows) -> ArraySource:
         sample = self.answer.sample.first(rows.size)
         if rows.drawn is None:
             values = sample.in_row_order()
             leaves = Layout(np.array([0, len(values)])) if rows.at_once else None
             return ArraySource.of(values, layout=leaves)
-        # Of those with rows that were drawn besides, one candidate's at a time is held.
-        self._samples = {each: s for each, s in self._samples.items() if each.drawn is None}
         values, weights = rows.drawn.joined(sample)
         return ArraySource.of(values, weights=weights)
 

@@ -1,5 +1,6 @@
 """Several mixtures fitted in the same readings: each has the bytes that it has alone."""
 
+from contextlib import suppress
 from typing import Any, Final
 
 import numpy as np
@@ -14,6 +15,7 @@ from dask_gmm.passes.memory import project
 from dask_gmm.passes.progress import Silent
 from dask_gmm.passes.runner import ThreadRunner
 from dask_gmm.records.checkpoint import Checkpoint
+from dask_gmm.workflows import trip
 from dask_gmm.workflows.fit_rows import FitOutcomes, fit_all, fit_rows, resume_all
 from tests.records.stored import differences
 from tests.workflows.resuming import SOURCE, small_levels
@@ -80,6 +82,36 @@ def test_what_does_not_fit_in_memory_together_is_read_in_groups_with_the_same_by
     assert "EM pass 1, in part" in {each.name for each in grouped.passes}
 
 
+def least_memory(spec: Spec) -> int:
+    """Bytes in which one spec can just be fitted, to a tenth."""
+    limit = 100_000
+    while True:
+        with suppress(MemoryLimitError):
+            fit_rows(SOURCE, spec, 1, ThreadRunner(1, memory_limit=limit), Silent())
+            return limit
+        limit += limit // 10
+
+
+def test_questions_about_the_sample_are_put_in_groups_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    specs = [Spec(k, solver="fast", init="kmeans", tol=None, max_iter=2) for k in range(20, 26)]
+    limit = least_memory(specs[-1])
+    asked: list[int] = []
+    run = ThreadRunner.run
+
+    def counted(self: ThreadRunner, source: Any, folds: Any, progress: Any) -> Any:
+        answers = run(self, source, folds, progress)
+        asked.append(len(folds))
+        return answers
+
+    monkeypatch.setattr(ThreadRunner, "run", counted)
+    whole = fit_all(SOURCE, specs, 1, ThreadRunner(1, memory_limit=0), Silent())
+    before = max(asked)
+    asked.clear()
+    grouped = fit_all(SOURCE, specs, 1, ThreadRunner(1, memory_limit=limit), Silent())
+    assert same(grouped, whole)
+    assert max(asked) < before == len(specs)
+
+
 def test_what_does_not_fit_alone_is_refused_before_the_first_pass() -> None:
     records: list[Any] = []
     rows = ArraySource.of(np.random.default_rng(0).standard_normal((5000, 40)))
@@ -88,3 +120,22 @@ def test_what_does_not_fit_alone_is_refused_before_the_first_pass() -> None:
     with pytest.raises(MemoryLimitError, match="to hold at most"):
         fit_all(rows, specs, 1, ThreadRunner(1, memory_limit=limit), Silent(), records.append)
     assert records == []
+
+
+def test_of_the_sample_no_more_is_held_than_a_number_of_bytes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = together(ThreadRunner(1))
+    monkeypatch.setattr(trip, "LARGEST_SAMPLES", 800 * 8 * SOURCE.n_features)
+    held: list[int] = []
+    sampled = trip.Trip._sampled
+
+    def counted(self: trip.Trip, rows: Any) -> Any:
+        found = sampled(self, rows)
+        held.append(sum(each.layout.rows for each in self._samples.values()))
+        return found
+
+    monkeypatch.setattr(trip.Trip, "_sampled", counted)
+    assert same(together(ThreadRunner(1)), whole)
+    assert max(held) <= 800
+    assert len(set(held)) > 2

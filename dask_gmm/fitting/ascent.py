@@ -45,8 +45,6 @@ SHRINKING: Final = 1 / 8
 GROWING: Final = 2.0
 # Trials by Newton's step that may fail before L-BFGS goes on.
 MOST_REJECTED: Final = 5
-# Passes over all rows after which every row of the sample is asked for the curvature.
-EASY_PASSES: Final = 2
 # Passes on a level below the last: the next one goes on from wherever they lead.
 MOST_PASSES: Final = 200
 # Passes in a row in which too little was left to gain.
@@ -175,9 +173,7 @@ class Ascending:
 
     def _newton(self, base: Base) -> Newton:
         survey, prior = self.survey, self.survey.prior(self.spec.covariance_type)
-        below, parameters = survey.levels[: self.level], self.step.mixture.n_parameters
-        hard = self.climb.passes > EASY_PASSES
-        sample = below[-1] if hard else curved(below, self.summary.rows, parameters)
+        sample = curved(survey.levels, self.step.mixture.n_parameters, self.climb.passes)
         return Newton(base, sample, survey.frame, prior, self.radius, self._enough())
 
     def turned(self, direction: Array) -> "Ascending | Ascended":

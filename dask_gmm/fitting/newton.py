@@ -24,6 +24,8 @@ from dask_gmm.mixture.statistics import SufficientStatistics
 
 # Statistical errors that a step may leave to gain because the curvature is that of few rows.
 LEFT_BY_CURVATURE: Final = 0.05
+# Passes over all rows after which every row of the sample is asked for the curvature.
+EASY_PASSES: Final = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,16 +87,16 @@ class Newton:
         )
 
 
-def curved(levels: Sequence[Level], rows: int, n_parameters: int) -> Level:
+def curved(levels: Sequence[Level], n_parameters: int, passes: int) -> Level:
     """Give the smallest level whose curvature is that of all rows as nearly as is needed.
 
     Parameters
     ----------
     levels : sequence of Level
-        Below that of all rows, from the smallest; the last one is where all rows are begun.
-    rows : int
-        All of them.
+        From the smallest to that of all rows.
     n_parameters : int
+    passes : int
+        Over all rows so far; after two of them it is the largest sample, to be sure.
 
     Notes
     -----
@@ -102,9 +104,11 @@ def curved(levels: Sequence[Level], rows: int, n_parameters: int) -> Level:
     the largest level. A Hessian from ``n`` rows is off by a share of about
     ``sqrt(n_parameters / n)``, and a step by it leaves the square of that share to gain.
     """
-    short = rows / levels[-1].summary.rows
+    *below, last = levels
+    short = last.summary.rows / below[-1].summary.rows
     wanted = n_parameters * short / LEFT_BY_CURVATURE
-    return next((each for each in levels if each.summary.rows >= wanted), levels[-1])
+    enough = (each for each in below if each.summary.rows >= wanted and passes <= EASY_PASSES)
+    return next(enough, below[-1])
 
 
 class Turning(Protocol):

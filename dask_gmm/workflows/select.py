@@ -1,6 +1,7 @@
 """Fit a grid of mixtures to stored rows in the same readings, and choose one of them."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,9 +21,9 @@ from dask_gmm.workflows.about import (
     settings_of,
     spec_of,
 )
-from dask_gmm.workflows.fit_rows import fit_all
+from dask_gmm.workflows.fit_rows import FitOutcomes, fit_all
 from dask_gmm.workflows.limits import Limits
-from dask_gmm.workflows.order import in_order, reference_at
+from dask_gmm.workflows.order import Ordered, in_order, reference_at
 from dask_gmm.workflows.select_request import SelectRequest
 from dask_gmm.workflows.selection_plot import can_plot, plot
 from dask_gmm.workflows.selection_text import selected_json, selected_text
@@ -58,9 +59,14 @@ class SelectResult:
     warnings: tuple[str, ...]
 
     @property
+    def chosen(self) -> int:
+        """The place in the table of the one that is chosen."""
+        return self.selected.entries.index(self.selected.winner)
+
+    @property
     def model(self) -> FittedMixture:
         """The one that is chosen."""
-        return self.models[self.selected.entries.index(self.selected.winner)]
+        return self.models[self.chosen]
 
     def to_json(self) -> dict[str, Any]:
         """Give it as JSON values."""
@@ -127,13 +133,10 @@ def select(request: SelectRequest, runner: Runner, progress: Progress) -> Select
             lambda record: folder.add_pass(record.to_json()),
             limits=_limits(request),
         )
-        ordered = tuple(in_order(each, reference) for each in outcome.models)
-        models = tuple(each.model for each in ordered)
-        entries = tuple(map(Entry.of, specs, models))
-        selected = Selected(entries, models[0].rows, request.criterion)
         ended = datetime.now(UTC)
-        seconds, passes = (ended - started).total_seconds(), len(outcome.passes)
-        result = SelectResult(selected, models, request.out, passes, seconds, outcome.warnings)
+        ordered = tuple(in_order(each, reference) for each in outcome.models)
+        seconds = (ended - started).total_seconds()
+        result = _result(request, ordered, outcome, seconds)
         manifest = {
             "started": started.isoformat(),
             "ended": ended.isoformat(),
@@ -141,10 +144,20 @@ def select(request: SelectRequest, runner: Runner, progress: Progress) -> Select
             "machines": list(machines),
             **facts_of(source, outcome.survey),
             **_ending(result, request.merged_from),
-            **ordered[entries.index(selected.winner)].to_json(),
+            **ordered[result.chosen].to_json(),
         }
         folder.finish(result.model, manifest, lambda wip: _write(result, wip))
     return result
+
+
+def _result(
+    request: SelectRequest, ordered: Sequence[Ordered], outcome: FitOutcomes, seconds: float
+) -> SelectResult:
+    models = tuple(each.model for each in ordered)
+    entries = tuple(map(Entry.of, map(spec_of, request.cells()), models))
+    selected = Selected(entries, models[0].rows, request.criterion)
+    passes = len(outcome.passes)
+    return SelectResult(selected, models, request.out, passes, seconds, outcome.warnings)
 
 
 def _limits(request: SelectRequest) -> Limits:

@@ -20,14 +20,14 @@ from dask_gmm.mixture.estep import JointDensity
 from dask_gmm.outputs.wanted import Wanted
 from dask_gmm.passes.cluster import runner_for
 from dask_gmm.passes.runner import ThreadRunner
-from dask_gmm.workflows.inputs import Kind, as_array, feature_names, kind_of
-from dask_gmm.workflows.predict import (
+from dask_gmm.workflows.describe import (
     density_of,
     describe_lazily,
     describe_rows,
     describe_store,
     score_rows,
 )
+from dask_gmm.workflows.inputs import Kind, as_array, feature_names, kind_of
 from dask_gmm.workflows.sources import source_of, spread
 
 COLUMNS: Final = ("n_features_in_", "feature_names_in_")

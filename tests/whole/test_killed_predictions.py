@@ -11,7 +11,7 @@ from dask_gmm import generate_gmm_data
 from dask_gmm.data.open import open_source
 from dask_gmm.outputs.wanted import Wanted
 from dask_gmm.passes.runner import ThreadRunner
-from dask_gmm.workflows.predict import density_of, describe_store
+from dask_gmm.workflows.describe import density_of, describe_store
 from tests.data.arrays import files_of
 
 ROOT = Path(__file__).parents[2]

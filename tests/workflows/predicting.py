@@ -15,7 +15,7 @@ from dask_gmm.data.source import Source
 from dask_gmm.outputs.wanted import Wanted
 from dask_gmm.passes.fold import Answers
 from dask_gmm.passes.runner import ThreadRunner
-from dask_gmm.workflows.predict import (
+from dask_gmm.workflows.describe import (
     density_of,
     describe_rows,
     describe_store,

@@ -29,7 +29,7 @@ from dask_gmm.outputs.wanted import Wanted
 from dask_gmm.passes.dask_source import DaskSource
 from dask_gmm.passes.fold import Answers
 from dask_gmm.passes.runner import Runner, ThreadRunner
-from dask_gmm.workflows.predict import (
+from dask_gmm.workflows.describe import (
     describe_rows,
     describe_store,
 )

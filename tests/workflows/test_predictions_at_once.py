@@ -14,7 +14,7 @@ from dask_gmm.mixture.estep import JointDensity
 from dask_gmm.passes.fold import Answers
 from dask_gmm.passes.runner import ThreadRunner
 from dask_gmm.records.exclusive import only_writer
-from dask_gmm.workflows.predict import describe_rows, describe_store
+from dask_gmm.workflows.describe import describe_rows, describe_store
 from tests.workflows.predicting import (
     DENSITY,
     EVERYTHING,

@@ -24,7 +24,7 @@ from dask_gmm.outputs.wanted import Wanted
 from dask_gmm.passes.dask_source import DaskSource
 from dask_gmm.passes.distributed_runner import DistributedRunner
 from dask_gmm.passes.runner import Runner, ThreadRunner
-from dask_gmm.workflows.predict import (
+from dask_gmm.workflows.describe import (
     density_of,
     describe_lazily,
     describe_rows,

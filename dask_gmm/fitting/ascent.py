@@ -21,7 +21,7 @@ from dask_gmm.fitting.members import (
     back_to,
     best_held_out,
 )
-from dask_gmm.fitting.newton import Newton, Solving, curved
+from dask_gmm.fitting.newton import Newton, Solving
 from dask_gmm.fitting.questions import EStep, Question
 from dask_gmm.fitting.spec import Spec
 from dask_gmm.fitting.stopping import enough, overtrained, statistical_share
@@ -173,7 +173,7 @@ class Ascending:
 
     def _newton(self, base: Base) -> Newton:
         survey, prior = self.survey, self.survey.prior(self.spec.covariance_type)
-        sample = curved(survey.levels, self.step.mixture.n_parameters, self.climb.passes)
+        sample = survey.levels[self.level - 1]
         return Newton(base, sample, survey.frame, prior, self.radius, self._enough())
 
     def turned(self, direction: Array) -> "Ascending | Ascended":

@@ -5,9 +5,8 @@ sample, which is in memory. No more rows are read than for a step of EM, and the
 Newton's own: what it says is left to gain is what is left.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from typing import Protocol
 
 from dask_gmm.fitting.base import Base
 from dask_gmm.fitting.levels import Level
@@ -21,11 +20,6 @@ from dask_gmm.mixture.frame import Frame
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.prior import Prior
 from dask_gmm.mixture.statistics import SufficientStatistics
-
-# Statistical errors that a step may leave to gain because the curvature is that of few rows.
-LEFT_BY_CURVATURE: Final = 0.05
-# Passes over all rows after which every row of the sample is asked for the curvature.
-EASY_PASSES: Final = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,30 +79,6 @@ class Newton:
             self.radius,
             self.enough,
         )
-
-
-def curved(levels: Sequence[Level], n_parameters: int, passes: int) -> Level:
-    """Give the smallest level whose curvature is that of all rows as nearly as is needed.
-
-    Parameters
-    ----------
-    levels : sequence of Level
-        From the smallest to that of all rows.
-    n_parameters : int
-    passes : int
-        Over all rows so far; after two of them it is the largest sample, to be sure.
-
-    Notes
-    -----
-    All rows begin about ``rows / largest`` statistical errors short, with ``largest`` the rows of
-    the largest level. A Hessian from ``n`` rows is off by a share of about
-    ``sqrt(n_parameters / n)``, and a step by it leaves the square of that share to gain.
-    """
-    *below, last = levels
-    short = last.summary.rows / below[-1].summary.rows
-    wanted = n_parameters * short / LEFT_BY_CURVATURE
-    enough = (each for each in below if each.summary.rows >= wanted and passes <= EASY_PASSES)
-    return next(enough, below[-1])
 
 
 class Turning(Protocol):

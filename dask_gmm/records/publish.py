@@ -35,7 +35,7 @@ def remove_stale(path: Path, wip: Path, kind: Kind) -> None:
 
     What cannot be removed, since a worker that outlived its call still writes to it, is left.
     """
-    for each in _asides(path):
+    for each in asides(path):
         if each not in (wip, aside(path)) and kind.may_replace(each):
             with suppress(OSError):
                 kind.remove(each)
@@ -152,7 +152,7 @@ def publish(wip: Path, path: Path, overwrite: bool, kind: Kind, *, durable: bool
         except OSError:
             _settle(path, kind)
             raise
-        _flush_one(path.parent)
+        flush_one(path.parent)
         _settle(path, kind)
 
 
@@ -166,11 +166,12 @@ def flush(path: Path) -> None:
     """
     inside = (each for each in path.rglob("*") if not each.is_symlink())
     with ThreadPoolExecutor(FLUSHES_AT_ONCE) as pool:
-        for _ in pool.map(_flush_one, (*inside, path)):
+        for _ in pool.map(flush_one, (*inside, path)):
             pass
 
 
-def _flush_one(path: Path) -> None:
+def flush_one(path: Path) -> None:
+    """See that a file, or the names in a folder, are on the disk; see `flush`."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -178,8 +179,8 @@ def _flush_one(path: Path) -> None:
         os.close(descriptor)
 
 
-def _asides(path: Path) -> list[Path]:
-    """What lies aside of an output, marked or not."""
+def asides(path: Path) -> list[Path]:
+    """Give what lies aside of an output, marked or not."""
     ours = re.compile(rf"{re.escape(aside(path).name)}(-[0-9a-f]{{16}})?")
     return [each for each in path.parent.iterdir() if ours.fullmatch(each.name)]
 
@@ -193,7 +194,7 @@ def _settle(path: Path, kind: Kind) -> None:
     old = _old(path)
     if not kind.may_replace(old):
         return
-    if os.path.lexists(path) or not _asides(path):
+    if os.path.lexists(path) or not asides(path):
         kind.remove(old)
     else:
         old.replace(path)

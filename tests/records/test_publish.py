@@ -233,13 +233,13 @@ def test_all_is_on_the_disk_before_it_has_its_name(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flushed: list[str] = []
-    flush_one = module._flush_one
+    flush_one = module.flush_one
 
     def noted(one: Path) -> None:
         flushed.append(f"{one.name}, {'published' if path.exists() else 'aside'}")
         flush_one(one)
 
-    monkeypatch.setattr(module, "_flush_one", noted)
+    monkeypatch.setattr(module, "flush_one", noted)
     write_folder(aside(path), "new")
     publish(aside(path), path, False, RUN_FOLDER)
     inside = ["file, aside", "inside, aside", "manifest.json, aside"]
@@ -251,7 +251,7 @@ def test_what_is_not_durable_does_not_wait_for_the_disk(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flushed: list[Path] = []
-    monkeypatch.setattr(module, "_flush_one", flushed.append)
+    monkeypatch.setattr(module, "flush_one", flushed.append)
     write_folder(aside(path), "new")
     publish(aside(path), path, False, RUN_FOLDER, durable=False)
     assert text_of(path) == "new"
@@ -262,7 +262,7 @@ def test_what_replaces_an_output_is_durable_always(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flushed: list[Path] = []
-    monkeypatch.setattr(module, "_flush_one", flushed.append)
+    monkeypatch.setattr(module, "flush_one", flushed.append)
     write_folder(path, "old")
     write_folder(aside(path), "new")
     publish(aside(path), path, True, RUN_FOLDER, durable=False)

@@ -83,7 +83,7 @@ def test_a_run_folder_begins_empty(tmp_path: Path, link: bool) -> None:
     if link:
         (tmp_path / ".a.wip").symlink_to(other)
     fit(FitRequest(X, 2, tmp_path / "a"), ThreadRunner(1), Silent())
-    assert names(tmp_path / "a") == ["history.jsonl", "manifest.json", "model.zarr"]
+    assert names(tmp_path / "a") == ["asked.json", "history.jsonl", "manifest.json", "model.zarr"]
     assert (other / "x" / "chunk").exists() == link
 
 
@@ -116,7 +116,7 @@ def test_a_model_that_the_disk_does_not_take_is_kept_too(
     def failing(path: Path) -> None:
         raise OSError(5, "Input/output error", str(path))
 
-    monkeypatch.setattr(publish, "_flush_one", failing)
+    monkeypatch.setattr(publish, "flush_one", failing)
     with pytest.raises(OutputError, match="Input/output error") as caught:
         fit(FitRequest(X, 2, tmp_path / "a"), ThreadRunner(1), Silent())
     assert "model.zarr" in caught.value.__notes__[0]

@@ -1,0 +1,189 @@
+"""Where records are kept as bytes under names: the contract of such stores, and a folder as one."""
+
+import os
+import re
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, Protocol
+
+from dask_gmm.errors import DataError, InputError, output_errors
+from dask_gmm.records.publish import flush_one
+
+NAME: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
+
+
+class Store(Protocol):
+    """Bytes under names of letters, digits, dots, dashes and underscores, the first no dot.
+
+    What is there under a name is always whole, and lasts once the call that put it has returned.
+    As a text, a store says where it is.
+    """
+
+    def put(self, name: str, data: bytes) -> None:
+        """Keep bytes under a name, in the place of others that are there."""
+
+    def put_if_absent(self, name: str, data: bytes) -> bool:
+        """Keep bytes under a name unless there are some; give whether these are the ones kept."""
+
+    def get(self, name: str) -> bytes | None:
+        """Give the bytes under a name, None if there are none."""
+
+    def list(self, prefix: str) -> Sequence[str]:
+        """Give the names that begin with a text, sorted."""
+
+    def remove(self, name: str) -> None:
+        """Forget the bytes under a name, if there are some."""
+
+
+class FolderStore:
+    """A folder with a file for each name.
+
+    Files are written under a hidden name, flushed to the disk, and renamed or linked. The folder,
+    and those above it, are made when something is put there.
+
+    Parameters
+    ----------
+    path : Path
+        The folder. Its disk must know hard links.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def put(self, name: str, data: bytes) -> None:
+        """Keep bytes under a name, in the place of others that are there.
+
+        Raises
+        ------
+        InputError
+            If it is no name.
+        OutputError
+            If they cannot be written; what was there is there still.
+        """
+        path = self._place(name)
+        with output_errors(path), self._written_aside(path, data) as aside:
+            aside.replace(path)
+
+    def put_if_absent(self, name: str, data: bytes) -> bool:
+        """Keep bytes under a name unless there are some; give whether these are the ones kept.
+
+        Raises
+        ------
+        InputError
+            If it is no name.
+        OutputError
+            If they cannot be written.
+        """
+        path = self._place(name)
+        with output_errors(path):
+            if path.exists():
+                return False
+            with self._written_aside(path, data) as aside:
+                try:
+                    path.hardlink_to(aside)
+                except FileExistsError:
+                    return False
+        return True
+
+    def get(self, name: str) -> bytes | None:
+        """Give the bytes under a name, None if there are none.
+
+        Raises
+        ------
+        InputError
+            If it is no name.
+        DataError
+            If there is something that cannot be read.
+        """
+        path = self._place(name)
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise _unreadable("a file", path, error) from error
+
+    def list(self, prefix: str) -> Sequence[str]:
+        """Give the names that begin with a text, sorted.
+
+        Raises
+        ------
+        DataError
+            If there is a folder that cannot be read, or something else in its place.
+        """
+        try:
+            names = [each.name for each in self.path.iterdir()]
+        except FileNotFoundError:
+            return ()
+        except OSError as error:
+            raise _unreadable("a folder", self.path, error) from error
+        return sorted(each for each in names if each.startswith(prefix) and NAME.fullmatch(each))
+
+    def remove(self, name: str) -> None:
+        """Forget the bytes under a name, if there are some.
+
+        Raises
+        ------
+        InputError
+            If it is no name.
+        OutputError
+            If they cannot be removed.
+        """
+        path = self._place(name)
+        with output_errors(path):
+            path.unlink(missing_ok=True)
+
+    def remove_stale(self) -> None:
+        """Remove what killed processes left half written, for the only one that writes there.
+
+        Raises
+        ------
+        OutputError
+            If it cannot be removed.
+        """
+        with output_errors(self.path):
+            for each in self.path.glob(f".*.{'[0-9a-f]' * 16}.wip"):
+                each.unlink(missing_ok=True)
+
+    def _place(self, name: str) -> Path:
+        if not NAME.fullmatch(name):
+            raise InputError(
+                "Wanted a name of letters, digits, dots, dashes and underscores that begins with "
+                f"no dot, found {name!r} for a file in {self.path}. Choose another name."
+            )
+        return self.path / name
+
+    @contextmanager
+    def _written_aside(self, path: Path, data: bytes) -> Iterator[Path]:
+        """Write a file that is to be renamed or linked; then see that its new name lasts."""
+        _make(self.path)
+        aside = path.with_name(f".{path.name}.{secrets.token_hex(8)}.wip")
+        try:
+            with aside.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            yield aside
+        finally:
+            aside.unlink(missing_ok=True)
+        flush_one(self.path)
+
+
+def _make(folder: Path) -> None:
+    """Make a folder, and those above it, such that they last."""
+    if not folder.is_dir():
+        _make(folder.parent)
+        folder.mkdir(exist_ok=True)
+        flush_one(folder.parent)
+
+
+def _unreadable(wanted: str, path: Path, error: OSError) -> DataError:
+    return DataError(
+        f'Wanted {wanted} that can be read at {path}, but the system says "{error.strerror}". '
+        "Mend that, or remove it, and run the same command again."
+    )

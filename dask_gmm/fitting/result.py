@@ -9,6 +9,7 @@ from dask_gmm.fitting.stopping import statistical_error
 from dask_gmm.mixture.criteria import aic, bic, icl
 from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.model import Mixture
+from dask_gmm.mixture.quantiles import DensityQuantiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,8 @@ class FittedMixture:
         Better optima that the solver ``fast`` found on the sample, and why it looked for them.
     dropped : tuple of Dropped
         The other candidates, and how far below they were.
+    quantiles : DensityQuantiles, optional
+        Of the log densities of a sample of these rows, where that was looked at.
     """
 
     mixture: Mixture
@@ -69,6 +72,7 @@ class FittedMixture:
     left: float | None = None
     notes: tuple[str, ...] = ()
     dropped: tuple[Dropped, ...] = ()
+    quantiles: DensityQuantiles | None = None
 
     @classmethod
     def of(

@@ -17,6 +17,7 @@ from dask_gmm.fitting.members import Evaluation
 from dask_gmm.fitting.result import FittedMixture
 from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.model import Mixture, refuse_unusable
+from dask_gmm.mixture.quantiles import DensityQuantiles
 from dask_gmm.passes.threads import ONE_THREAD
 from dask_gmm.records.kinds import MODEL_GROUP
 from dask_gmm.records.publish import aside, publish, refuse_existing
@@ -170,7 +171,9 @@ def _fitted(arrays: Mapping[str, Array], facts: Mapping[str, Any]) -> FittedMixt
     if not history:
         raise ValueError("no log-likelihoods")
     rows, reason = whole("rows", facts["rows"], 1), str(facts["reason"])
-    return FittedMixture(mixture, history, facts["converged"] is True, reason, rows)
+    quantiles = DensityQuantiles.from_json(facts)
+    converged = facts["converged"] is True
+    return FittedMixture(mixture, history, converged, reason, rows, quantiles=quantiles)
 
 
 def _said(error: Exception) -> str:
@@ -211,6 +214,7 @@ def _facts(model: FittedMixture) -> dict[str, Any]:
         "log_likelihood": model.log_likelihood,
         "precisions": [each.precision for each in model.history],
         "repairs": [list(each.repairs) for each in model.history],
+        **(model.quantiles.to_json() if model.quantiles else {}),
     }
 
 

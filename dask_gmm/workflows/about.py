@@ -126,6 +126,7 @@ def model_facts(model: FittedMixture) -> dict[str, Any]:
         "left_to_gain": model.left,
         "statistical_error": model.statistical_error,
         "repairs": [list(repair) for repair in model.repairs],
+        **(model.quantiles.to_json() if model.quantiles else {}),
     }
 
 

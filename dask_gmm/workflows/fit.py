@@ -16,6 +16,7 @@ from dask_gmm.workflows.about import (
 from dask_gmm.workflows.fit_result import FitResult
 from dask_gmm.workflows.fit_rows import fit_rows
 from dask_gmm.workflows.limits import Limits
+from dask_gmm.workflows.models import with_quantiles
 from dask_gmm.workflows.order import in_order, reference_at
 from dask_gmm.workflows.requests import FitRequest
 from dask_gmm.workflows.sources import source_of, spread
@@ -69,8 +70,9 @@ def fit(request: FitRequest, runner: Runner, progress: Progress) -> FitResult:
         ended = datetime.now(UTC)
         times = {"started": started.isoformat(), "ended": ended.isoformat()}
         about = {**times, **settings, "machines": list(machines)}
-        ordered = in_order(outcome.model, reference)
-        facts = {**facts_of(source, outcome.survey), **model_facts(outcome.model)}
+        model = with_quantiles(outcome.model, outcome.survey.sample)
+        ordered = in_order(model, reference)
+        facts = {**facts_of(source, outcome.survey), **model_facts(model)}
         ended_so = {"passes": len(outcome.passes), "warnings": list(outcome.warnings)}
         manifest = {**about, **facts, **ended_so, **ordered.to_json()}
         folder.finish(ordered.model, manifest)

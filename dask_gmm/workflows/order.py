@@ -12,9 +12,7 @@ from dask_gmm.fitting.result import FittedMixture
 from dask_gmm.mixture.matching import Matching, by_weight, match, reordered
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.passes.threads import ONE_THREAD
-from dask_gmm.records.kinds import RUN_FOLDER
-from dask_gmm.records.model_file import load_model
-from dask_gmm.records.run_folder import MODEL
+from dask_gmm.workflows.models import model_at
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,7 +106,7 @@ def reference_at(path: str | Path | None, source: Source) -> Reference | None:
     if path is None:
         return None
     path = local_path(path)
-    mixture = load_model(path / MODEL if RUN_FOLDER.is_at(path) else path).mixture
+    mixture = model_at(path).mixture
     if mixture.n_features != source.n_features:
         raise InputError(
             f"Wanted a model of {source.n_features} columns to match, as the rows have, found one "

@@ -23,6 +23,7 @@ from dask_gmm.workflows.about import (
 )
 from dask_gmm.workflows.fit_rows import FitOutcomes, fit_all
 from dask_gmm.workflows.limits import Limits
+from dask_gmm.workflows.models import with_quantiles
 from dask_gmm.workflows.order import Ordered, in_order, reference_at
 from dask_gmm.workflows.select_request import SelectRequest
 from dask_gmm.workflows.selection_plot import can_plot, plot
@@ -134,7 +135,8 @@ def select(request: SelectRequest, runner: Runner, progress: Progress) -> Select
             limits=_limits(request),
         )
         ended = datetime.now(UTC)
-        ordered = tuple(in_order(each, reference) for each in outcome.models)
+        models = (with_quantiles(each, outcome.survey.sample) for each in outcome.models)
+        ordered = tuple(in_order(each, reference) for each in models)
         seconds = (ended - started).total_seconds()
         result = _result(request, ordered, outcome, seconds)
         manifest = {

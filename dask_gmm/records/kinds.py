@@ -65,6 +65,7 @@ def remove(path: Path) -> None:
 
 
 RUN_FOLDER: Final = Kind("run folder", "manifest.json", (), "run")
+SAMPLE_GROUP: Final = Kind("sample", "zarr.json", ("attributes", "dask_gmm"), "sample")
 MODEL_GROUP: Final = Kind("model", "zarr.json", ("attributes", "dask_gmm"), "model")
 DATA_GROUP: Final = Kind("generated data set", "zarr.json", ("attributes", "dask_gmm"), "rows")
 PREDICTIONS: Final = Kind(

@@ -6,6 +6,7 @@ from dask_gmm.checks import local_path
 from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.runner import Runner
 from dask_gmm.records.run_folder import RunFolder
+from dask_gmm.records.sample_file import write_sample
 from dask_gmm.workflows.about import (
     facts_of,
     model_facts,
@@ -75,6 +76,7 @@ def fit(request: FitRequest, runner: Runner, progress: Progress) -> FitResult:
         facts = {**facts_of(source, outcome.survey), **model_facts(model)}
         ended_so = {"passes": len(outcome.passes), "warnings": list(outcome.warnings)}
         manifest = {**about, **facts, **ended_so, **ordered.to_json()}
-        folder.finish(ordered.model, manifest)
+        sample, n_rows = outcome.survey.sample, ordered.model.rows
+        folder.finish(ordered.model, manifest, lambda wip: write_sample(sample, n_rows, wip))
     seconds = (ended - started).total_seconds()
     return FitResult(ordered, request.out, len(outcome.passes), seconds, outcome.warnings)

@@ -9,11 +9,13 @@ from typing import Any, Final
 
 from dask_gmm.checks import local_path
 from dask_gmm.fitting.result import FittedMixture
+from dask_gmm.fitting.sample import Sample
 from dask_gmm.fitting.selected import Entry, Selected
 from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.runner import Runner
 from dask_gmm.records.candidates import CANDIDATES, candidate_name, write_candidates
 from dask_gmm.records.run_folder import MODEL, RunFolder
+from dask_gmm.records.sample_file import write_sample
 from dask_gmm.workflows.about import (
     facts_of,
     model_facts,
@@ -148,7 +150,8 @@ def select(request: SelectRequest, runner: Runner, progress: Progress) -> Select
             **_ending(result, request.merged_from),
             **ordered[result.chosen].to_json(),
         }
-        folder.finish(result.model, manifest, lambda wip: _write(result, wip))
+        sample = outcome.survey.sample
+        folder.finish(result.model, manifest, lambda wip: _write(result, sample, wip))
     return result
 
 
@@ -177,14 +180,15 @@ def _ending(result: SelectResult, merged_from: int | None) -> dict[str, Any]:
     }
 
 
-def _write(result: SelectResult, folder: Path) -> None:
-    """Write the table, its picture and all candidates into a run folder in the making."""
+def _write(result: SelectResult, sample: Sample, folder: Path) -> None:
+    """Write the table, its picture, all candidates and some rows into a folder in the making."""
     entries = result.selected.entries
     names = [
         candidate_name(number, each.covariance_type, each.n_components)
         for number, each in enumerate(entries)
     ]
     write_candidates(folder, names, result.models)
+    write_sample(sample, result.selected.rows, folder)
     table = {**selected_json(result.selected), "models": names}
     (folder / TABLE).write_text(json.dumps(table, indent=2) + "\n")
     if can_plot():

@@ -83,7 +83,8 @@ def test_a_run_folder_begins_empty(tmp_path: Path, link: bool) -> None:
     if link:
         (tmp_path / ".a.wip").symlink_to(other)
     fit(FitRequest(X, 2, tmp_path / "a"), ThreadRunner(1), Silent())
-    assert names(tmp_path / "a") == ["asked.json", "history.jsonl", "manifest.json", "model.zarr"]
+    kept = ["asked.json", "history.jsonl", "manifest.json", "model.zarr", "sample.zarr"]
+    assert names(tmp_path / "a") == kept
     assert (other / "x" / "chunk").exists() == link
 
 

@@ -30,7 +30,7 @@ class ArraySpec:
     shape : tuple of int
         Such as ``(n_rows, n_features)`` or ``(n_rows,)``.
     dtype : str
-        A float or integer type, such as ``float32`` or ``int64``.
+        A float or integer type, such as ``float32`` or ``int64``, or ``bool``.
     chunk_rows : int
         Rows of a chunk.
     dimension_names : tuple of str
@@ -44,10 +44,10 @@ class ArraySpec:
     dimension_names: tuple[str, ...] = ("sample", "feature")
 
     def __post_init__(self) -> None:
-        if np.dtype(self.dtype).kind not in "fiu":
+        if np.dtype(self.dtype).kind not in "fiub":
             raise InputError(
-                f"Arrays are written as floats or integers, but array {self.name} is to be "
-                f"{self.dtype}. Choose float32, float64, int32 or int64."
+                f"Arrays are written as floats, integers or bools, but array {self.name} is to be "
+                f"{self.dtype}. Choose float32, float64, int32, int64 or bool."
             )
         if min(*self.shape, self.chunk_rows) < 1:
             raise InputError(
@@ -83,8 +83,11 @@ class ArraySpec:
 
     @property
     def fill_value(self) -> float | int:
-        """What pads the last chunk, and what zarr gives for a lost one: never a plausible row."""
-        unlikely = {"f": float("nan"), "i": -1, "u": np.iinfo(np.uint8).max}
+        """What pads the last chunk, and what zarr gives for a lost one: never a plausible row.
+
+        Of bools it is True: marks are rare, and rows that are lost are not to pass unmarked.
+        """
+        unlikely = {"f": float("nan"), "i": -1, "u": np.iinfo(np.uint8).max, "b": True}
         return unlikely[self.stored_dtype.kind]
 
     def path(self, group: Path, chunk: int) -> Path:

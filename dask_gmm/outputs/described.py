@@ -23,6 +23,7 @@ from dask_gmm.mixture.posterior import (
 from dask_gmm.mixture.screening import Screen, decide
 from dask_gmm.outputs.shelves import Shelf, Target, Values
 from dask_gmm.outputs.wanted import (
+    ANOMALY,
     LABELS,
     LOG_DENSITY,
     PROBABILITIES,
@@ -154,10 +155,14 @@ def _described(tile: Tile, density: JointDensity, wanted: Wanted) -> Iterator[tu
     if wanted.top:
         take_largest(logits, values, components, equal, ranks)
         yield TOP_COMPONENTS, components.T
-    if wanted.log_density or wanted.probabilities or wanted.top:
+    if wanted.log_density or wanted.probabilities or wanted.top or wanted.below is not None:
         exponentiate(logits, peak, total)
+    if wanted.log_density or wanted.below is not None:
+        log_densities(peak, total, density_of_row)
     if wanted.log_density:
-        yield LOG_DENSITY, log_densities(peak, total, density_of_row)
+        yield LOG_DENSITY, density_of_row
+    if wanted.below is not None:
+        yield ANOMALY, density_of_row < wanted.below
     if wanted.probabilities:
         yield PROBABILITIES, np.divide(logits, total, out=logits).T
     if wanted.top:

@@ -1,12 +1,13 @@
 """What a mixture can say of rows, and in which arrays."""
 
+import math
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from dask_gmm.checks import whole
+from dask_gmm.checks import number, whole
 from dask_gmm.errors import InputError
 
 LABELS: Final = "labels"
@@ -14,6 +15,7 @@ PROBABILITIES: Final = "probabilities"
 LOG_DENSITY: Final = "log_density"
 TOP_COMPONENTS: Final = "top_components"
 TOP_PROBABILITIES: Final = "top_probabilities"
+ANOMALY: Final = "anomaly"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,24 +63,30 @@ class Wanted:
     top : int
         So many components of the largest probabilities, and these, in descending order; equal
         ones by their numbers. 0 for none.
+    below : float, optional
+        Whether the log density is below this, in nats.
 
     Raises
     ------
     InputError
-        If nothing is asked for, or ``top`` is no whole number.
+        If nothing is asked for, ``top`` is no whole number, or ``below`` is not finite.
     """
 
     labels: bool = False
     probabilities: bool = False
     log_density: bool = False
     top: int = 0
+    below: float | None = None
 
     def __post_init__(self) -> None:
         whole("top", self.top, 0)
-        if not (self.labels or self.probabilities or self.log_density or self.top):
+        marks = self.below is not None
+        if marks:
+            number("below", self.below, -math.inf)
+        if not (self.labels or self.probabilities or self.log_density or self.top or marks):
             raise InputError(
                 "Wanted something to be said of the rows, found nothing asked for. Ask for labels, "
-                "probabilities, log_density or top."
+                "probabilities, log_density, top or below."
             )
 
     def outputs(
@@ -103,5 +111,6 @@ class Wanted:
             (self.log_density, Output(LOG_DENSITY, double, None)),
             (bool(self.top), Output(TOP_COMPONENTS, numbers, self.top)),
             (bool(self.top), Output(TOP_PROBABILITIES, double, self.top)),
+            (self.below is not None, Output(ANOMALY, np.dtype(np.bool_), None)),
         )
         return tuple(output for asked, output in every if asked)

@@ -209,3 +209,16 @@ def test_small_arrays_lie_beside(sink: Sink) -> None:
     source = open_source(sink.path)
     assert isinstance(source, ZarrSource)
     assert source.verified
+
+
+def test_marks_are_stored_as_bools_and_lost_ones_are_set(tmp_path: Path) -> None:
+    marks = np.arange(10) % 3 == 0
+    spec = ArraySpec("marks", (10,), "bool", 4)
+    sink = Sink(tmp_path, (spec,))
+    sink.create({})
+    sink.finalize({"marks": sink.write("marks", 0, marks)})
+    array = zarr.open_array(tmp_path / "marks", mode="r")
+    assert array.dtype == np.bool_
+    assert np.array_equal(np.asarray(array[...]), marks)
+    spec.path(tmp_path, 1).unlink()
+    assert np.asarray(zarr.open_array(tmp_path / "marks", mode="r")[4:8]).all()

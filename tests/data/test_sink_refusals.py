@@ -63,8 +63,8 @@ def test_damaged_metadata_of_an_unfinished_output_are_refused(sink: Sink) -> Non
         ((0, 3), "float64", 4, "at least one row"),
         ((3, 0), "float64", 4, "at least one row"),
         ((3, 2), "float64", 0, "at least one row"),
-        ((3, 2), "complex128", 2, "floats or integers, but array x is to be complex128"),
-        ((3, 2), "object", 2, "floats or integers"),
+        ((3, 2), "complex128", 2, "floats, integers or bools, but array x is to be complex128"),
+        ((3, 2), "object", 2, "floats, integers or bools"),
     ],
 )
 def test_arrays_of_another_kind_are_not_written(

@@ -24,7 +24,10 @@ Values = dict[str, npt.NDArray[Any]]
 
 N_FEATURES, K, TOP = 40, 5, 3
 
-EVERYTHING = Wanted(labels=True, probabilities=True, log_density=True, top=TOP)
+# A fifth of the rows or so are below.
+BELOW = -64.0
+
+EVERYTHING = Wanted(labels=True, probabilities=True, log_density=True, top=TOP, below=BELOW)
 
 NUMBERS = np.dtype(np.int8)
 

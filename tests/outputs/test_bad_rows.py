@@ -47,7 +47,9 @@ def bad_rows() -> Iterator[tuple[float, str]]:
 
 @pytest.mark.parametrize(("value", "said"), list(bad_rows()))
 @pytest.mark.parametrize(
-    "wanted", [Wanted(labels=True), Wanted(log_density=True), Wanted(top=1)], ids=str
+    "wanted",
+    [Wanted(labels=True), Wanted(log_density=True), Wanted(top=1), Wanted(below=0.0)],
+    ids=str,
 )
 def test_a_row_without_an_answer_gets_none(wanted: Wanted, value: float, said: str) -> None:
     rows, row, column = ROWS.copy(), tile_rows(N_FEATURES) + 100, 17
@@ -135,5 +137,7 @@ def test_what_cannot_be_wanted_is_refused() -> None:
         Wanted()
     with pytest.raises(InputError, match="found -1 as top"):
         Wanted(top=-1)
+    with pytest.raises(InputError, match="found nan as below"):
+        Wanted(below=np.nan)
     with pytest.raises(InputError, match="number of components, 5, found 6"):
         Wanted(top=6).outputs(K, NUMBERS)

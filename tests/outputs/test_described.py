@@ -16,6 +16,7 @@ from dask_gmm.outputs.wanted import Wanted
 from dask_gmm.passes.fold import Workspace, measure
 from dask_gmm.passes.threads import ONE_THREAD
 from tests.outputs.describing import (
+    BELOW,
     DENSITY,
     EVERYTHING,
     NUMBERS,
@@ -43,6 +44,8 @@ def test_it_is_what_scikit_learn_says() -> None:
     assert np.array_equal(found["labels"], model.predict(ROWS))
     np.testing.assert_allclose(found["probabilities"], probabilities, atol=1e-10)
     np.testing.assert_allclose(found["log_density"], model.score_samples(ROWS), rtol=1e-10)
+    assert np.array_equal(found["anomaly"], model.score_samples(ROWS) < BELOW)
+    assert 0.1 < found["anomaly"].mean() < 0.4
     order = np.argsort(-probabilities, axis=1, kind="stable")[:, :TOP]
     assert np.array_equal(found["top_components"], order)
     np.testing.assert_allclose(
@@ -64,6 +67,7 @@ def test_what_is_asked_for_twice_is_said_once() -> None:
         Wanted(probabilities=True),
         Wanted(log_density=True),
         Wanted(top=TOP),
+        Wanted(below=BELOW),
         Wanted(labels=True, top=TOP),
         Wanted(log_density=True, probabilities=True),
     ],

@@ -27,7 +27,10 @@ N, D, K, CHUNK_ROWS = 60_000, 8, 3, 4_000
 
 RUNNER = ThreadRunner(2)
 
-EVERYTHING = Wanted(labels=True, probabilities=True, log_density=True, top=2)
+# A fifth of the rows or so are below.
+BELOW = -14.0
+
+EVERYTHING = Wanted(labels=True, probabilities=True, log_density=True, top=2, below=BELOW)
 
 
 def _rows() -> Values:

@@ -31,7 +31,8 @@ from dask_gmm.data.open import open_source
 from dask_gmm.mixture.estep import JointDensity
 from dask_gmm.outputs.wanted import Wanted
 from dask_gmm.passes.runner import ThreadRunner
-from dask_gmm.workflows.describe import density_of, describe_store
+from dask_gmm.workflows.describe import density_of
+from dask_gmm.workflows.describe_store import describe_store
 
 Array = npt.NDArray[np.float64]
 FEATURES = COMPONENTS = 16

@@ -24,9 +24,9 @@ from dask_gmm.workflows.describe import (
     density_of,
     describe_lazily,
     describe_rows,
-    describe_store,
     score_rows,
 )
+from dask_gmm.workflows.describe_store import describe_store
 from dask_gmm.workflows.inputs import Kind, as_array, feature_names, kind_of
 from dask_gmm.workflows.sources import source_of, spread
 
@@ -180,9 +180,8 @@ class RowMethods(sklearn.mixture.GaussianMixture):  # type: ignore[misc]  # it h
     def _store(self, X: Any, wanted: Wanted, out: str | Path, overwrite: bool) -> Path:
         density, source = self._density(), self._source(X)
         runner = runner_for(self.client, in_memory=not source.shareable)
-        return describe_store(
-            spread(source, runner), density, wanted, out, runner, overwrite=overwrite
-        )
+        rows = spread(source, runner)
+        return describe_store(rows, density, wanted, out, runner, overwrite=overwrite).path
 
     def _score(self, X: Any) -> tuple[int, float]:
         density, source = self._density(), self._source(X)

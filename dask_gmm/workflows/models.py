@@ -1,14 +1,17 @@
 """A model by its path, its density, and what it knows of the rows that it was fitted to."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from dask_gmm.checks import local_path
 from dask_gmm.data.array_source import ArraySource
+from dask_gmm.data.source import Source
+from dask_gmm.errors import InputError
 from dask_gmm.fitting.result import FittedMixture
 from dask_gmm.fitting.sample import Sample
 from dask_gmm.mixture.estep import JointDensity
 from dask_gmm.mixture.model import Mixture
-from dask_gmm.mixture.quantiles import DensityQuantiles
+from dask_gmm.mixture.quantiles import FEWEST_BELOW, DensityQuantiles, name_of
 from dask_gmm.outputs.wanted import LOG_DENSITY, Wanted
 from dask_gmm.passes.runner import ThreadRunner
 from dask_gmm.passes.threads import ONE_THREAD
@@ -16,6 +19,73 @@ from dask_gmm.records.kinds import RUN_FOLDER
 from dask_gmm.records.model_file import load_model
 from dask_gmm.records.run_folder import MODEL
 from dask_gmm.workflows.describe import density_of, describe_rows
+from dask_gmm.workflows.row_requests import PredictRequest, ScoreRequest
+from dask_gmm.workflows.sources import source_of
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KnownModel:
+    """A model, and where it was read.
+
+    Parameters
+    ----------
+    path : Path
+        Of the model, or of its run folder.
+    model : FittedMixture
+    """
+
+    path: Path
+    model: FittedMixture
+
+    def quantile(self, share: float) -> float:
+        """Give a quantile of the log densities of the rows that it was fitted to, in nats.
+
+        Raises
+        ------
+        InputError
+            If it is not known.
+        """
+        quantiles = self.model.quantiles
+        if quantiles is None:
+            raise InputError(
+                f"Wanted a model that knows the quantiles of its rows' log densities, found none "
+                f"in {self.path}. Models of the commands fit and select have them: fit it again, "
+                "or leave the quantile out."
+            )
+        value = quantiles.at(share)
+        if value is None:
+            known = ", ".join(name for name, each in quantiles.values.items() if each is not None)
+            raise InputError(
+                f"Wanted a quantile with at least {FEWEST_BELOW} rows below it, found fewer below "
+                f"{name_of(share)} of the {quantiles.rows:,} rows that {self.path} was measured "
+                f"at. Choose another one ({known or 'it has none'})."
+            )
+        return value
+
+
+def known_model(path: str | Path) -> KnownModel:
+    """Read a model, or that of a run folder.
+
+    Raises
+    ------
+    InputError
+        If the path is an address elsewhere.
+    DataError
+        If there is none, or it is damaged.
+    """
+    place = local_path(path)
+    return KnownModel(place, model_at(place))
+
+
+def rows_for(request: PredictRequest | ScoreRequest) -> Source:
+    """Open the rows that a model is asked about; see `source_of`."""
+    return source_of(
+        request.data,
+        array=request.array,
+        columns=request.columns,
+        rows=request.rows,
+        missing_chunks=request.missing_chunks,
+    )
 
 
 def model_at(path: Path) -> FittedMixture:

@@ -88,6 +88,11 @@ class Predictions:
         return cls(source, tuple(_spec(each, rows, chunk_rows) for each in outputs), facts)
 
     @property
+    def n_chunks(self) -> int:
+        """Number of chunks of rows."""
+        return self.specs[0].n_chunks
+
+    @property
     def repeatable(self) -> bool:
         """Whether the same rows could be told from others when it is written again."""
         return self.facts["data"] is not None

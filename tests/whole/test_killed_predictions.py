@@ -11,7 +11,8 @@ from dask_gmm import generate_gmm_data
 from dask_gmm.data.open import open_source
 from dask_gmm.outputs.wanted import Wanted
 from dask_gmm.passes.runner import ThreadRunner
-from dask_gmm.workflows.describe import density_of, describe_store
+from dask_gmm.workflows.describe import density_of
+from dask_gmm.workflows.describe_store import describe_store
 from tests.data.arrays import files_of
 
 ROOT = Path(__file__).parents[2]
@@ -38,7 +39,7 @@ described(Path(sys.argv[1]), Path(sys.argv[2]))
 
 def described(data: Path, out: Path) -> Path:
     density = density_of(WEIGHTS, MEANS, FACTORS, "diag")
-    return describe_store(open_source(data), density, WANTED, out, ThreadRunner(1))
+    return describe_store(open_source(data), density, WANTED, out, ThreadRunner(1)).path
 
 
 @pytest.fixture(scope="module")

@@ -18,8 +18,8 @@ from dask_gmm.passes.runner import ThreadRunner
 from dask_gmm.workflows.describe import (
     density_of,
     describe_rows,
-    describe_store,
 )
+from dask_gmm.workflows.describe_store import describe_store
 
 Values = npt.NDArray[Any]
 
@@ -63,7 +63,7 @@ def foreign(path: Path, rows: Values = ROWS) -> Path:
 
 
 def store(source: Source, out: Path, wanted: Wanted = EVERYTHING, **knobs: Any) -> Path:
-    return describe_store(source, DENSITY, wanted, out, RUNNER, **knobs)
+    return describe_store(source, DENSITY, wanted, out, RUNNER, **knobs).path
 
 
 def stored(out: Path) -> dict[str, Values]:

@@ -28,9 +28,9 @@ from dask_gmm.workflows.describe import (
     density_of,
     describe_lazily,
     describe_rows,
-    describe_store,
     score_rows,
 )
+from dask_gmm.workflows.describe_store import describe_store
 from dask_gmm.workflows.sources import spread
 from tests.data.arrays import values_of
 from tests.passes.conftest import client as client
@@ -91,7 +91,7 @@ def test_dask_arrays_of_the_same_blocks_give_the_same(
 def test_a_group_is_the_same_from_any_runner(
     source: Source, expected: dict[str, Values], runner: Runner, tmp_path: Path
 ) -> None:
-    out = describe_store(source, DENSITY, EVERYTHING, tmp_path / "out", runner)
+    out = describe_store(source, DENSITY, EVERYTHING, tmp_path / "out", runner).path
     assert out == tmp_path / "out"
     same(stored(out), expected)
     assert sorted(each.name for each in tmp_path.iterdir()) == ["out"]
@@ -128,7 +128,7 @@ def test_rows_in_any_leaves_are_written(
     else:
         chunks = (7_000, D) if kind == "dask" else ((17_003, 1, 29_997, 12_999), D)
         source = DaskSource.of(da.from_array(ROWS, chunks=chunks))
-    found = stored(describe_store(source, DENSITY, wanted, tmp_path / "out", runner))
+    found = stored(describe_store(source, DENSITY, wanted, tmp_path / "out", runner).path)
     assert np.array_equal(found["labels"], MODEL.predict(rows))
     np.testing.assert_allclose(found["probabilities"], MODEL.predict_proba(rows), atol=1e-8)
 

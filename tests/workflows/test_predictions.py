@@ -31,8 +31,8 @@ from dask_gmm.passes.fold import Answers
 from dask_gmm.passes.runner import Runner, ThreadRunner
 from dask_gmm.workflows.describe import (
     describe_rows,
-    describe_store,
 )
+from dask_gmm.workflows.describe_store import describe_store
 from dask_gmm.workflows.predictions import in_whole_chunks, largest_divisor
 from tests.data.arrays import files_of
 from tests.passes.conftest import client as client
@@ -76,7 +76,9 @@ def test_what_is_finished_is_left_alone(source: Source, tmp_path: Path) -> None:
 def test_the_same_rows_elsewhere_are_the_same(data: Path, source: Source, tmp_path: Path) -> None:
     out = store(source, tmp_path / "out")
     shutil.copytree(data, tmp_path / "copy.zarr")
-    describe_store(open_source(tmp_path / "copy.zarr"), DENSITY, EVERYTHING, out, Forbidden())
+    copy = open_source(tmp_path / "copy.zarr")
+    found = describe_store(copy, DENSITY, EVERYTHING, out, Forbidden())
+    assert found.kept == found.chunks == found.arrays[0].n_chunks
 
 
 def test_another_spelling_of_a_path_is_the_same_rows(tmp_path: Path) -> None:
@@ -180,7 +182,8 @@ def test_what_an_interrupted_call_finished_is_kept(
 ) -> None:
     source, out = open_source(write(tmp_path / "data")), tmp_path / "out"
     wanted = interrupted(source, out)
-    describe_store(source, DENSITY, EVERYTHING, out, runner)
+    found = describe_store(source, DENSITY, EVERYTHING, out, runner)
+    assert found.kept == found.chunks - 1
     assert np.array_equal(stored(out)["labels"], wanted)
     assert sorted(each.name for each in tmp_path.iterdir()) == ["data", "out"]
 

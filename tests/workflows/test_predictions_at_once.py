@@ -14,7 +14,8 @@ from dask_gmm.mixture.estep import JointDensity
 from dask_gmm.passes.fold import Answers
 from dask_gmm.passes.runner import ThreadRunner
 from dask_gmm.records.exclusive import only_writer
-from dask_gmm.workflows.describe import describe_rows, describe_store
+from dask_gmm.workflows.describe import describe_rows
+from dask_gmm.workflows.describe_store import describe_store
 from tests.workflows.predicting import (
     DENSITY,
     EVERYTHING,
@@ -62,7 +63,7 @@ def test_what_another_call_finished_meanwhile_is_left_alone(
         store(source, path)
         return only_writer(path)
 
-    monkeypatch.setattr("dask_gmm.workflows.predict.only_writer", after_another)
+    monkeypatch.setattr("dask_gmm.workflows.describe_store.only_writer", after_another)
     describe_store(source, DENSITY, EVERYTHING, out, Forbidden())
     same(stored(out), describe_rows(source, DENSITY, EVERYTHING, RUNNER))
 

@@ -25,6 +25,7 @@ class _Doors(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         from dask_gmm.errors import DaskGMMError
+        from dask_gmm.signals import EXIT_CODE, Stopped
 
         try:
             return super().invoke(ctx)
@@ -32,6 +33,11 @@ class _Doors(click.Group):
             for line in (f"Error: {error}", *getattr(error, "__notes__", ())):
                 click.echo(line, err=True)
             ctx.exit(error.exit_code)
+        except Stopped as stopped:
+            notes = getattr(stopped, "__notes__", ()) or ("The same command begins anew.",)
+            for line in (f"Stopped by {stopped.name}.", *notes):
+                click.echo(line, err=True)
+            ctx.exit(EXIT_CODE)
 
 
 @click.group(name="gmm", cls=_Doors, context_settings={"help_option_names": ["-h", "--help"]})

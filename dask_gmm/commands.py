@@ -18,6 +18,7 @@ from dask_gmm.options import json_option, options_of, settings_from
 from dask_gmm.settings import FitSettings, GenerateSettings, RunnerSettings, SelectSettings
 from dask_gmm.settings import schema as settings_schema
 from dask_gmm.settings_file import load_settings
+from dask_gmm.signals import stopping_in_order
 
 if TYPE_CHECKING:
     from dask_gmm.passes.progress import Progress
@@ -126,6 +127,7 @@ def _at_work(settings: RunnerSettings) -> "Iterator[tuple[Runner, Progress]]":
 
     with (
         _plain_warnings(),
+        stopping_in_order(),
         open_progress(sys.stderr) as progress,
         open_runner(settings.workers, settings.scheduler) as runner,
     ):

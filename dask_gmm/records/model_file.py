@@ -163,13 +163,17 @@ def _fitted(arrays: Mapping[str, Array], facts: Mapping[str, Any]) -> FittedMixt
     )
     refuse_unusable(mixture)
     history = tuple(
-        Evaluation(float(value), str(precision), tuple(map(str, repairs)))
-        for value, precision, repairs in zip(
-            arrays["log_likelihoods"], facts["precisions"], facts["repairs"], strict=True
+        Evaluation(float(value), str(precision), tuple(map(str, repairs)), kept is True)
+        for value, precision, repairs, kept in zip(
+            arrays["log_likelihoods"],
+            facts["precisions"],
+            facts["repairs"],
+            facts["kept"],
+            strict=True,
         )
     )
-    if not history:
-        raise ValueError("no log-likelihoods")
+    if not any(each.kept for each in history):
+        raise ValueError("no log-likelihood of parameters that were kept")
     rows, reason = whole("rows", facts["rows"], 1), str(facts["reason"])
     quantiles = DensityQuantiles.from_json(facts)
     converged = facts["converged"] is True
@@ -214,6 +218,7 @@ def _facts(model: FittedMixture) -> dict[str, Any]:
         "log_likelihood": model.log_likelihood,
         "precisions": [each.precision for each in model.history],
         "repairs": [list(each.repairs) for each in model.history],
+        "kept": [each.kept for each in model.history],
         **(model.quantiles.to_json() if model.quantiles else {}),
     }
 

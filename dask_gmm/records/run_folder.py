@@ -6,25 +6,33 @@
       manifest.json     settings, data, versions, times, why it ended
       history.jsonl     a line per pass
       model.zarr        the fitted mixture
+      asked.json        what was asked of which rows
+
+While it is made there are ``checkpoints`` too, from which the same command goes on.
 """
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from dask_gmm.errors import DataError, output_errors
+from dask_gmm.errors import DataError, OutputExistsError, output_errors
 from dask_gmm.fitting.result import FittedMixture
+from dask_gmm.records.asked import Asked, asked_in
+from dask_gmm.records.checkpoints import Checkpoints
+from dask_gmm.records.exclusive import only_writer
 from dask_gmm.records.kinds import RUN_FOLDER, remove
 from dask_gmm.records.model_file import write_model
-from dask_gmm.records.publish import aside, publish, refuse_existing
+from dask_gmm.records.publish import aside, asides, publish, refuse_existing
+from dask_gmm.records.store import FolderStore
 
 MANIFEST: Final = "manifest.json"
 HISTORY: Final = "history.jsonl"
 MODEL: Final = "model.zarr"
+CHECKPOINTS: Final = "checkpoints"
 VERSION: Final = 1
 
 
@@ -32,48 +40,112 @@ VERSION: Final = 1
 class RunFolder:
     """A run folder in the making: written aside, published when it is whole.
 
+    Where what is asked tells its rows from others, what an interrupted run has left is taken up by
+    the same command, and a finished one is done.
+
     Parameters
     ----------
     path : Path
         Where it will be.
+    asked : Asked
     overwrite : bool
-        Whether to replace a run folder, or an empty one, that is there.
+        Whether to replace a run folder, or an empty one, that is there, and to give up what an
+        interrupted run has left that was asked something else.
     """
 
     path: Path
+    asked: Asked
     overwrite: bool = False
 
     @property
     def wip(self) -> Path:
         """Where it is written meanwhile."""
-        return aside(self.path)
+        return aside(self.path, self.asked.mark)
 
-    @contextmanager
-    def started(self) -> Iterator[None]:
-        """Make it, empty; what was written of it is removed if the run does not end well.
+    @property
+    def checkpoints(self) -> Checkpoints | None:
+        """What it needs to go on; None where the same rows would not be known again."""
+        return Checkpoints(FolderStore(self.wip / CHECKPOINTS)) if self.asked.mark else None
 
-        Once the model is written, all is kept: the error then says where the model is.
+    def is_done(self) -> bool:
+        """Whether the same run is there, finished.
 
         Raises
         ------
         OutputExistsError
-            If there is something at the path and ``overwrite`` is false, or it is no run folder.
-        OutputError
-            If it cannot be made.
+            If another run folder is there that may not be overwritten: what it was asked.
         """
-        refuse_existing(self.path, self.overwrite, RUN_FOLDER)
-        with output_errors(self.path):
+        before = None if self.overwrite else asked_in(self.path)
+        if before is None or not RUN_FOLDER.is_at(self.path):
+            return False
+        if self.asked.is_that_of(before):
+            return True
+        raise OutputExistsError(
+            f"Wanted no run folder, or one that was asked the same, but {self.path} exists and was "
+            f"asked something else: {self.asked.differences(before)}. Choose another place, or "
+            "overwrite it."
+        )
+
+    @contextmanager
+    def started(self) -> Iterator[None]:
+        """Make it, or take up what the same command has left; for one call at a time.
+
+        What was written of it is removed if the run does not end well, unless there is a checkpoint
+        to go on from. Once the model is written, all is kept: the error then says where it is.
+
+        Raises
+        ------
+        OutputExistsError
+            If there is something at the path and ``overwrite`` is false, or it is no run folder; or
+            an interrupted run was asked something else.
+        OutputError
+            If it cannot be made, or another call is at work on it.
+        """
+        with only_writer(self.path):
+            refuse_existing(self.path, self.overwrite, RUN_FOLDER)
+            self._give_up_others()
+            with output_errors(self.path):
+                self._begin()
+            try:
+                yield
+            except BaseException as error:
+                self._leave(error)
+                raise
+
+    def _give_up_others(self) -> None:
+        """Remove what interrupted runs have left that were asked something else, or refuse."""
+        for other in asides(self.path):
+            before = asked_in(other) if other != self.wip else None
+            if before is not None and not self.overwrite:
+                raise OutputExistsError(
+                    f"Wanted to begin a run in {self.path}, found what an interrupted one has left "
+                    f"that was asked something else: {self.asked.differences(before)}. Ask the "
+                    f"same to go on, choose another place, or overwrite to give it up ({other})."
+                )
+            if other != self.wip:
+                with output_errors(self.path):
+                    remove(other)
+
+    def _begin(self) -> None:
+        if not (self.asked.mark and self.asked.is_that_of(asked_in(self.wip))):
             remove(self.wip)
             self.wip.mkdir(parents=True)
+            self.asked.write(self.wip)
             (self.wip / HISTORY).write_text("")
-        try:
-            yield
-        except BaseException as error:
-            if (self.wip / MODEL).exists():
-                error.add_note(f"The fitted model is kept: move it away from {self.wip / MODEL}.")
-            else:
-                shutil.rmtree(self.wip, ignore_errors=True)
-            raise
+
+    def _leave(self, error: BaseException) -> None:
+        if (self.wip / MODEL).exists():
+            error.add_note(f"The fitted model is kept: move it away from {self.wip / MODEL}.")
+        elif self.checkpoints is not None and self.checkpoints.header() is not None:
+            error.add_note(f"What was done is kept in {self.wip}: the same command goes on there.")
+        else:
+            shutil.rmtree(self.wip, ignore_errors=True)
+
+    def take_up(self, records: Iterable[Mapping[str, Any]]) -> None:
+        """Begin the history with the passes that are not made again."""
+        lines = "".join(json.dumps(record) + "\n" for record in records)
+        with output_errors(self.path):
+            (self.wip / HISTORY).write_text(lines)
 
     def add_pass(self, record: Mapping[str, Any]) -> None:
         """Add a line to the history."""
@@ -94,6 +166,7 @@ class RunFolder:
             half.replace(self.wip / MODEL)
             write_beside(self.wip)
             (self.wip / MANIFEST).write_text(json.dumps(full, indent=2) + "\n")
+            remove(self.wip / CHECKPOINTS)
         publish(self.wip, self.path, self.overwrite, RUN_FOLDER)
 
 

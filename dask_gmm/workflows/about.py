@@ -12,6 +12,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from dask_gmm.checks import local_path
+from dask_gmm.data.identity import identity_of
 from dask_gmm.data.source import Source
 from dask_gmm.data.zarr_source import ZarrSource
 from dask_gmm.errors import InputError
@@ -19,6 +21,8 @@ from dask_gmm.fitting.held_out import HeldOut
 from dask_gmm.fitting.result import FittedMixture
 from dask_gmm.fitting.spec import MERGE, RESEED, TRIES, Spec
 from dask_gmm.fitting.survey import SurveyAnswer
+from dask_gmm.records.asked import Asked, asked_in
+from dask_gmm.records.kinds import RUN_FOLDER
 from dask_gmm.workflows.requests import FitRequest
 
 NOT_SETTINGS: Final = ("out", "overwrite")
@@ -86,6 +90,19 @@ def settings_of(request: Any) -> dict[str, Any]:
         settings["rows"] = [None if end is None else index(end) for end in ends]
     canonical = json.dumps(settings, sort_keys=True).encode()
     return {"settings": settings, "settings_sha256": hashlib.sha256(canonical).hexdigest()}
+
+
+def asked_of(verb: str, request: Any, source: Source) -> Asked:
+    """Say what a run is asked of which rows."""
+    return Asked(verb, settings_of(request)["settings"], identity_of(source))
+
+
+def was_asked(verb: str, request: Any) -> bool:
+    """Whether the run folder of a request is there, and was asked the same, of whichever rows."""
+    path = local_path(request.out)
+    now = json.loads(json.dumps(settings_of(request)["settings"]))
+    before = asked_in(path) if RUN_FOLDER.is_at(path) else None
+    return before is not None and (before.get("verb"), before.get("settings")) == (verb, now)
 
 
 def refuse_own_rows(source: Source, out: Path) -> None:

@@ -8,14 +8,15 @@ from dask_gmm.passes.runner import Runner
 from dask_gmm.records.run_folder import RunFolder
 from dask_gmm.records.sample_file import write_sample
 from dask_gmm.workflows.about import (
+    asked_of,
     facts_of,
     model_facts,
     refuse_own_rows,
     settings_of,
     spec_of,
 )
-from dask_gmm.workflows.fit_result import FitResult
-from dask_gmm.workflows.fit_rows import fit_rows
+from dask_gmm.workflows.fit_result import FitResult, stored_fit
+from dask_gmm.workflows.going_on import go_on
 from dask_gmm.workflows.limits import Limits
 from dask_gmm.workflows.models import with_quantiles
 from dask_gmm.workflows.order import in_order, reference_at
@@ -39,13 +40,17 @@ def fit(request: FitRequest, runner: Runner, progress: Progress) -> FitResult:
     InputError, DataError
         See `fit_rows`; or if the model to match cannot be read, or has other columns.
     OutputExistsError
-        If the run folder is there already and may not be overwritten, or is none; nothing has been
-        read then.
+        If the run folder is there already, asked something else, and may not be overwritten, or is
+        none; nothing has been read then.
     OutputError
         If it cannot be written. A note says where the model is, if that was written.
+
+    Notes
+    -----
+    Where it is known beforehand that rows are the same, a finished run folder that was asked the
+    same is read instead, and one that was interrupted is gone on with, to the same bytes.
     """
     started = datetime.now(UTC)
-    folder = RunFolder(local_path(request.out), request.overwrite)
     spec = spec_of(request)
     source = source_of(
         request.data,
@@ -54,20 +59,17 @@ def fit(request: FitRequest, runner: Runner, progress: Progress) -> FitResult:
         rows=request.rows,
         missing_chunks=request.missing_chunks,
     )
+    folder = RunFolder(local_path(request.out), asked_of("fit", request, source), request.overwrite)
     refuse_own_rows(source, folder.path)
     reference = reference_at(request.match, source)
     settings = settings_of(request)
+    if folder.is_done():
+        return stored_fit(folder.path, reference)
     with folder.started():
         machines = runner.machines()
-        outcome = fit_rows(
-            spread(source, runner),
-            spec,
-            request.n_init,
-            runner,
-            progress,
-            lambda record: folder.add_pass(record.to_json()),
-            limits=Limits(request.max_passes, request.max_seconds),
-        )
+        limits = Limits(request.max_passes, request.max_seconds)
+        rows = spread(source, runner)
+        outcome = go_on(folder, rows, [spec], request.n_init, runner, progress, limits).only
         ended = datetime.now(UTC)
         times = {"started": started.isoformat(), "ended": ended.isoformat()}
         about = {**times, **settings, "machines": list(machines)}

@@ -1,14 +1,20 @@
 """What a fit gives: for people, for programs, and for Python."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from dask_gmm.fitting.result import FittedMixture
-from dask_gmm.records.run_folder import MODEL
+from dask_gmm.fitting.members import Climb
+from dask_gmm.fitting.result import Dropped, FittedMixture
+from dask_gmm.records.model_file import load_model
+from dask_gmm.records.run_folder import MODEL, read_manifest
 from dask_gmm.workflows.about import held_out
-from dask_gmm.workflows.order import Ordered
+from dask_gmm.workflows.order import Ordered, Reference, in_order
 from dask_gmm.workflows.text import mixture_table
+
+DONE_BEFORE: Final = "nothing to do: the run folder is there, and was asked the same"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,6 +31,8 @@ class FitResult:
         Readings of all rows, the survey included.
     seconds : float
     warnings : tuple of str
+    done_before : bool
+        Whether the run folder was there already, and nothing had to be done.
     """
 
     ordered: Ordered
@@ -32,6 +40,7 @@ class FitResult:
     passes: int
     seconds: float
     warnings: tuple[str, ...]
+    done_before: bool = False
 
     @property
     def model(self) -> FittedMixture:
@@ -43,6 +52,7 @@ class FitResult:
         model = self.model
         return {
             "out": str(self.out),
+            "done_before": self.done_before,
             "rows": model.rows,
             "converged": model.converged,
             "reason": model.reason,
@@ -78,6 +88,7 @@ class FitResult:
         model = self.model
         return "\n".join(
             [
+                *(DONE_BEFORE,) * self.done_before,
                 model.reason,
                 f"{model.n_iter} iterations, {self.passes} readings of {model.rows:,} rows, "
                 f"{self.seconds:.1f} s",
@@ -89,6 +100,45 @@ class FitResult:
                 *("(repairs have the numbers of components during the fit)",) * bool(model.repairs),
             ]
         )
+
+
+def stored_fit(path: Path, reference: Reference | None) -> FitResult:
+    """Read what a fit gave from its run folder.
+
+    Raises
+    ------
+    DataError
+        If it is damaged.
+    """
+    manifest = read_manifest(path)
+    model = _as_it_was(load_model(path / MODEL), manifest)
+    ordered = replace(in_order(model, reference), order=tuple(manifest["order"]))
+    told, seconds = tuple(manifest["warnings"]), seconds_of(manifest)
+    return FitResult(ordered, path, manifest["passes"], seconds, told, done_before=True)
+
+
+def seconds_of(manifest: Mapping[str, Any]) -> float:
+    """Give the seconds from the start of a run to its end."""
+    started, ended = (datetime.fromisoformat(manifest[name]) for name in ("started", "ended"))
+    return (ended - started).total_seconds()
+
+
+def _as_it_was(model: FittedMixture, manifest: Mapping[str, Any]) -> FittedMixture:
+    """Give a model what its file does not hold."""
+    judged = manifest["held_out"] or {}
+    mean, error = judged.get("log_likelihood"), judged.get("standard_error")
+    history = [
+        replace(each, held_out=mean, held_out_error=error) if each is model.last else each
+        for each in model.history
+    ]
+    return replace(
+        model,
+        history=tuple(history),
+        climbs=tuple(Climb(**each) for each in manifest["levels"]),
+        left=manifest["left_to_gain"],
+        notes=tuple(manifest["notes"]),
+        dropped=tuple(Dropped(**each) for each in manifest["dropped"]),
+    )
 
 
 def _held_out_text(model: FittedMixture) -> tuple[str, ...]:

@@ -4,17 +4,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from dask_gmm.checks import local_path
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.truth import random_mixture
 from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.runner import Runner
 from dask_gmm.passes.seeds import generator
 from dask_gmm.passes.threads import ONE_THREAD
+from dask_gmm.records.kinds import DATA_GROUP
 from dask_gmm.workflows.drawing import RowsToDraw, write_group
 from dask_gmm.workflows.requests import GenerateRequest
 from dask_gmm.workflows.text import mixture_table
 
 NOT_SETTINGS: Final = ("out", "overwrite")
+DONE_BEFORE: Final = "nothing to do: the data set is there, and was asked for in the same words"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,6 +39,8 @@ class GenerateResult:
         From which the rows were drawn.
     chunks, kept : int
         Number of chunks, and of those that an interrupted run had finished.
+    done_before : bool
+        Whether the same data set was there already, and nothing had to be done.
     """
 
     out: Path
@@ -47,11 +52,13 @@ class GenerateResult:
     truth: Mixture
     chunks: int
     kept: int
+    done_before: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Give it as JSON values; the truth in full."""
         return {
             "out": str(self.out),
+            "done_before": self.done_before,
             "rows": self.rows,
             "features": self.features,
             "dtype": self.dtype,
@@ -71,8 +78,9 @@ class GenerateResult:
     def summary(self) -> str:
         """Give two lines of plain text: what was written."""
         kept = f" ({self.kept} kept from an interrupted run)" if self.kept else ""
+        before = f"{DONE_BEFORE}\n" if self.done_before else ""
         return (
-            f"{self.rows:,} rows x {self.features} columns of {self.dtype} in {self.out}\n"
+            f"{before}{self.rows:,} rows x {self.features} columns of {self.dtype} in {self.out}\n"
             f"{self.chunks:,} chunks of {self.chunk_rows:,} rows{kept}, seed {self.seed}"
         )
 
@@ -81,7 +89,7 @@ def generate(request: GenerateRequest, runner: Runner, progress: Progress) -> Ge
     """Draw a random mixture, and rows from it, and write both as a zarr group.
 
     The same request gives the same bytes with any runner and any number of workers, and after any
-    interruption.
+    interruption. A group that was asked for in the same words is not drawn again.
 
     Parameters
     ----------
@@ -96,7 +104,7 @@ def generate(request: GenerateRequest, runner: Runner, progress: Progress) -> Ge
     InputError
         If components with such weights cannot overlap as asked.
     OutputExistsError
-        If the group is there already and may not be overwritten.
+        If another group is there already and may not be overwritten.
     OutputError
         If it cannot be written.
     MemoryLimitError
@@ -106,9 +114,12 @@ def generate(request: GenerateRequest, runner: Runner, progress: Progress) -> Ge
     rows = RowsToDraw.of(
         truth, request.rows, request.seed, request.dtype, request.chunk_rows, request.outliers
     )
-    receipt = write_group(
-        rows, request.out, _settings(request), runner, progress, overwrite=request.overwrite
-    )
+    chunks, kept, done = -(-rows.n_rows // rows.chunk_rows), 0, is_drawn(request)
+    if not done:
+        receipt = write_group(
+            rows, request.out, _settings(request), runner, progress, overwrite=request.overwrite
+        )
+        kept = receipt.kept
     return GenerateResult(
         out=request.out,
         rows=request.rows,
@@ -117,9 +128,18 @@ def generate(request: GenerateRequest, runner: Runner, progress: Progress) -> Ge
         chunk_rows=rows.chunk_rows,
         seed=request.seed,
         truth=truth,
-        chunks=len(receipt.rows),
-        kept=receipt.kept,
+        chunks=chunks,
+        kept=kept,
+        done_before=done,
     )
+
+
+def is_drawn(request: GenerateRequest) -> bool:
+    """Whether the data set is there already, asked for in the same words, and is to be kept."""
+    if request.overwrite:
+        return False
+    facts = DATA_GROUP.facts(local_path(request.out)) or {}
+    return facts.get("settings") == _settings(request)
 
 
 def _truth(request: GenerateRequest) -> Mixture:

@@ -9,8 +9,9 @@ from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.runner import Runner
 from dask_gmm.records.kinds import DATA_GROUP, RUN_FOLDER
 from dask_gmm.records.publish import refuse_existing
+from dask_gmm.workflows.about import was_asked
 from dask_gmm.workflows.fit import fit
-from dask_gmm.workflows.generate import generate
+from dask_gmm.workflows.generate import generate, is_drawn
 from dask_gmm.workflows.requests import FitRequest, GenerateRequest
 from dask_gmm.workflows.select import select
 from dask_gmm.workflows.select_request import SelectRequest
@@ -54,7 +55,8 @@ class RunResult:
 def run(requests: Sequence[Request], runner: Runner, progress: Progress) -> RunResult:
     """Carry out steps in order; a later one may read what an earlier one wrote.
 
-    That all outputs can be written is looked at before the first step.
+    That all outputs can be written is looked at before the first step. Steps that were done before
+    are not done again.
 
     Parameters
     ----------
@@ -76,9 +78,18 @@ def run(requests: Sequence[Request], runner: Runner, progress: Progress) -> RunR
         Of the first step that fails; what the steps before it wrote is kept.
     """
     for request in requests:
-        kind = DATA_GROUP if isinstance(request, GenerateRequest) else RUN_FOLDER
-        refuse_existing(local_path(request.out), request.overwrite, kind)
+        if not _is_there(request):
+            kind = DATA_GROUP if isinstance(request, GenerateRequest) else RUN_FOLDER
+            refuse_existing(local_path(request.out), request.overwrite, kind)
     return RunResult(tuple(_carry_out(request, runner, progress) for request in requests))
+
+
+def _is_there(request: Request) -> bool:
+    """Whether what is asked for is there, as far as can be told without its rows."""
+    if isinstance(request, GenerateRequest):
+        return is_drawn(request)
+    verb = "fit" if isinstance(request, FitRequest) else "select"
+    return not request.overwrite and was_asked(verb, request)
 
 
 def _carry_out(request: Request, runner: Runner, progress: Progress) -> Result:

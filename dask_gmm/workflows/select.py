@@ -14,16 +14,20 @@ from dask_gmm.fitting.selected import Entry, Selected
 from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.runner import Runner
 from dask_gmm.records.candidates import CANDIDATES, candidate_name, write_candidates
-from dask_gmm.records.run_folder import MODEL, RunFolder
+from dask_gmm.records.model_file import load_model
+from dask_gmm.records.run_folder import MODEL, RunFolder, read_manifest
 from dask_gmm.records.sample_file import write_sample
 from dask_gmm.workflows.about import (
+    asked_of,
     facts_of,
     model_facts,
     refuse_own_rows,
     settings_of,
     spec_of,
 )
-from dask_gmm.workflows.fit_rows import FitOutcomes, fit_all
+from dask_gmm.workflows.fit_result import DONE_BEFORE, seconds_of
+from dask_gmm.workflows.fit_rows import FitOutcomes
+from dask_gmm.workflows.going_on import go_on
 from dask_gmm.workflows.limits import Limits
 from dask_gmm.workflows.models import with_quantiles
 from dask_gmm.workflows.order import Ordered, in_order, reference_at
@@ -52,6 +56,8 @@ class SelectResult:
         Readings of all rows, the survey included.
     seconds : float
     warnings : tuple of str
+    done_before : bool
+        Whether the run folder was there already, and nothing had to be done.
     """
 
     selected: Selected
@@ -60,6 +66,7 @@ class SelectResult:
     passes: int
     seconds: float
     warnings: tuple[str, ...]
+    done_before: bool = False
 
     @property
     def chosen(self) -> int:
@@ -75,6 +82,7 @@ class SelectResult:
         """Give it as JSON values."""
         return {
             "out": str(self.out),
+            "done_before": self.done_before,
             "passes": self.passes,
             "seconds": round(self.seconds, 3),
             **selected_json(self.selected),
@@ -90,7 +98,8 @@ class SelectResult:
         places = [f"model: {self.out / MODEL}", f"all candidates: {self.out / CANDIDATES}"]
         picture = self.out / PLOT if can_plot() else "none, without the extra plot (matplotlib)"
         places.append(f"picture: {picture}")
-        return "\n".join([selected_text(self.selected), "", readings, *places])
+        before = [DONE_BEFORE, ""] * self.done_before
+        return "\n".join([*before, selected_text(self.selected), "", readings, *places])
 
 
 def select(request: SelectRequest, runner: Runner, progress: Progress) -> SelectResult:
@@ -114,7 +123,6 @@ def select(request: SelectRequest, runner: Runner, progress: Progress) -> Select
         See `fit`.
     """
     started = datetime.now(UTC)
-    folder = RunFolder(local_path(request.out), request.overwrite)
     specs = [spec_of(each) for each in request.cells()]
     source = source_of(
         request.data,
@@ -123,19 +131,17 @@ def select(request: SelectRequest, runner: Runner, progress: Progress) -> Select
         rows=request.rows,
         missing_chunks=request.missing_chunks,
     )
+    folder = RunFolder(
+        local_path(request.out), asked_of("select", request, source), request.overwrite
+    )
     refuse_own_rows(source, folder.path)
     reference = reference_at(request.match, source)
+    if folder.is_done():
+        return stored_selection(folder.path)
     with folder.started():
         machines = runner.machines()
-        outcome = fit_all(
-            spread(source, runner),
-            specs,
-            request.n_init,
-            runner,
-            progress,
-            lambda record: folder.add_pass(record.to_json()),
-            limits=_limits(request),
-        )
+        rows, limits = spread(source, runner), _limits(request)
+        outcome = go_on(folder, rows, specs, request.n_init, runner, progress, limits)
         ended = datetime.now(UTC)
         models = (with_quantiles(each, outcome.survey.sample) for each in outcome.models)
         ordered = tuple(in_order(each, reference) for each in models)
@@ -163,6 +169,24 @@ def _result(
     selected = Selected(entries, models[0].rows, request.criterion)
     passes = len(outcome.passes)
     return SelectResult(selected, models, request.out, passes, seconds, outcome.warnings)
+
+
+def stored_selection(path: Path) -> SelectResult:
+    """Read what a selection gave from its run folder.
+
+    Raises
+    ------
+    DataError
+        If it is damaged.
+    """
+    manifest = read_manifest(path)
+    table = json.loads((path / TABLE).read_text())
+    entries = tuple(Entry(**each) for each in table["candidates"])
+    models = tuple(load_model(path / CANDIDATES / name) for name in table["models"])
+    selected = Selected(entries, table["rows"], table["criterion"])
+    told = tuple(manifest["warnings"])
+    seconds = seconds_of(manifest)
+    return SelectResult(selected, models, path, manifest["passes"], seconds, told, done_before=True)
 
 
 def _limits(request: SelectRequest) -> Limits:

@@ -77,7 +77,7 @@ def test_a_fit_onto_a_full_disk_loses_nothing_and_can_be_repeated(
     kept, filler = Kept(disk / "old"), fill(disk, free)
     for out, options in ((disk / "old", ("--overwrite",)), (disk / "new", ())):
         message = refused("fit", data, *FITTED, out, *options, code=74)
-        says(message, out, "No space left on device", "Make room on that disk")
+        says(message, out.name, "No space left on device", "Make room on that disk")
         kept.check()
         nothing_at(disk / "new")
     filler.unlink()

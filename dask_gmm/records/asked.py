@@ -1,0 +1,73 @@
+"""What a run is asked of which rows: by this a run folder knows the same command again."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+DOCUMENT: Final = "asked.json"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """What decides the result of a run.
+
+    Parameters
+    ----------
+    verb : str
+        Such as "fit".
+    settings : mapping
+        JSON values: everything that was asked but where to put it.
+    data : mapping, optional
+        JSON values that tell these rows from others; None where only reading them would.
+    """
+
+    verb: str
+    settings: Mapping[str, Any]
+    data: Mapping[str, Any] | None
+
+    @property
+    def mark(self) -> str:
+        """16 hexadecimal digits of all of it; empty where nothing tells the rows from others."""
+        if self.data is None:
+            return ""
+        canonical = json.dumps(self.to_json(), sort_keys=True).encode()
+        return hashlib.sha256(canonical).hexdigest()[:16]
+
+    def to_json(self) -> dict[str, Any]:
+        """Give it as JSON values."""
+        data = None if self.data is None else dict(self.data)
+        return {"verb": self.verb, "settings": dict(self.settings), "data": data}
+
+    def is_that_of(self, facts: Mapping[str, Any] | None) -> bool:
+        """Whether the same was asked before, as far as that is known."""
+        return self.data is not None and facts == json.loads(json.dumps(self.to_json()))
+
+    def differences(self, facts: Mapping[str, Any]) -> str:
+        """Say what was asked before instead, in words."""
+        return ", ".join(self._differences(facts)) or "rows of which nothing is known beforehand"
+
+    def _differences(self, facts: Mapping[str, Any]) -> Iterator[str]:
+        if facts.get("verb") != self.verb:
+            yield f"{facts.get('verb')} there, {self.verb} here"
+        before, now = facts.get("settings", {}), json.loads(json.dumps(dict(self.settings)))
+        for name in sorted({*before, *now}):
+            if before.get(name) != now.get(name):
+                yield f"{name} {before.get(name)} there, {now.get(name)} here"
+        if self.data is not None and facts.get("data") != json.loads(json.dumps(dict(self.data))):
+            yield "rows that are others, or were written again"
+
+    def write(self, folder: Path) -> None:
+        """Write it down in a folder."""
+        (folder / DOCUMENT).write_text(json.dumps(self.to_json(), indent=2) + "\n")
+
+
+def asked_in(folder: Path) -> dict[str, Any] | None:
+    """Read what the run of a folder was asked; None where that is not written down."""
+    try:
+        facts = json.loads((folder / DOCUMENT).read_bytes())
+    except (OSError, ValueError):
+        return None
+    return facts if isinstance(facts, dict) else None

@@ -1,0 +1,202 @@
+"""The same command goes on where it was interrupted, does nothing when done, and knows others."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dask_gmm import generate_gmm_data
+from dask_gmm.errors import OutputError, OutputExistsError
+from dask_gmm.passes.progress import Silent
+from dask_gmm.passes.runner import ThreadRunner
+from dask_gmm.records.exclusive import only_writer
+from dask_gmm.records.run_folder import CHECKPOINTS, read_history, read_manifest
+from dask_gmm.records.store import FolderStore
+from dask_gmm.workflows import going_on
+from dask_gmm.workflows.fit import fit
+from dask_gmm.workflows.fit_result import FitResult
+from dask_gmm.workflows.fit_rows import DataWarning
+from dask_gmm.workflows.requests import FitRequest
+from dask_gmm.workflows.select import SelectResult, select
+from dask_gmm.workflows.select_request import SelectRequest
+
+CENTERS = [[0.0, 0.0], [2.0, 0.5], [0.0, 3.0]]
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    draw(tmp_path / "x.zarr", 0)
+    return tmp_path / "x.zarr"
+
+
+def draw(path: Path, seed: int) -> None:
+    covariances = [np.eye(2)] * 3
+    generate_gmm_data(30_000, [0.5, 0.3, 0.2], CENTERS, covariances, seed=seed, store=path)
+
+
+class Unreadable(ThreadRunner):
+    """Makes no pass."""
+
+    def run(self, *args: Any) -> Any:
+        raise AssertionError("a pass was made")
+
+
+def fitted(data: object, out: Path, runner: ThreadRunner | None = None, **asked: Any) -> FitResult:
+    request = FitRequest(data, out=out, **{"components": 3, "tol": 1e-9, **asked})
+    return fit(request, runner or ThreadRunner(2), Silent())
+
+
+def selected(data: Path, out: Path, runner: ThreadRunner | None = None) -> SelectResult:
+    return select(SelectRequest(str(data), (2, 3), out), runner or ThreadRunner(2), Silent())
+
+
+def interrupted(monkeypatch: pytest.MonkeyPatch, at: int, make: Callable[[], object]) -> bool:
+    """Whether it came to the operation of that number, at which the process is as good as dead."""
+    calls = 0
+
+    def dying(method: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any) -> Any:
+            nonlocal calls
+            calls += 1
+            if calls == at:
+                raise KeyboardInterrupt
+            return method(*args)
+
+        return call
+
+    with monkeypatch.context() as patch:
+        for name in ("put", "put_if_absent", "get", "remove"):
+            patch.setattr(FolderStore, name, dying(getattr(FolderStore, name)))
+        try:
+            make()
+        except KeyboardInterrupt:
+            return True
+    return False
+
+
+def test_a_fit_interrupted_at_each_operation_on_its_records_has_the_same_bytes(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(going_on, "SECONDS", 0.02)
+    whole = fitted(data, tmp_path / "whole")
+    out, at, stopped = tmp_path / "out", 1, 0
+    while interrupted(monkeypatch, at, lambda: fitted(data, out)):
+        assert not out.exists()
+        at, stopped = at + 3, stopped + 1
+    assert stopped > 10
+    ours, theirs = fitted(data, out, Unreadable()), whole
+    assert ours.model.means.tobytes() == theirs.model.means.tobytes()
+    assert ours.model.log_likelihoods == theirs.model.log_likelihoods
+    ways = (tmp_path / "whole", out)
+    passes, others = ([each["log_likelihoods"] for each in read_history(way)] for way in ways)
+    assert passes == others
+    assert not (out / CHECKPOINTS).exists()
+    assert list(tmp_path.glob(".out.*")) == []
+
+
+def test_a_finished_fit_is_not_made_again(data: Path, tmp_path: Path) -> None:
+    first = fitted(data, tmp_path / "out", held_out=0.1)
+    again = fitted(data, tmp_path / "out", Unreadable(), held_out=0.1)
+    assert (first.done_before, again.done_before) == (False, True)
+    told, before = again.to_json(), first.to_json()
+    same = set(told) - {"done_before", "seconds"}
+    assert {name: told[name] for name in same} == {name: before[name] for name in same}
+    assert again.to_text().startswith("nothing to do")
+
+
+def test_a_finished_selection_is_not_made_again(data: Path, tmp_path: Path) -> None:
+    first = selected(data, tmp_path / "out")
+    again = selected(data, tmp_path / "out", Unreadable())
+    assert again.done_before
+    assert again.to_json()["candidates"] == first.to_json()["candidates"]
+    assert again.to_text().startswith("nothing to do")
+    assert again.model.means.tobytes() == first.model.means.tobytes()
+
+
+def test_an_interrupted_selection_goes_on_with_the_same_bytes(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, out = selected(data, tmp_path / "whole"), tmp_path / "out"
+    assert interrupted(monkeypatch, 9, lambda: selected(data, out))
+    ours = selected(data, out)
+    assert [each.means.tobytes() for each in ours.models] == [
+        each.means.tobytes() for each in whole.models
+    ]
+    assert ours.to_json()["candidates"] == whole.to_json()["candidates"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [({"components": 2}, "components 3 there, 2 here"), ({"seed": 5}, "seed 0 there, 5 here")],
+)
+def test_other_settings_are_refused_and_said(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: dict[str, Any], said: str
+) -> None:
+    fitted(data, tmp_path / "done")
+    with pytest.raises(OutputExistsError, match=f"was asked something else: {said}. Choose"):
+        fitted(data, tmp_path / "done", **asked)
+    assert interrupted(monkeypatch, 9, lambda: fitted(data, tmp_path / "half"))
+    with pytest.raises(OutputExistsError, match=f"interrupted one has left .*: {said}. Ask the"):
+        fitted(data, tmp_path / "half", **asked)
+    anew = fitted(data, tmp_path / "half", overwrite=True, **asked)
+    assert not anew.done_before
+    assert list(tmp_path.glob(".half.*")) == []
+
+
+def test_overwriting_makes_the_same_again(data: Path, tmp_path: Path) -> None:
+    fitted(data, tmp_path / "out")
+    before = read_manifest(tmp_path / "out")["started"]
+    assert not fitted(data, tmp_path / "out", overwrite=True).done_before
+    assert read_manifest(tmp_path / "out")["started"] != before
+
+
+def test_rows_that_were_written_again_are_others(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fitted(data, tmp_path / "done")
+    assert interrupted(monkeypatch, 9, lambda: fitted(data, tmp_path / "half"))
+    data.rename(tmp_path / "old.zarr")
+    draw(data, 1)
+    for out in ("done", "half"):
+        with pytest.raises(OutputExistsError, match="rows that are others, or were written again"):
+            fitted(data, tmp_path / out)
+
+
+def test_another_verb_is_something_else(data: Path, tmp_path: Path) -> None:
+    fitted(data, tmp_path / "out")
+    with pytest.raises(OutputExistsError, match="fit there, select here"):
+        selected(data, tmp_path / "out")
+
+
+def test_rows_in_memory_are_never_known_again(tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).standard_normal((500, 2))
+    fitted(rows, tmp_path / "out")
+    with pytest.raises(OutputExistsError, match="rows of which nothing is known beforehand"):
+        fitted(rows, tmp_path / "out")
+
+
+def test_one_call_at_a_time(data: Path, tmp_path: Path) -> None:
+    with only_writer(tmp_path / "out"), pytest.raises(OutputError, match="the only call that wri"):
+        fitted(data, tmp_path / "out", Unreadable())
+
+
+def test_a_damaged_checkpoint_is_passed_over(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = fitted(data, tmp_path / "whole")
+    assert interrupted(monkeypatch, 14, lambda: fitted(data, tmp_path / "out"))
+    (wip,) = tmp_path.glob(".out.wip-*")
+    newest = max((wip / CHECKPOINTS).glob("checkpoint-*.json"))
+    newest.write_bytes(newest.read_bytes()[:-9])
+    with pytest.warns(DataWarning, match="was passed over"):
+        ours = fitted(data, tmp_path / "out")
+    assert ours.model.means.tobytes() == whole.model.means.tobytes()
+
+
+def test_what_was_asked_is_in_the_folder(data: Path, tmp_path: Path) -> None:
+    fitted(data, tmp_path / "out")
+    asked = json.loads((tmp_path / "out" / "asked.json").read_text())
+    assert (asked["verb"], asked["settings"]["components"]) == ("fit", 3)

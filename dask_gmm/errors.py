@@ -10,6 +10,7 @@
     - ClusterError (also RuntimeError): the workers are gone; trying again may help
     - MissingExtraError (also ImportError): a package that only some calls need is not there
     - NotFittedError (also ValueError, AttributeError): a model was asked before it was fitted
+    - DriftError: rows are described worse than those of the fit, by more than was allowed
 
 A message has four parts: what was wanted, what was found, where, and what to do.
 """
@@ -18,7 +19,7 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class DaskGMMError(Exception):
@@ -79,6 +80,23 @@ class NotFittedError(DaskGMMError, ValueError, AttributeError):
     """A result was asked of a model that has not been fitted."""
 
     exit_code = 2
+
+
+class DriftError(DaskGMMError):
+    """Rows are described worse than those of the fit, by more than was allowed.
+
+    Parameters
+    ----------
+    message : str
+    result : object
+        What was found, which is to be shown all the same.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, result: Any = None) -> None:
+        super().__init__(message)
+        self.result = result
 
 
 WRITE_CURES = {

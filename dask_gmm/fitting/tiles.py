@@ -30,13 +30,32 @@ def row_log_densities(tile: Tile, density: JointDensity) -> Floats:
     BadRowError
         See `refuse_unanswerable`.
     """
+    return relative_densities(tile, density)[2]
+
+
+def relative_densities(tile: Tile, density: JointDensity) -> tuple[Floats, Floats, Floats]:
+    """Give what is known of each row of a tile, in memory that the next fold uses again.
+
+    Returns
+    -------
+    relative : ndarray of shape (K, B)
+        Its joint density with each component, relative to the largest.
+    total : ndarray of shape (B,)
+        Their sum: probabilities are the densities divided by it.
+    log_densities : ndarray of shape (B,)
+
+    Raises
+    ------
+    BadRowError
+        See `refuse_unanswerable`.
+    """
     with np.errstate(over="ignore", invalid="ignore"):  # of rows that are refused then
         logits = log_joint(tile, density)
     peak, total, values = tile.workspace.array("score", (3, len(tile.rows)), logits.dtype)
     np.max(logits, axis=0, out=peak)
     refuse_unanswerable(tile, peak)
     exponentiate(logits, peak, total)
-    return log_densities(peak, total, values)
+    return logits, total, log_densities(peak, total, values)
 
 
 def judged(

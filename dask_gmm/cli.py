@@ -6,7 +6,7 @@ commands lie next door and are imported when one of them is used.
 
 import click
 
-COMMANDS = ("demo", "fit", "generate", "inspect", "run", "schema", "select")
+COMMANDS = ("demo", "fit", "generate", "inspect", "report", "run", "schema", "select")
 
 
 class _Doors(click.Group):

@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dask_gmm.options import json_option, options_of, settings_from
-from dask_gmm.settings import FitSettings, GenerateSettings, RunnerSettings, SelectSettings
+from dask_gmm.settings import (
+    FitSettings,
+    GenerateSettings,
+    ReportSettings,
+    RunnerSettings,
+    SelectSettings,
+)
 from dask_gmm.settings import schema as settings_schema
 from dask_gmm.settings_file import load_settings
 from dask_gmm.signals import stopping_in_order
@@ -93,6 +99,19 @@ def inspect(path: Path, as_json: bool) -> None:
 
     with _plain_warnings():
         result = twin(path)
+    _show(result, as_json)
+
+
+@click.command()
+@options_of(ReportSettings, argument="data")
+@json_option
+def report(as_json: bool, **values: Any) -> None:
+    """Write one HTML page about DATA, the run folder of a fit or of a selection."""
+    request = settings_from(ReportSettings, values).request()
+    from dask_gmm.workflows.report import report as twin
+
+    with _plain_warnings():
+        result = twin(request)
     _show(result, as_json)
 
 

@@ -25,6 +25,7 @@ from dask_gmm.settings_values import (
     Tolerance,
     row_range,
 )
+from dask_gmm.workflows.report_request import ReportRequest
 from dask_gmm.workflows.requests import (
     Covariance,
     FitRequest,
@@ -37,7 +38,7 @@ from dask_gmm.workflows.requests import (
 )
 from dask_gmm.workflows.select_request import Criterion, SelectRequest
 
-Request: TypeAlias = GenerateRequest | FitRequest | SelectRequest
+Request: TypeAlias = GenerateRequest | FitRequest | SelectRequest | ReportRequest
 
 
 class Settings(BaseModel):
@@ -179,6 +180,23 @@ class SelectSettings(FittingSettings):
         return SelectRequest(**self._asked())
 
 
+class ReportSettings(Settings):
+    """Settings of ``report``: a run, and the page to write about it."""
+
+    data: Path
+    """The run folder of a fit or of a selection."""
+    out: Path | None = None
+    """The page to write; by default report.html in the run folder."""
+    features: Columns | None = None
+    """Columns of the model to show, such as 0,2,5, at most 6; by default the first three."""
+    overwrite: bool = False
+    """Replace a report that is already there."""
+
+    def request(self) -> ReportRequest:
+        """What is asked of the workflow; InputError if a value is outside its domain."""
+        return ReportRequest(**dict(self))
+
+
 class RunnerSettings(Settings):
     """Where passes run: threads of this process, unless one of these is given."""
 
@@ -205,6 +223,8 @@ class Step(Settings):
     """Fit a mixture."""
     select: SelectSettings | None = None
     """Fit a grid of mixtures together, and choose one."""
+    report: ReportSettings | None = None
+    """Write a page about a run."""
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
@@ -216,7 +236,7 @@ class Step(Settings):
 
     def request(self) -> Request:
         """What is asked of the workflow of its verb."""
-        verb: GenerateSettings | FitSettings | SelectSettings
+        verb: GenerateSettings | FitSettings | SelectSettings | ReportSettings
         verb = next(verb for _, verb in self if verb is not None)
         return verb.request()
 
@@ -225,7 +245,7 @@ class RunSettings(Settings):
     """A settings file: steps, carried out in order on one runner."""
 
     steps: Annotated[tuple[Step, ...], Field(json_schema_extra={"minItems": 1})]
-    """What to do, in order: each a mapping with one key: generate, fit or select."""
+    """What to do, in order: each a mapping with one key: generate, fit, select or report."""
     runner: RunnerSettings = RunnerSettings()
     """Where passes run; by default in threads of this process."""
 

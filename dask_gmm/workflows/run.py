@@ -12,11 +12,13 @@ from dask_gmm.records.publish import refuse_existing
 from dask_gmm.workflows.about import was_asked
 from dask_gmm.workflows.fit import fit
 from dask_gmm.workflows.generate import generate, is_drawn
+from dask_gmm.workflows.report import report
+from dask_gmm.workflows.report_request import ReportRequest
 from dask_gmm.workflows.requests import FitRequest, GenerateRequest
 from dask_gmm.workflows.select import select
 from dask_gmm.workflows.select_request import SelectRequest
 
-Request: TypeAlias = GenerateRequest | FitRequest | SelectRequest
+Request: TypeAlias = GenerateRequest | FitRequest | SelectRequest | ReportRequest
 
 
 class Result(Protocol):
@@ -55,12 +57,12 @@ class RunResult:
 def run(requests: Sequence[Request], runner: Runner, progress: Progress) -> RunResult:
     """Carry out steps in order; a later one may read what an earlier one wrote.
 
-    That all outputs can be written is looked at before the first step. Steps that were done before
-    are not done again.
+    That all outputs but reports can be written is looked at before the first step. Steps that were
+    done before are not done again.
 
     Parameters
     ----------
-    requests : sequence of GenerateRequest, FitRequest or SelectRequest
+    requests : sequence of GenerateRequest, FitRequest, SelectRequest or ReportRequest
         What each step is asked.
     runner : Runner
         Where the passes of all steps run.
@@ -77,7 +79,7 @@ def run(requests: Sequence[Request], runner: Runner, progress: Progress) -> RunR
     DaskGMMError
         Of the first step that fails; what the steps before it wrote is kept.
     """
-    for request in requests:
+    for request in (each for each in requests if not isinstance(each, ReportRequest)):
         if not _is_there(request):
             kind = DATA_GROUP if isinstance(request, GenerateRequest) else RUN_FOLDER
             refuse_existing(local_path(request.out), request.overwrite, kind)
@@ -100,3 +102,5 @@ def _carry_out(request: Request, runner: Runner, progress: Progress) -> Result:
             return fit(request, runner, progress)
         case SelectRequest():
             return select(request, runner, progress)
+        case ReportRequest():
+            return report(request)

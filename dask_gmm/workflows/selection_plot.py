@@ -1,7 +1,7 @@
 """The criteria of a selection against the number of components, as a picture."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -85,12 +85,17 @@ def plot(selected: Selected, path: Path) -> None:
 
 def picture(selected: Selected, form: str = "svg", **options: Any) -> bytes:
     """Give the picture as bytes of a form that matplotlib knows, without the time of its making."""
+    return rendered(lambda: _figure(selected), form, **options)
+
+
+def rendered(figure: "Callable[[], Figure]", form: str = "svg", **options: Any) -> bytes:
+    """Give the bytes of a figure that is made and saved with the settings of this package alone."""
     matplotlib, out = extra("matplotlib", "plot"), io.BytesIO()
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(SETTINGS)
         metadata = {"Date": None} if form == "svg" else None
-        _figure(selected).savefig(out, format=form, metadata=metadata, **options)
+        figure().savefig(out, format=form, metadata=metadata, **options)
     return out.getvalue()
 
 

@@ -33,9 +33,17 @@ def selected_json(selected: Selected) -> dict[str, Any]:
 
 def selected_text(selected: Selected) -> str:
     """Give a selection as plain text: a line for each candidate, which is chosen, and why not."""
-    table_of_all = table([*_about(selected), *_criteria(selected), _marks(selected)])
-    lines = [table_of_all, "", *_winners(selected), *_endings(selected)]
-    return "\n".join(lines)
+    return "\n".join([table(selected_columns(selected)), "", *selected_lines(selected)])
+
+
+def selected_columns(selected: Selected) -> list[list[str]]:
+    """Give the table of a selection, column by column, each with its name before its cells."""
+    return [*_about(selected), *_criteria(selected), _marks(selected)]
+
+
+def selected_lines(selected: Selected) -> list[str]:
+    """Say which is chosen, which is the best otherwise, and how fits ended too early."""
+    return [*_winners(selected), *_endings(selected)]
 
 
 def named(entry: Entry, others: Sequence[Entry]) -> str:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from dask_gmm.settings import FitSettings, GenerateSettings, SelectSettings
+from dask_gmm.settings import FitSettings, GenerateSettings, ReportSettings, SelectSettings
+from dask_gmm.workflows.report_request import ReportRequest
 from dask_gmm.workflows.requests import FitRequest, GenerateRequest
 from dask_gmm.workflows.select_request import SelectRequest
 from tests.doors.conftest import Invoke
@@ -70,6 +71,11 @@ SELECT_OPTIONS = {
     "criterion": (("--criterion", "icl"), "icl"),
     "drop_hopeless": (("--drop-hopeless",), True),
 }
+REPORT_OPTIONS: dict[str, tuple[tuple[str, ...], Any]] = {
+    "out": (("--out", "page.html"), Path("page.html")),
+    "features": (("--features", "0,2:4"), (0, 2, 3)),
+    "overwrite": (("--overwrite",), True),
+}
 
 
 def only_request(twins: Twins, verb: str) -> Any:
@@ -116,7 +122,20 @@ def test_an_option_of_select_sets_its_field_alone(twins: Twins, invoke: Invoke, 
     assert asdict(only_request(twins, "select")) == {**asdict(SELECTED), name: value}
 
 
+@pytest.mark.parametrize("name", [None, *REPORT_OPTIONS])
+def test_report_asks_what_its_options_say_and_opens_no_runner(
+    twins: Twins, invoke: Invoke, name: str | None
+) -> None:
+    args, value = REPORT_OPTIONS[name] if name else ((), None)
+    assert invoke("report", "run", *args).exit_code == 0
+    ((verb, (request,)),) = twins.calls
+    wanted = asdict(ReportRequest(Path("run")))
+    assert (verb, asdict(request)) == ("report", {**wanted, **({name: value} if name else {})})
+    assert twins.opened == []
+
+
 def test_every_field_has_an_option_that_is_tested() -> None:
+    assert {"data", *REPORT_OPTIONS} == set(ReportSettings.model_fields)
     assert {"out", *GENERATE_OPTIONS} == set(GenerateSettings.model_fields)
     assert {"data", *FIT_OPTIONS} == set(FitSettings.model_fields)
     assert {"data", *SELECT_OPTIONS} == set(SelectSettings.model_fields)

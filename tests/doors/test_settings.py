@@ -12,12 +12,14 @@ from dask_gmm.errors import SettingsError
 from dask_gmm.settings import (
     FitSettings,
     GenerateSettings,
+    ReportSettings,
     RunSettings,
     Settings,
     schema,
 )
 from dask_gmm.settings_file import load_settings
 from dask_gmm.settings_values import column_numbers, counts, row_range
+from dask_gmm.workflows.report_request import ReportRequest
 from dask_gmm.workflows.requests import FitRequest, GenerateRequest
 from dask_gmm.workflows.select_request import SelectRequest
 
@@ -110,7 +112,12 @@ def test_values_are_read_as_people_write_them(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "request_type"), [(GenerateSettings, GenerateRequest), (FitSettings, FitRequest)]
+    ("settings", "request_type"),
+    [
+        (GenerateSettings, GenerateRequest),
+        (FitSettings, FitRequest),
+        (ReportSettings, ReportRequest),
+    ],
 )
 def test_settings_and_requests_have_the_same_fields_and_defaults(
     settings: type[Settings], request_type: type

@@ -12,7 +12,7 @@ import pytest
 
 from dask_gmm.errors import DaskGMMError
 
-VERBS = ("demo", "fit", "generate", "inspect", "run", "select")
+VERBS = ("demo", "fit", "generate", "inspect", "report", "run", "select")
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Twins:
             warnings.warn(self.warning, UserWarning, stacklevel=2)
         if self.error:
             raise self.error
-        if verb != "inspect":
+        if verb not in ("inspect", "report"):
             args[-1].start_pass("a pass", 10)
             args[-1].advance(10)
             args[-1].end_pass("a note")

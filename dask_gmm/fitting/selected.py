@@ -138,8 +138,16 @@ class Selected:
 
     @property
     def winner(self) -> Entry:
-        """The one to take."""
-        winner = self.winner_by(self.criterion)
+        """The one to take: the best by the criterion; of rows held out, the simplest near it.
+
+        Notes
+        -----
+        Which of several mixtures describes rows held out best is decided by chance where they are
+        alike, and one component more costs little: the simplest is taken that they tell apart from
+        the best by one standard error at most (Breiman, Friedman, Olshen and Stone, 1984).
+        """
+        best = self.winner_by(self.criterion)
+        winner = self.simplest_within_error or best if self.criterion == "held_out" else best
         assert winner is not None  # see above
         return winner
 

@@ -41,7 +41,8 @@ class SelectRequest:
     merge_from : int, optional
         From how many, with the init ``merge`` or by default; by default twice the largest number.
     criterion : {"bic", "aic", "icl", "held_out"}, default "bic"
-        By which one is chosen; the others are in the table too. ``held_out`` needs rows held out.
+        By which one is chosen; the others are in the table too. ``held_out`` needs rows held out,
+        and chooses the simplest within one standard error of the best by them.
     drop_hopeless : bool, default False
         Whether candidates end early that cannot become the best by the criterion, which must not be
         ``held_out``; see `without_hopeless`.

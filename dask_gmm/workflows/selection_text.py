@@ -100,15 +100,16 @@ def _winners(selected: Selected) -> Iterator[str]:
     for name in order:
         winner = selected.winner_by(name)
         if winner is not None:
-            verb = "chosen" if name == selected.criterion else "best"
+            verb = "chosen" if winner is selected.winner and name == order[0] else "best"
             value = winner.value(name)
             shown = _number(value, ".6f" if name == "held_out" else ",.1f")
             yield f"{verb} by {NAMES[name]}: {named(winner, selected.entries)}, {shown}"
     simplest = selected.simplest_within_error
     if simplest is not None:
+        decides = order[0] == "held_out" and simplest is not selected.winner_by("held_out")
         yield (
-            "simplest within one standard error of the best by rows held out: "
-            f"{named(simplest, selected.entries)}"
+            f"{'chosen: ' * decides}simplest within one standard error of the best by rows held "
+            f"out: {named(simplest, selected.entries)}"
         )
 
 

@@ -55,8 +55,9 @@ def test_rows_held_out_are_a_column_and_name_the_simplest() -> None:
     told = selected(*grid(held_out=True), criterion="held_out")
     text = selected_text(told)
     assert text.splitlines()[0].endswith("held out")
-    assert "chosen by rows held out: full, 3 components, -4.000000" in text
+    assert "best by rows held out: full, 3 components, -4.000000" in text
     simplest = "simplest within one standard error of the best by rows held out: tied, 3 components"
+    assert f"chosen: {simplest}" in text
     assert simplest in text
 
 

@@ -117,6 +117,8 @@ def _figure(selected: Selected) -> "Figure":
 
 def _draw_panel(axes: "Axes", selected: Selected, name: str) -> None:
     ranked, winner = selected.ranked(name), selected.winner_by(name)
+    if name == selected.criterion:
+        winner = selected.winner
     assert winner is not None  # of a criterion with values
     least = ranked[0].loss(name)
     error = ranked[0].held_out_error if name == "held_out" else None

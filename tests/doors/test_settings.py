@@ -182,3 +182,9 @@ def test_a_step_can_select(tmp_path: Path) -> None:
     assert request.components == (2, 3, 4)
     assert request.covariance == ("full", "diag")
     assert len(request.cells()) == 6
+
+
+def test_a_step_can_report(tmp_path: Path) -> None:
+    (request,) = load(tmp_path, "steps: [report: {data: run, features: '0,2'}]").requests()
+    assert isinstance(request, ReportRequest)
+    assert (request.features, request.page.parts[-2:]) == ((0, 2), ("run", "report.html"))

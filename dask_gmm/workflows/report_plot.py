@@ -78,7 +78,7 @@ def pictures(run: KeptRun) -> dict[str, Picture]:
             inline(picture(run.selected), "selection"),
             "Lines: each criterion above its least, against the number of components, for each "
             "family of covariances; the table of candidates has the numbers.",
-            "A ring marks the best by each criterion; families differ in line and marker.",
+            "A ring marks the one that each criterion chooses; families differ in line and marker.",
         )
     return drawn
 

@@ -6,7 +6,18 @@ commands lie next door and are imported when one of them is used.
 
 import click
 
-COMMANDS = ("demo", "fit", "generate", "inspect", "report", "run", "schema", "select")
+COMMANDS = (
+    "demo",
+    "fit",
+    "generate",
+    "inspect",
+    "predict",
+    "report",
+    "run",
+    "schema",
+    "score",
+    "select",
+)
 
 
 class _Doors(click.Group):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dask_gmm.errors import DriftError
 from dask_gmm.options import json_option, options_of, settings_from
 from dask_gmm.settings import (
     FitSettings,
@@ -24,6 +25,7 @@ from dask_gmm.settings import (
 )
 from dask_gmm.settings import schema as settings_schema
 from dask_gmm.settings_file import load_settings
+from dask_gmm.settings_rows import PredictSettings, ScoreSettings
 from dask_gmm.signals import stopping_in_order
 
 if TYPE_CHECKING:
@@ -91,6 +93,34 @@ def select(workers: int | None, scheduler: str | None, as_json: bool, **values: 
 
 
 @click.command()
+@options_of(PredictSettings, argument=("data", "model"))
+@options_of(RunnerSettings)
+@json_option
+def predict(workers: int | None, scheduler: str | None, as_json: bool, **values: Any) -> None:
+    """Write what MODEL says of each row of DATA: labels, probabilities, densities, anomalies."""
+    request, where = settings_from(PredictSettings, values).request(), _runner(workers, scheduler)
+    from dask_gmm.workflows.predict import predict as twin
+
+    with _at_work(where) as (runner, progress):
+        result = twin(request, runner, progress)
+    _show(result, as_json)
+
+
+@click.command()
+@options_of(ScoreSettings, argument=("data", "model"))
+@options_of(RunnerSettings)
+@json_option
+def score(workers: int | None, scheduler: str | None, as_json: bool, **values: Any) -> None:
+    """Say how well MODEL describes the rows of DATA, beside those that it was fitted to."""
+    request, where = settings_from(ScoreSettings, values).request(), _runner(workers, scheduler)
+    from dask_gmm.workflows.score import score as twin
+
+    with _shown_if_drifted(as_json), _at_work(where) as (runner, progress):
+        result = twin(request, runner, progress)
+    _show(result, as_json)
+
+
+@click.command()
 @click.argument("path", type=PATH)
 @json_option
 def inspect(path: Path, as_json: bool) -> None:
@@ -123,7 +153,7 @@ def run(config: Path, as_json: bool) -> None:
     settings = load_settings(config)
     from dask_gmm.workflows.run import run as twin
 
-    with _at_work(settings.runner) as (runner, progress):
+    with _shown_if_drifted(as_json), _at_work(settings.runner) as (runner, progress):
         result = twin(settings.requests(), runner, progress)
     _show(result, as_json)
 
@@ -151,6 +181,16 @@ def _at_work(settings: RunnerSettings) -> "Iterator[tuple[Runner, Progress]]":
         open_runner(settings.workers, settings.scheduler) as runner,
     ):
         yield runner, progress
+
+
+@contextmanager
+def _shown_if_drifted(as_json: bool) -> Iterator[None]:
+    """Show what was found also where it is an error that rows have drifted."""
+    try:
+        yield
+    except DriftError as drift:
+        _show(drift.result, as_json)
+        raise
 
 
 @contextmanager

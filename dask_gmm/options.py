@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from dask_gmm.errors import InputError
-from dask_gmm.settings import Settings
+from dask_gmm.settings_base import Settings
 from dask_gmm.settings_file import describe
 
 Command: TypeAlias = Callable[..., None]
@@ -26,7 +26,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print the re
 
 
 def options_of(
-    settings: type[Settings], argument: str | None = None
+    settings: type[Settings], argument: str | tuple[str, ...] = ()
 ) -> Callable[[Command], Command]:
     """A decorator that gives a command one option for each field of its settings.
 
@@ -34,14 +34,15 @@ def options_of(
     ----------
     settings : type of Settings
         The model whose fields they are.
-    argument : str, optional
-        The field that is given by its place, not by an option.
+    argument : str or tuple of str, optional
+        The fields that are given by their places, not by options.
     """
+    placed = (argument,) if isinstance(argument, str) else argument
 
     def decorate(command: Command) -> Command:
         for name, field in reversed(settings.model_fields.items()):
             kind = _type(field.annotation)
-            if name == argument:
+            if name in placed:
                 command = click.argument(name, type=kind)(command)
             else:
                 command = _option(name, kind, field)(command)

@@ -7,15 +7,10 @@ schema. What a value may be is decided by the request that the settings make.
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeAlias
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import ConfigDict, Field, model_validator
 
+from dask_gmm.settings_base import Settings
+from dask_gmm.settings_rows import PredictSettings, ScoreSettings
 from dask_gmm.settings_values import (
     Columns,
     Counts,
@@ -36,30 +31,12 @@ from dask_gmm.workflows.requests import (
     Repair,
     Solver,
 )
+from dask_gmm.workflows.row_requests import PredictRequest, ScoreRequest
 from dask_gmm.workflows.select_request import Criterion, SelectRequest
 
-Request: TypeAlias = GenerateRequest | FitRequest | SelectRequest | ReportRequest
-
-
-class Settings(BaseModel):
-    """What all settings share: frozen, no unknown keys, documented fields."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        use_attribute_docstrings=True,
-        validate_default=True,
-        allow_inf_nan=False,
-    )
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _no_truth_as_a_number(cls, value: object, info: ValidationInfo) -> object:
-        """Refuse YAML's ``yes`` where a number is wanted, instead of taking it for 1."""
-        field = cls.model_fields[str(info.field_name)]
-        if isinstance(value, bool) and field.annotation is not bool:
-            raise ValueError(f"wanted another kind of value, found {value}")
-        return value
+Request: TypeAlias = (
+    GenerateRequest | FitRequest | SelectRequest | PredictRequest | ScoreRequest | ReportRequest
+)
 
 
 class GenerateSettings(Settings):
@@ -223,6 +200,10 @@ class Step(Settings):
     """Fit a mixture."""
     select: SelectSettings | None = None
     """Fit a grid of mixtures together, and choose one."""
+    predict: PredictSettings | None = None
+    """Write what a model says of rows."""
+    score: ScoreSettings | None = None
+    """Say how well a model describes rows."""
     report: ReportSettings | None = None
     """Write a page about a run."""
 
@@ -236,7 +217,14 @@ class Step(Settings):
 
     def request(self) -> Request:
         """What is asked of the workflow of its verb."""
-        verb: GenerateSettings | FitSettings | SelectSettings | ReportSettings
+        verb: (
+            GenerateSettings
+            | FitSettings
+            | SelectSettings
+            | PredictSettings
+            | ScoreSettings
+            | ReportSettings
+        )
         verb = next(verb for _, verb in self if verb is not None)
         return verb.request()
 
@@ -245,7 +233,7 @@ class RunSettings(Settings):
     """A settings file: steps, carried out in order on one runner."""
 
     steps: Annotated[tuple[Step, ...], Field(json_schema_extra={"minItems": 1})]
-    """What to do, in order: each a mapping with one key: generate, fit, select or report."""
+    """What to do, in order: each a mapping with one key, such as generate or fit."""
     runner: RunnerSettings = RunnerSettings()
     """Where passes run; by default in threads of this process."""
 

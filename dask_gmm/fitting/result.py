@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from dask_gmm.fitting.members import Climb, Evaluation, Finished, Member, last_kept
+from dask_gmm.fitting.quantiles import DensityQuantiles
 from dask_gmm.fitting.race import Lost
 from dask_gmm.fitting.stopping import statistical_error
 from dask_gmm.mixture.criteria import aic, bic, icl
 from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.model import Mixture
-from dask_gmm.mixture.quantiles import DensityQuantiles
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,10 @@ from zarr.storage import MemoryStore
 from dask_gmm.checks import local_path, whole
 from dask_gmm.errors import DataError, output_errors
 from dask_gmm.fitting.members import Evaluation
+from dask_gmm.fitting.quantiles import DensityQuantiles
 from dask_gmm.fitting.result import FittedMixture
 from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.model import Mixture, refuse_unusable
-from dask_gmm.mixture.quantiles import DensityQuantiles
 from dask_gmm.passes.threads import ONE_THREAD
 from dask_gmm.records.kinds import MODEL_GROUP
 from dask_gmm.records.publish import aside, publish, refuse_existing

@@ -7,11 +7,12 @@ from dask_gmm.checks import local_path
 from dask_gmm.data.array_source import ArraySource
 from dask_gmm.data.source import Source
 from dask_gmm.errors import InputError
+from dask_gmm.fitting.bounds import name_of
+from dask_gmm.fitting.quantiles import FEWEST_BELOW, DensityQuantiles
 from dask_gmm.fitting.result import FittedMixture
 from dask_gmm.fitting.sample import Sample
 from dask_gmm.mixture.estep import JointDensity
 from dask_gmm.mixture.model import Mixture
-from dask_gmm.mixture.quantiles import FEWEST_BELOW, DensityQuantiles, name_of
 from dask_gmm.outputs.wanted import LOG_DENSITY, Wanted
 from dask_gmm.passes.runner import ThreadRunner
 from dask_gmm.passes.threads import ONE_THREAD

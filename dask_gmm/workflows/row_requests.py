@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from dask_gmm.checks import number, one_of, whole
 from dask_gmm.errors import InputError
-from dask_gmm.mixture.quantiles import SHARES, name_of
+from dask_gmm.fitting.bounds import SHARES, name_of
 from dask_gmm.workflows.requests import MissingChunks
 
 

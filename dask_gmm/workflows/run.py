@@ -1,24 +1,31 @@
 """Carry out several steps, one after another, on one runner."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 from dask_gmm.checks import local_path
+from dask_gmm.errors import DriftError
 from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.runner import Runner
-from dask_gmm.records.kinds import DATA_GROUP, RUN_FOLDER
+from dask_gmm.records.kinds import DATA_GROUP, PREDICTIONS, RUN_FOLDER
 from dask_gmm.records.publish import refuse_existing
 from dask_gmm.workflows.about import was_asked
 from dask_gmm.workflows.fit import fit
 from dask_gmm.workflows.generate import generate, is_drawn
+from dask_gmm.workflows.predict import predict
 from dask_gmm.workflows.report import report
 from dask_gmm.workflows.report_request import ReportRequest
 from dask_gmm.workflows.requests import FitRequest, GenerateRequest
+from dask_gmm.workflows.row_requests import PredictRequest, ScoreRequest
+from dask_gmm.workflows.score import score
 from dask_gmm.workflows.select import select
 from dask_gmm.workflows.select_request import SelectRequest
 
-Request: TypeAlias = GenerateRequest | FitRequest | SelectRequest | ReportRequest
+Request: TypeAlias = (
+    GenerateRequest | FitRequest | SelectRequest | PredictRequest | ScoreRequest | ReportRequest
+)
 
 
 class Result(Protocol):
@@ -62,8 +69,9 @@ def run(requests: Sequence[Request], runner: Runner, progress: Progress) -> RunR
 
     Parameters
     ----------
-    requests : sequence of GenerateRequest, FitRequest, SelectRequest or ReportRequest
-        What each step is asked.
+    requests : sequence of requests
+        What each step is asked: a `GenerateRequest`, `FitRequest`, `SelectRequest`,
+        `PredictRequest`, `ScoreRequest` or `ReportRequest`.
     runner : Runner
         Where the passes of all steps run.
     progress : Progress
@@ -77,16 +85,37 @@ def run(requests: Sequence[Request], runner: Runner, progress: Progress) -> RunR
     Raises
     ------
     DaskGMMError
-        Of the first step that fails; what the steps before it wrote is kept.
+        Of the first step that fails; what the steps before it wrote is kept. A `DriftError` has
+        the results until then.
     """
-    for request in (each for each in requests if not isinstance(each, ReportRequest)):
-        if not _is_there(request):
+    for request in requests:
+        _refuse_output(request)
+    done: list[Result] = []
+    try:
+        for request in requests:
+            done.append(_carry_out(request, runner, progress))
+    except DriftError as drift:
+        drift.result = RunResult((*done, drift.result))
+        raise
+    return RunResult(tuple(done))
+
+
+def _refuse_output(request: Request) -> None:
+    """Refuse a step whose output could not be put in its place."""
+    match request:
+        case ScoreRequest() | ReportRequest():
+            return
+        case PredictRequest():
+            # Beside a model that an earlier step makes, in a folder that is not yet there, too.
+            out = local_path(request.out)
+            if os.path.lexists(out) and not PREDICTIONS.is_at(out):
+                refuse_existing(out, request.overwrite, PREDICTIONS)
+        case _ if not _is_there(request):
             kind = DATA_GROUP if isinstance(request, GenerateRequest) else RUN_FOLDER
             refuse_existing(local_path(request.out), request.overwrite, kind)
-    return RunResult(tuple(_carry_out(request, runner, progress) for request in requests))
 
 
-def _is_there(request: Request) -> bool:
+def _is_there(request: GenerateRequest | FitRequest | SelectRequest) -> bool:
     """Whether what is asked for is there, as far as can be told without its rows."""
     if isinstance(request, GenerateRequest):
         return is_drawn(request)
@@ -102,5 +131,9 @@ def _carry_out(request: Request, runner: Runner, progress: Progress) -> Result:
             return fit(request, runner, progress)
         case SelectRequest():
             return select(request, runner, progress)
+        case PredictRequest():
+            return predict(request, runner, progress)
+        case ScoreRequest():
+            return score(request, runner, progress)
         case ReportRequest():
             return report(request)

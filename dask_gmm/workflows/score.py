@@ -6,8 +6,8 @@ from time import monotonic
 from typing import Any, Final
 
 from dask_gmm.errors import DriftError
+from dask_gmm.fitting.bounds import name_of
 from dask_gmm.fitting.examined import Examine, Examined
-from dask_gmm.mixture.quantiles import name_of
 from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.runner import Runner
 from dask_gmm.workflows.describe import answered, refuse_other_columns

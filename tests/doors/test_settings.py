@@ -14,13 +14,15 @@ from dask_gmm.settings import (
     GenerateSettings,
     ReportSettings,
     RunSettings,
-    Settings,
     schema,
 )
+from dask_gmm.settings_base import Settings
 from dask_gmm.settings_file import load_settings
+from dask_gmm.settings_rows import PredictSettings, ScoreSettings
 from dask_gmm.settings_values import column_numbers, counts, row_range
 from dask_gmm.workflows.report_request import ReportRequest
 from dask_gmm.workflows.requests import FitRequest, GenerateRequest
+from dask_gmm.workflows.row_requests import PredictRequest, ScoreRequest
 from dask_gmm.workflows.select_request import SelectRequest
 
 FIT = "data: x, components: 2, out: r"
@@ -117,6 +119,8 @@ def test_values_are_read_as_people_write_them(tmp_path: Path) -> None:
         (GenerateSettings, GenerateRequest),
         (FitSettings, FitRequest),
         (ReportSettings, ReportRequest),
+        (PredictSettings, PredictRequest),
+        (ScoreSettings, ScoreRequest),
     ],
 )
 def test_settings_and_requests_have_the_same_fields_and_defaults(
@@ -188,3 +192,17 @@ def test_a_step_can_report(tmp_path: Path) -> None:
     (request,) = load(tmp_path, "steps: [report: {data: run, features: '0,2'}]").requests()
     assert isinstance(request, ReportRequest)
     assert (request.features, request.page.parts[-2:]) == ((0, 2), ("run", "report.html"))
+
+
+def test_a_step_can_ask_a_model_about_rows(tmp_path: Path) -> None:
+    text = """steps:
+  - predict: {data: x.zarr, model: run, out: y.zarr, top: 2, rows: '5:'}
+  - score: {data: x.zarr, model: run, fail_below: 0.5, columns: '0,2'}
+"""
+    predict, score = load(tmp_path, text).requests()
+    assert isinstance(predict, PredictRequest)
+    assert (predict.model, predict.top, predict.rows) == (Path("run"), 2, slice(5, None))
+    assert isinstance(score, ScoreRequest)
+    assert (score.fail_below, score.columns) == (0.5, (0, 2))
+    text = "steps: [score: {data: x.zarr, model: run, against_quantile: 0.2}]"
+    assert "found 0.2 as against_quantile" in refused(tmp_path, text)

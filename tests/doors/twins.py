@@ -12,7 +12,7 @@ import pytest
 
 from dask_gmm.errors import DaskGMMError
 
-VERBS = ("demo", "fit", "generate", "inspect", "report", "run", "select")
+VERBS = ("demo", "fit", "generate", "inspect", "predict", "report", "run", "score", "select")
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ OUTSIDE: dict[str, tuple[str, ...]] = {
     "distributed": ("passes", "gmm", "estimator", "estimator_rows"),
     "zarr": ("data", "records.model_file"),
     "click": ("cli", "commands", "options"),
-    "pydantic": ("options", "settings", "settings_file", "settings_values"),
+    "pydantic": ("options", "settings", "settings_base", "settings_file", "settings_values"),
     "jinja2": ("workflows.report_page",),
     "matplotlib": ("workflows.selection_plot", "workflows.report_plot"),
     "rich": ("progress",),

@@ -66,6 +66,23 @@ def test_what_was_refused_is_left_as_it_was(folder: Path) -> None:
     assert not np.array_equal(array(folder / "x.zarr" / "x"), rows)
 
 
+def test_drift_is_the_exit_code_of_score(folder: Path) -> None:
+    options = ("--rows", "20000", "--features", "2", "--components", "2", "--overlap", "0.001")
+    assert invoke("generate", "x.zarr", *options).exit_code == 0
+    assert invoke("generate", "y.zarr", *options, "--seed", "1").exit_code == 0
+    assert invoke("fit", "x.zarr", "--components", "2", "--out", "run").exit_code == 0
+    assert invoke("score", "x.zarr", "run", "--fail-below", "0.1").exit_code == 0
+    found = invoke("score", "y.zarr", "run", "--fail-below", "0.1", "--json")
+    assert found.exit_code == 1
+    assert json.loads(found.stdout)["drifted"] is True
+    assert "Error: Wanted a log-likelihood at most 0.1 nats per row below" in found.stderr
+    asked = ("predict", "y.zarr", "run", "--out", "run/y.zarr", "--labels", "--anomaly-quantile")
+    assert invoke(*asked, "0.01").exit_code == 0
+    share = array(folder / "run/y.zarr/anomaly").mean()
+    assert share > 0.1
+    assert len(array(folder / "run/y.zarr/labels")) == 20_000
+
+
 def commands_of_readme() -> list[str]:
     """Its commands in order, but for those that need a scheduler or the network."""
     lines = [line for block in blocks_of_readme("bash") for line in block.splitlines()]
@@ -76,7 +93,7 @@ def commands_of_readme() -> list[str]:
 def test_the_commands_of_the_readme_run_as_they_stand(folder: Path) -> None:
     (folder / "configs").symlink_to(ROOT / "configs")
     commands = ["dask-gmm demo", *commands_of_readme()]
-    assert len(commands) == 8
+    assert len(commands) == 13
     for command in commands:
         _, *args = shlex.split(command)
         subprocess.run([sys.executable, "-m", "dask_gmm", *args], check=True)

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dask_gmm.mixture.quantiles import FEWEST_BELOW, SHARES, DensityQuantiles, name_of
+from dask_gmm.fitting.bounds import SHARES, name_of
+from dask_gmm.fitting.quantiles import FEWEST_BELOW, DensityQuantiles
 
 VALUES = np.random.default_rng(0).standard_normal(30_000)
 

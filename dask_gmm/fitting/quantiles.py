@@ -7,9 +7,9 @@ from typing import Any, Final
 import numpy as np
 
 from dask_gmm.checks import number, whole
+from dask_gmm.fitting.bounds import SHARES, name_of
 from dask_gmm.mixture.features import Array
 
-SHARES: Final = (0.0001, 0.001, 0.01, 0.05, 0.5)
 # Of fewer rows below a quantile, their number says too little about the share of all rows there.
 FEWEST_BELOW: Final = 10
 QUANTILES: Final = "log_density_quantiles"
@@ -62,11 +62,6 @@ class DensityQuantiles:
             if value is not None:
                 number(f"{QUANTILES} {name}", value, -np.inf)
         return cls(whole(ROWS, facts[ROWS], 1), found)
-
-
-def name_of(share: float) -> str:
-    """Write a share as it stands in records, such as 0.001."""
-    return f"{share:g}"
 
 
 def _quantile(ordered: Array, share: float) -> float | None:

@@ -1,0 +1,66 @@
+"""Settings of the verbs that ask a fitted model about rows."""
+
+from pathlib import Path
+from typing import Any
+
+from dask_gmm.settings_base import Settings
+from dask_gmm.settings_values import Columns, RowRange, row_range
+from dask_gmm.workflows.requests import MissingChunks
+from dask_gmm.workflows.row_requests import PredictRequest, ScoreRequest
+
+
+class AskingSettings(Settings):
+    """What ``predict`` and ``score`` share: rows, and a model."""
+
+    data: str
+    """Path of a zarr array, or of a group that holds one."""
+    model: Path
+    """A model, or a run folder."""
+    array: str | None = None
+    """Name of the array inside a group; by default x, else the only one with two axes."""
+    columns: Columns | None = None
+    """Columns to use, such as 0,2,5:8, as many as the model has; by default all."""
+    rows: RowRange | None = None
+    """Rows to use, as start:stop; by default all."""
+    missing_chunks: MissingChunks = "error"
+    """Whether a chunk that is not stored is an error, or reads as the fill value."""
+
+    def _asked(self) -> dict[str, Any]:
+        """Give all values, as requests take them."""
+        return {**dict(self), "rows": None if self.rows is None else row_range(self.rows)}
+
+
+class PredictSettings(AskingSettings):
+    """Settings of ``predict``: what to say of each row, and the zarr group to write it to."""
+
+    out: Path
+    """The zarr group to write, an array for each answer."""
+    labels: bool = False
+    """The most probable component of each row; the answer where no other is asked for."""
+    probabilities: bool = False
+    """The probability of every component."""
+    log_density: bool = False
+    """The logarithm of the density of the mixture, in nats."""
+    top: int = 0
+    """So many of the most probable components, and their probabilities."""
+    anomaly_quantile: float | None = None
+    """Mark rows of less density than 0.0001, 0.001, 0.01, 0.05 or 0.5 of the fitted rows."""
+    overwrite: bool = False
+    """Replace other predictions that are already there."""
+
+    def request(self) -> PredictRequest:
+        """What is asked of the workflow; InputError if a value is outside its domain."""
+        return PredictRequest(**self._asked())
+
+
+class ScoreSettings(AskingSettings):
+    """Settings of ``score``: how well a model describes rows, and when that is an error."""
+
+    against_quantile: float | None = None
+    """Count rows of less density than this share of the fitted rows; 0.001 where it is known."""
+    fail_below: float | None = None
+    """Exit with code 1 if log-likelihoods are lower than the fit's by more, in nats per row."""
+
+    def request(self) -> ScoreRequest:
+        """What is asked of the workflow; InputError if a value is outside its domain."""
+        return ScoreRequest(**self._asked())

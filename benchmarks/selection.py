@@ -1,7 +1,7 @@
 """A grid of mixtures fitted together, against the same fits one after another.
 
     python -m benchmarks.selection grid [--rows 1000000] [--features 8] [--largest 16] [--slow 50]
-    python -m benchmarks.selection known [--rows 100000] [--sets 20]
+    python -m benchmarks.selection known [--rows 100000] [--sets 20] [--kinds well moderate]
 
 ``grid`` fits 2 to 16 components of all four families with two restarts, together in the same
 readings, and then each alone, from zarr in the page cache or, with ``--slow``, at so many MB/s.
@@ -128,7 +128,7 @@ def chosen(x: Any, seed: int) -> dict[str, int]:
 
 def known(arguments: argparse.Namespace) -> None:
     """Print how often each criterion finds the number of components."""
-    for kind in OVERLAPS:
+    for kind in arguments.kinds:
         right: Counter[str] = Counter()
         misses: list[str] = []
         for number in range(arguments.sets):
@@ -155,6 +155,7 @@ def main() -> None:
     parser.add_argument("--largest", type=int, default=16)
     parser.add_argument("--restarts", type=int, default=2)
     parser.add_argument("--sets", type=int, default=20)
+    parser.add_argument("--kinds", nargs="+", default=list(OVERLAPS), choices=OVERLAPS)
     parser.add_argument("--slow", type=float, default=None)
     parser.add_argument("--together", action="store_true", help="do not fit them alone")
     arguments = parser.parse_args()

@@ -1,16 +1,18 @@
 """Mixtures of several sizes begin where merging the same components passes through them."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
 from dask_gmm.data.array_source import ArraySource
 from dask_gmm.errors import InputError
-from dask_gmm.fitting.ascent import Ascending
+from dask_gmm.fitting.ascent import Ascended, Ascending
 from dask_gmm.fitting.candidate import Initializing
 from dask_gmm.fitting.members import Member
 from dask_gmm.fitting.overfit import ITERATIONS, Loosening
 from dask_gmm.fitting.race import settled
-from dask_gmm.fitting.spec import MERGE, Spec
+from dask_gmm.fitting.spec import MERGE, TRIES, Spec
 from dask_gmm.mixture.merging import merge_path
 from dask_gmm.passes.progress import Silent
 from dask_gmm.passes.runner import ThreadRunner
@@ -34,15 +36,21 @@ def cohorts(*specs: Spec, n_init: int = 1) -> list[tuple[Member, ...]]:
     return [each.members for each in kept]
 
 
+def goals_of(members: Sequence[Member]) -> list[int]:
+    """How many mixtures each begins that is not begun yet."""
+    waiting = [each for each in members if isinstance(each, Initializing | Loosening)]
+    return [len(each.goals) for each in waiting]
+
+
 def test_sizes_of_a_family_share_one_search_for_components() -> None:
     first, *after = cohorts(spec(2), spec(3), spec(5), n_init=2)
-    assert len(first) == 2
-    assert all(isinstance(each, Initializing) for each in first)
+    assert goals_of(first) == [3] * TRIES[MERGE] * 2 + [0] * 3 * 2
     loose = [each for each in after if isinstance(each[0], Loosening)]
-    assert [len(each) for each in loose] == [2] * ITERATIONS
-    parted = after[len(loose)]
-    assert [each.spec.n_components for each in parted] == [2, 3, 5, 2, 3, 5]
-    assert [each.spec.race for each in parted] == [0, 1, 2, 0, 1, 2]
+    shared = [[count for count in goals_of(each) if count] for each in loose]
+    assert shared == [[3] * TRIES[MERGE] * 2] * ITERATIONS
+    parted = [each for each in after[len(loose)] if each.spec.init == MERGE]
+    assert [each.spec.n_components for each in parted] == [2, 3, 5] * TRIES[MERGE] * 2
+    assert [each.spec.race for each in parted] == [0, 1, 2] * TRIES[MERGE] * 2
 
 
 def test_each_begins_on_the_path() -> None:
@@ -56,22 +64,21 @@ def test_each_begins_on_the_path() -> None:
     (whole,) = alone.tell(answer)
     assert isinstance(whole, Ascending)
     path = {each.n_components: each for each in merge_path(whole.step.mixture)}
-    for each in parted:
+    for each in parted[:2]:
         assert isinstance(each, Ascending)
         assert each.step.mixture.means.tobytes() == path[each.spec.n_components].means.tobytes()
 
 
 def test_other_families_restarts_and_numbers_share_nothing() -> None:
     first, *_ = cohorts(spec(2), spec(2, family="diag"), spec(3, 9), spec(3, None))
-    initializing = [each for each in first if isinstance(each, Initializing)]
-    assert [len(each.goals) for each in initializing] == [1, 1, 1, 0, 0, 0, 0]
+    assert goals_of(first) == [*[1] * TRIES[MERGE], 0] * 3 + [0] * (TRIES[MERGE] + 1)
 
 
 def test_a_race_waits_for_components_that_others_share() -> None:
-    (shared, _), *_ = cohorts(spec(2), spec(3), n_init=2)
-    _, *after = cohorts(spec(2), spec(3), n_init=2)
-    ended = next(each for each in after if not any(isinstance(m, Loosening) for m in each))
-    assert settled([shared, *ended]) == [shared, *ended]
+    (shared, *_), *after = cohorts(spec(2), spec(3))
+    ended = next(each for members in after for each in members if isinstance(each, Ascended))
+    assert settled([shared, ended]) == [shared, ended]
+    assert settled([ended]) != [ended]
 
 
 def test_how_many_are_merged_changes_the_start() -> None:

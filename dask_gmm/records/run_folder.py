@@ -127,6 +127,7 @@ class RunFolder:
                     remove(other)
 
     def _begin(self) -> None:
+        FolderStore(self.wip / CHECKPOINTS).remove_stale()
         if not (self.asked.mark and self.asked.is_that_of(asked_in(self.wip))):
             remove(self.wip)
             self.wip.mkdir(parents=True)

@@ -1,20 +1,20 @@
 """A finished run as its folder keeps it, read to be reported."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from dask_gmm.errors import DataError, InputError
+from dask_gmm.errors import InputError
 from dask_gmm.fitting.result import FittedMixture
-from dask_gmm.fitting.selected import Entry, Selected
+from dask_gmm.fitting.selected import Selected
 from dask_gmm.mixture.features import Array
 from dask_gmm.records.kinds import RUN_FOLDER
 from dask_gmm.records.model_file import load_model
 from dask_gmm.records.run_folder import MANIFEST, MODEL, read_history, read_manifest
 from dask_gmm.records.sample_file import read_sample
 from dask_gmm.workflows.report_request import ReportRequest
+from dask_gmm.workflows.selection_file import read_table
 
 USUAL_FEATURES: Final = 3
 
@@ -75,20 +75,6 @@ def kept_run(request: ReportRequest, path: Path) -> KeptRun:
             f"Wanted features from 0 to {n_features - 1}, the columns of the model in {path}, "
             f"found {max(features)}. Choose others."
         )
-    rows, selected = read_sample(path, n_features), _selected(path, manifest)
+    rows = read_sample(path, n_features)
+    selected = read_table(path)[0] if manifest.get("selection") else None
     return KeptRun(path, manifest, history, model, rows, selected, features)
-
-
-def _selected(path: Path, manifest: Mapping[str, Any]) -> Selected | None:
-    name = manifest.get("selection")
-    if name is None:
-        return None
-    try:
-        table = json.loads((path / Path(name).name).read_text())
-        entries = tuple(Entry(**each) for each in table["candidates"])
-        return Selected(entries, table["rows"], table["criterion"])
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise DataError(
-            f"Wanted the table of a selection, {name}, in {path}; found none that can be read "
-            f"({error}). Restore it from a copy, or run it again."
-        ) from error

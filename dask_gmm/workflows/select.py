@@ -1,6 +1,5 @@
 """Fit a grid of mixtures to stored rows in the same readings, and choose one of them."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -32,11 +31,11 @@ from dask_gmm.workflows.limits import Limits
 from dask_gmm.workflows.models import with_quantiles
 from dask_gmm.workflows.order import Ordered, in_order, reference_at
 from dask_gmm.workflows.select_request import SelectRequest
+from dask_gmm.workflows.selection_file import TABLE, read_table, write_table
 from dask_gmm.workflows.selection_plot import can_plot, plot
 from dask_gmm.workflows.selection_text import selected_json, selected_text
 from dask_gmm.workflows.sources import source_of, spread
 
-TABLE: Final = "selection.json"
 PLOT: Final = "selection.svg"
 
 
@@ -179,11 +178,8 @@ def stored_selection(path: Path) -> SelectResult:
     DataError
         If it is damaged.
     """
-    manifest = read_manifest(path)
-    table = json.loads((path / TABLE).read_text())
-    entries = tuple(Entry(**each) for each in table["candidates"])
-    models = tuple(load_model(path / CANDIDATES / name) for name in table["models"])
-    selected = Selected(entries, table["rows"], table["criterion"])
+    manifest, (selected, names) = read_manifest(path), read_table(path)
+    models = tuple(load_model(path / CANDIDATES / name) for name in names)
     told = tuple(manifest["warnings"])
     seconds = seconds_of(manifest)
     return SelectResult(selected, models, path, manifest["passes"], seconds, told, done_before=True)
@@ -213,7 +209,6 @@ def _write(result: SelectResult, sample: Sample, folder: Path) -> None:
     ]
     write_candidates(folder, names, result.models)
     write_sample(sample, result.selected.rows, folder)
-    table = {**selected_json(result.selected), "models": names}
-    (folder / TABLE).write_text(json.dumps(table, indent=2) + "\n")
+    write_table(result.selected, names, folder)
     if can_plot():
         plot(result.selected, folder / PLOT)

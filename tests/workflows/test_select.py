@@ -15,8 +15,9 @@ from dask_gmm.records.candidates import CANDIDATES
 from dask_gmm.records.run_folder import MODEL, read_manifest
 from dask_gmm.workflows.fit import fit
 from dask_gmm.workflows.requests import FitRequest
-from dask_gmm.workflows.select import PLOT, TABLE, SelectResult, select
+from dask_gmm.workflows.select import PLOT, SelectResult, select
 from dask_gmm.workflows.select_request import SelectRequest
+from dask_gmm.workflows.selection_file import TABLE
 
 GENERATOR: Final = np.random.default_rng(3)
 CENTERS: Final = np.array([[0.0, 0.0], [8.0, 0.0], [0.0, 8.0]])

@@ -45,7 +45,9 @@ class _Doors(click.Group):
                 click.echo(line, err=True)
             ctx.exit(error.exit_code)
         except Stopped as stopped:
-            notes = getattr(stopped, "__notes__", ()) or ("The same command begins anew.",)
+            notes = getattr(stopped, "__notes__", ()) or (
+                "The same command goes on with what is kept, or begins anew.",
+            )
             for line in (f"Stopped by {stopped.name}.", *notes):
                 click.echo(line, err=True)
             ctx.exit(EXIT_CODE)

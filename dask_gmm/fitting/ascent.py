@@ -26,7 +26,7 @@ from dask_gmm.fitting.questions import EStep, Question
 from dask_gmm.fitting.spec import Spec
 from dask_gmm.fitting.stopping import enough, overtrained, statistical_share
 from dask_gmm.fitting.survey import Survey
-from dask_gmm.fitting.trial import BOLDEST, Reached, Trial
+from dask_gmm.fitting.trial import BOLDEST, GROWING, SHRINKING, Reached, Trial
 from dask_gmm.mixture.coordinates import (
     boldest_move,
     gradient,
@@ -40,17 +40,12 @@ from dask_gmm.mixture.mstep import MStep, m_step
 from dask_gmm.mixture.statistics import SufficientStatistics
 from dask_gmm.mixture.summary import DataSummary
 
-# How far Newton's step is trusted when a trial was not kept, and when one was.
-SHRINKING: Final = 1 / 8
-GROWING: Final = 2.0
 # Trials by Newton's step that may fail before L-BFGS goes on.
 MOST_REJECTED: Final = 5
 # Passes on a level below the last: the next one goes on from wherever they lead.
 MOST_PASSES: Final = 200
 # Passes in a row in which too little was left to gain.
 QUIET_PASSES: Final = 2
-
-
 EMPTY: Final = Memory()
 NO_CLIMB: Final = Climb()
 
@@ -277,6 +272,11 @@ class Ascended:
     def rows(self) -> int:
         """Number of rows of its level."""
         return self.at.summary.rows
+
+    def stopped(self, why: Why) -> Finished | None:
+        """Finish for the reason that it has ended; None before the last level."""
+        ended = self.go_on()
+        return ended if isinstance(ended, Finished) else None
 
     def go_on(self) -> Ascending | Finished:
         """Begin the next level where this one ended; finish after the last."""

@@ -35,18 +35,25 @@ def carried_out(
     keep : callable
         Told of the cohort after every pass; what it writes down is a checkpoint.
     end : callable
-        Ends some of the candidates before a pass, once all rows are read.
+        Ends some of the candidates before a pass over all rows.
     """
-    members: Sequence[Member] = initialize(cohort, run_pass, keep)
     asked = Asked()
+    members: Sequence[Member] = _sampled(cohort, run_pass, keep, asked)
     while asked.of(members := end(members)):
-        members = settled(_round(members, asked.questions, run_pass, keep))
+        told = _round(members, asked.questions, run_pass, keep)
+        members = _sampled(told, run_pass, keep, asked)
     return list(members)
 
 
 def initialize(cohort: Sequence[Member], run_pass: RunPass, keep: Keep) -> list[Member]:
     """Let candidates ask and be told until none asks about the sample; see `search`."""
-    members, asked = settled(cohort), Asked()
+    return _sampled(cohort, run_pass, keep, Asked())
+
+
+def _sampled(
+    cohort: Sequence[Member], run_pass: RunPass, keep: Keep, asked: "Asked"
+) -> list[Member]:
+    members = settled(cohort)
     while not _next_rows(asked.of(members)).are_all:
         members = settled(_round(members, asked.questions, run_pass, keep))
     return members

@@ -5,7 +5,7 @@ from typing import Final
 
 from dask_gmm.fitting.ascent import Ascending
 from dask_gmm.fitting.candidate import Climbing
-from dask_gmm.fitting.members import Finished, Member, Why, is_limited, last_kept
+from dask_gmm.fitting.members import Finished, Member, Why, is_asking, is_limited, last_kept
 from dask_gmm.fitting.stopping import left_to_gain
 from dask_gmm.mixture.criteria import aic, bic, icl
 
@@ -29,8 +29,9 @@ def without_hopeless(members: Sequence[Member], rows: int, criterion: str) -> li
     -----
     A candidate is ended when its criterion would be worse even if it gained ten times what the
     Newton decrement, or with plain EM Aitken's extrapolation, says is left to gain. That bounds the
-    optimum that it climbs to; another one it does not leave for once all rows are read. By ICL it
-    is bounded with an entropy of zero, the least there is.
+    optimum that it climbs to; another one it does not leave for once its race is over and all rows
+    are read. By ICL it is bounded with an entropy of zero, the least there is. Candidates that may
+    go back to parameters of a pass before, since rows are held out, are no measure for others.
     """
     measured = (_measured(each, rows, criterion) for each in members)
     best = min((value for value in measured if value is not None), default=float("inf"))
@@ -38,7 +39,8 @@ def without_hopeless(members: Sequence[Member], rows: int, criterion: str) -> li
 
 
 def _ended(member: Member) -> Member:
-    ended = member.stopped(Why.HOPELESS) if is_limited(member) else None
+    racing = is_asking(member) and member.racing
+    ended = member.stopped(Why.HOPELESS) if is_limited(member) and not racing else None
     return ended or member
 
 
@@ -48,6 +50,8 @@ def _measured(member: Member, rows: int, criterion: str) -> float | None:
     if parameters is None:
         return None
     last = last_kept(member.history)
+    if last.held_out is not None and not isinstance(member, Finished):
+        return None
     if criterion == "icl":
         found = last.entropy
         return None if found is None else icl(last.log_likelihood, found, rows, parameters)

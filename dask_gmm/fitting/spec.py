@@ -182,6 +182,11 @@ class Spec:
         return self.merge_from or MERGED_FROM * self.n_components
 
     @property
+    def most_components(self) -> int:
+        """How many components are asked about at once at most; the solver ``fast`` splits them."""
+        return self.n_components if self.solver == "em" else self.n_loose
+
+    @property
     def shared_start(self) -> Hashable:
         """The same for specs whose starts are merged from the same components; else None."""
         if self.merge_from is None:

@@ -57,11 +57,11 @@ class Asked:
             if before.get(name) != now.get(name):
                 yield f"{name} {before.get(name)} there, {now.get(name)} here"
         if self.data is not None and facts.get("data") != json.loads(json.dumps(dict(self.data))):
-            yield "rows that are others, or were written again"
+            yield "rows, or a model to match, that are others or were written again"
 
-    def write(self, folder: Path) -> None:
-        """Write it down in a folder."""
-        (folder / DOCUMENT).write_text(json.dumps(self.to_json(), indent=2) + "\n")
+    def to_bytes(self) -> bytes:
+        """Give it as it is written down in a folder, under the name `DOCUMENT`."""
+        return json.dumps(self.to_json(), indent=2).encode() + b"\n"
 
 
 def asked_in(folder: Path) -> dict[str, Any] | None:

@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from dask_gmm.errors import DataError, OutputExistsError, output_errors
 from dask_gmm.fitting.result import FittedMixture
-from dask_gmm.records.asked import Asked, asked_in
+from dask_gmm.records.asked import DOCUMENT, Asked, asked_in
 from dask_gmm.records.checkpoints import Checkpoints
 from dask_gmm.records.exclusive import only_writer
 from dask_gmm.records.kinds import RUN_FOLDER, remove
@@ -122,7 +122,7 @@ class RunFolder:
                     f"that was asked something else: {self.asked.differences(before)}. Ask the "
                     f"same to go on, choose another place, or overwrite to give it up ({other})."
                 )
-            if other != self.wip:
+            if before is not None:
                 with output_errors(self.path):
                     remove(other)
 
@@ -130,9 +130,8 @@ class RunFolder:
         FolderStore(self.wip / CHECKPOINTS).remove_stale()
         if not (self.asked.mark and self.asked.is_that_of(asked_in(self.wip))):
             remove(self.wip)
-            self.wip.mkdir(parents=True)
-            self.asked.write(self.wip)
-            (self.wip / HISTORY).write_text("")
+            FolderStore(self.wip).put(DOCUMENT, self.asked.to_bytes())
+        (self.wip / HISTORY).write_text("")
 
     def _leave(self, error: BaseException) -> None:
         if (self.wip / MODEL).exists():
@@ -164,11 +163,13 @@ class RunFolder:
         with output_errors(self.path):
             half = aside(self.wip / MODEL)
             write_model(model, half, manifest)
+            remove(self.wip / MODEL)
             half.replace(self.wip / MODEL)
             write_beside(self.wip)
             (self.wip / MANIFEST).write_text(json.dumps(full, indent=2) + "\n")
-            remove(self.wip / CHECKPOINTS)
         publish(self.wip, self.path, self.overwrite, RUN_FOLDER)
+        with output_errors(self.path):
+            remove(self.path / CHECKPOINTS)
 
 
 def read_manifest(path: Path) -> dict[str, Any]:

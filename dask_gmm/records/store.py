@@ -1,5 +1,6 @@
 """Where records are kept as bytes under names: the contract of such stores, and a folder as one."""
 
+import errno
 import os
 import re
 import secrets
@@ -11,6 +12,8 @@ from typing import Final, Protocol
 from dask_gmm.errors import DataError, InputError, output_errors
 from dask_gmm.records.publish import flush_one
 
+# What disks say that know no hard links.
+WITHOUT_LINKS: Final = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP)
 NAME: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
 
 
@@ -46,7 +49,7 @@ class FolderStore:
     Parameters
     ----------
     path : Path
-        The folder. Its disk must know hard links.
+        The folder. On a disk without hard links, one process at a time may put something there.
     """
 
     def __init__(self, path: Path) -> None:
@@ -88,6 +91,10 @@ class FolderStore:
                     path.hardlink_to(aside)
                 except FileExistsError:
                     return False
+                except OSError as error:
+                    if error.errno not in WITHOUT_LINKS:
+                        raise
+                    aside.replace(path)
         return True
 
     def get(self, name: str) -> bytes | None:

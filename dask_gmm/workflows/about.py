@@ -21,8 +21,10 @@ from dask_gmm.fitting.held_out import HeldOut
 from dask_gmm.fitting.result import FittedMixture
 from dask_gmm.fitting.spec import MERGE, RESEED, TRIES, Spec
 from dask_gmm.fitting.survey import SurveyAnswer
+from dask_gmm.mixture.model import Mixture
 from dask_gmm.records.asked import Asked, asked_in
 from dask_gmm.records.kinds import RUN_FOLDER
+from dask_gmm.workflows.order import Reference
 from dask_gmm.workflows.requests import FitRequest
 
 NOT_SETTINGS: Final = ("out", "overwrite")
@@ -92,9 +94,19 @@ def settings_of(request: Any) -> dict[str, Any]:
     return {"settings": settings, "settings_sha256": hashlib.sha256(canonical).hexdigest()}
 
 
-def asked_of(verb: str, request: Any, source: Source) -> Asked:
-    """Say what a run is asked of which rows."""
-    return Asked(verb, settings_of(request)["settings"], identity_of(source))
+def asked_of(verb: str, request: Any, source: Source, reference: Reference | None) -> Asked:
+    """Say what a run is asked of which rows, and in the order of which components."""
+    data = identity_of(source)
+    if data is not None and reference is not None:
+        data = {**data, "matched_sha256": _digest(reference.mixture)}
+    return Asked(verb, settings_of(request)["settings"], data)
+
+
+def _digest(mixture: Mixture) -> str:
+    digest = hashlib.sha256()
+    for values in (mixture.weights, mixture.means, mixture.covariances):
+        digest.update(np.ascontiguousarray(values).tobytes())
+    return digest.hexdigest()
 
 
 def was_asked(verb: str, request: Any) -> bool:

@@ -59,9 +59,10 @@ def fit(request: FitRequest, runner: Runner, progress: Progress) -> FitResult:
         rows=request.rows,
         missing_chunks=request.missing_chunks,
     )
-    folder = RunFolder(local_path(request.out), asked_of("fit", request, source), request.overwrite)
-    refuse_own_rows(source, folder.path)
     reference = reference_at(request.match, source)
+    asked = asked_of("fit", request, source, reference)
+    folder = RunFolder(local_path(request.out), asked, request.overwrite)
+    refuse_own_rows(source, folder.path)
     settings = settings_of(request)
     if folder.is_done():
         return stored_fit(folder.path, reference)

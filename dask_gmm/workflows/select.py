@@ -130,11 +130,10 @@ def select(request: SelectRequest, runner: Runner, progress: Progress) -> Select
         rows=request.rows,
         missing_chunks=request.missing_chunks,
     )
-    folder = RunFolder(
-        local_path(request.out), asked_of("select", request, source), request.overwrite
-    )
-    refuse_own_rows(source, folder.path)
     reference = reference_at(request.match, source)
+    asked = asked_of("select", request, source, reference)
+    folder = RunFolder(local_path(request.out), asked, request.overwrite)
+    refuse_own_rows(source, folder.path)
     if folder.is_done():
         return stored_selection(folder.path)
     with folder.started():
@@ -142,7 +141,9 @@ def select(request: SelectRequest, runner: Runner, progress: Progress) -> Select
         rows, limits = spread(source, runner), _limits(request)
         outcome = go_on(folder, rows, specs, request.n_init, runner, progress, limits)
         ended = datetime.now(UTC)
-        models = (with_quantiles(each, outcome.survey.sample) for each in outcome.models)
+        size = (source.layout.rows, source.n_features)
+        samples = (outcome.survey.sample.first(spec.sample_rows(*size)) for spec in specs)
+        models = map(with_quantiles, outcome.models, samples)
         ordered = tuple(in_order(each, reference) for each in models)
         seconds = (ended - started).total_seconds()
         result = _result(request, ordered, outcome, seconds)

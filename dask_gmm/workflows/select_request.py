@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Final, Literal, TypeAlias, get_args
 
 from dask_gmm.checks import one_of, whole
 from dask_gmm.errors import InputError
@@ -18,6 +18,18 @@ from dask_gmm.workflows.requests import (
 )
 
 Criterion: TypeAlias = Literal["bic", "aic", "icl", "held_out"]
+
+# What the request of a candidate makes plain.
+SAME_AS_FIT: Final = (
+    "seed",
+    "max_iter",
+    "max_passes",
+    "max_seconds",
+    "n_init",
+    "tol",
+    "relative_tol",
+    "held_out",
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,8 +98,12 @@ class SelectRequest:
         for name in ("components", "covariance", *(() if self.init is None else ("init",))):
             object.__setattr__(self, name, _distinct(name, getattr(self, name)))
         one_of("criterion", self.criterion, get_args(Criterion))
+        counts = tuple(whole("components", each, 1) for each in self.components)
+        object.__setattr__(self, "components", counts)
+        if self.merge_from is not None:
+            object.__setattr__(self, "merge_from", whole("merge_from", self.merge_from, 1))
         first = self.cells()[0]
-        for name in ("seed", "max_iter", "max_passes", "n_init", "tol", "held_out"):
+        for name in SAME_AS_FIT:
             object.__setattr__(self, name, getattr(first, name))
         if self.criterion == "held_out" and not self.held_out:
             raise InputError(
@@ -105,7 +121,7 @@ class SelectRequest:
         """How many components those of all sizes are merged from; None where each has its own."""
         if self.merge_from is not None or self.init is not None or self.solver != "fast":
             return self.merge_from
-        return MERGED_FROM * max(whole("components", each, 1) for each in self.components)
+        return MERGED_FROM * max(self.components)
 
     def cells(self) -> tuple[FitRequest, ...]:
         """Give what each candidate is asked: the grid, numbers of components last."""

@@ -88,7 +88,7 @@ class Trip:
         fold = SurveyFold(spec.seed, size, rows, spec.held_out)
         self._runner.require(self._source, [fold])
         e_steps = (
-            EStep.like(each.n_components, each.covariance_type, n_features) for each in specs
+            EStep.like(each.most_components, each.covariance_type, n_features) for each in specs
         )
         largest = max(e_steps, key=lambda e_step: e_step.tile_bytes(n_features))
         self._runner.require(self._source, [largest])

@@ -57,3 +57,18 @@ def test_of_candidates_that_are_alike_none_is_dropped(tmp_path: Path) -> None:
         tmp_path / "run", components=(3,), covariance=("full",), n_init=2, drop_hopeless=True
     )
     assert [each.dropped for each in result.selected.entries] == [None]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_race_on_all_rows_is_run_to_its_end(tmp_path: Path, seed: int) -> None:
+    asked: dict[str, Any] = {"criterion": "aic", "seed": seed, "tol": 1e-6}
+    rows = X[:3000]
+    whole, short = (
+        select(
+            SelectRequest(rows, (1, 2, 3, 4), tmp_path / str(drop), drop_hopeless=drop, **asked),
+            ThreadRunner(2),
+            Silent(),
+        )
+        for drop in (False, True)
+    )
+    assert short.model.means.tobytes() == whole.model.means.tobytes()

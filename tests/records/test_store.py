@@ -1,5 +1,6 @@
 """What every store promises, and what a folder does so that it can."""
 
+import errno
 import os
 import stat
 import subprocess
@@ -225,3 +226,15 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
 
 def test_a_store_says_where_it_is(tmp_path: Path) -> None:
     assert str(FolderStore(tmp_path)) == str(tmp_path)
+
+
+def test_a_disk_without_hard_links_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refusing(path: Path, target: Path) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted", str(path))
+
+    monkeypatch.setattr(Path, "hardlink_to", refusing)
+    store = FolderStore(tmp_path / "store")
+    assert store.put_if_absent("a", b"first")
+    assert not store.put_if_absent("a", b"second")
+    assert store.get("a") == b"first"
+    assert [each.name for each in (tmp_path / "store").iterdir()] == ["a"]

@@ -68,7 +68,7 @@ def test_a_command_that_is_told_to_stop_before_its_first_checkpoint_begins_anew(
 ) -> None:
     stopped = told(1, signal.SIGTERM, *FIT, "out")
     assert stopped.returncode == 75
-    assert "The same command begins anew." in stopped.stderr
+    assert "The same command goes on with what is kept, or begins anew." in stopped.stderr
     assert list(folder.glob(".out.*")) == []
 
 

@@ -12,7 +12,9 @@ from dask_gmm import generate_gmm_data
 from dask_gmm.errors import OutputError, OutputExistsError
 from dask_gmm.passes.progress import Silent
 from dask_gmm.passes.runner import ThreadRunner
+from dask_gmm.records import run_folder
 from dask_gmm.records.exclusive import only_writer
+from dask_gmm.records.kinds import remove
 from dask_gmm.records.run_folder import CHECKPOINTS, read_history, read_manifest
 from dask_gmm.records.store import FolderStore
 from dask_gmm.workflows import going_on
@@ -161,8 +163,60 @@ def test_rows_that_were_written_again_are_others(
     data.rename(tmp_path / "old.zarr")
     draw(data, 1)
     for out in ("done", "half"):
-        with pytest.raises(OutputExistsError, match="rows that are others, or were written again"):
+        with pytest.raises(OutputExistsError, match="rows, or a model to match, that are others"):
             fitted(data, tmp_path / out)
+
+
+def test_a_model_to_match_that_is_another_is_something_else(data: Path, tmp_path: Path) -> None:
+    reference = tmp_path / "reference"
+    fitted(data, reference, components=2)
+    first = fitted(data, tmp_path / "out", match=reference)
+    again = fitted(data, tmp_path / "out", Unreadable(), match=reference)
+    assert again.done_before
+    assert again.to_json()["match"] == first.to_json()["match"]
+    fitted(data, reference, components=3, overwrite=True)
+    with pytest.raises(OutputExistsError, match="a model to match, that are others"):
+        fitted(data, tmp_path / "out", match=reference)
+
+
+def test_a_run_that_could_not_be_published_is_published_by_the_same_command(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*args: object) -> None:
+        raise OutputError("the disk is full")
+
+    whole = fitted(data, tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        patch.setattr(run_folder, "publish", failing)
+        for _ in range(2):
+            with pytest.raises(OutputError, match="the disk is full"):
+                fitted(data, tmp_path / "out")
+    ours = fitted(data, tmp_path / "out")
+    assert ours.model.means.tobytes() == whole.model.means.tobytes()
+    assert not (tmp_path / "out" / CHECKPOINTS).exists()
+
+
+def test_a_run_killed_while_its_checkpoints_are_removed_is_done(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dying(path: Path) -> None:
+        if path.name == CHECKPOINTS:
+            raise KeyboardInterrupt
+        remove(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run_folder, "remove", dying)
+        with pytest.raises(KeyboardInterrupt):
+            fitted(data, tmp_path / "out")
+    assert fitted(data, tmp_path / "out", Unreadable()).done_before
+
+
+def test_what_another_verb_left_unfinished_is_left_alone(data: Path, tmp_path: Path) -> None:
+    theirs = tmp_path / ".out.wip-0123456789abcdef" / "zarr.json"
+    theirs.parent.mkdir()
+    theirs.write_text("{}")
+    fitted(data, tmp_path / "out")
+    assert theirs.exists()
 
 
 def test_another_verb_is_something_else(data: Path, tmp_path: Path) -> None:

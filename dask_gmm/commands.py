@@ -16,15 +16,10 @@ import click
 
 from dask_gmm.errors import DriftError
 from dask_gmm.options import json_option, options_of, settings_from
-from dask_gmm.settings import (
-    FitSettings,
-    GenerateSettings,
-    ReportSettings,
-    RunnerSettings,
-    SelectSettings,
-)
+from dask_gmm.settings import GenerateSettings, ReportSettings, RunnerSettings
 from dask_gmm.settings import schema as settings_schema
 from dask_gmm.settings_file import load_settings
+from dask_gmm.settings_fit import FitSettings, SelectSettings
 from dask_gmm.settings_rows import PredictSettings, ScoreSettings
 from dask_gmm.signals import stopping_in_order
 

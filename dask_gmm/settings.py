@@ -10,29 +10,17 @@ from typing import Annotated, Any, Self, TypeAlias
 from pydantic import ConfigDict, Field, model_validator
 
 from dask_gmm.settings_base import Settings
+from dask_gmm.settings_fit import FitSettings, SelectSettings
 from dask_gmm.settings_rows import PredictSettings, ScoreSettings
-from dask_gmm.settings_values import (
-    Columns,
-    Counts,
-    Families,
-    Inits,
-    RowRange,
-    Tolerance,
-    row_range,
-)
+from dask_gmm.settings_values import Columns
+from dask_gmm.workflows.fit_request import FitRequest
 from dask_gmm.workflows.report_request import ReportRequest
 from dask_gmm.workflows.requests import (
-    Covariance,
-    FitRequest,
     FloatType,
     GenerateRequest,
-    Init,
-    MissingChunks,
-    Repair,
-    Solver,
 )
 from dask_gmm.workflows.row_requests import PredictRequest, ScoreRequest
-from dask_gmm.workflows.select_request import Criterion, SelectRequest
+from dask_gmm.workflows.select_request import SelectRequest
 
 Request: TypeAlias = (
     GenerateRequest | FitRequest | SelectRequest | PredictRequest | ScoreRequest | ReportRequest
@@ -70,91 +58,6 @@ class GenerateSettings(Settings):
     def request(self) -> GenerateRequest:
         """What is asked of the workflow; InputError if a value is outside its domain."""
         return GenerateRequest(**dict(self))
-
-
-class FittingSettings(Settings):
-    """What ``fit`` and ``select`` share: rows, how far to go, and the run folder."""
-
-    data: str
-    """Path of a zarr array, or of a group that holds one."""
-    out: Path
-    """The run folder to write; the model lies in its model.zarr."""
-    seed: int = 0
-    """Same seed, same model."""
-    max_iter: int = 100
-    """Largest number of iterations, each of one reading of the rows."""
-    solver: Solver = "fast"
-    """Accelerated ascent from samples to all rows, or plain EM on all rows."""
-    tol: Tolerance = "auto"
-    """Converged when less is left to gain, in nats per row; auto: a tenth of their uncertainty."""
-    relative_tol: float = 0.0
-    """Converged, too, when less than this share of the log-likelihood is left to gain."""
-    held_out: float = 0.0
-    """Share of rows that the fit does not see; it ends when they are described worse again."""
-    max_passes: int | None = None
-    """Largest number of readings of all rows, at least 2."""
-    max_seconds: float | None = None
-    """After so many seconds no other pass over all rows is begun."""
-    n_init: int = 1
-    """Number of starts, of which the likeliest model is kept."""
-    merge_from: int | None = None
-    """With init merge, from how many components it begins; or twice as many as are asked for."""
-    precision: FloatType = "float64"
-    """Type in which a pass computes."""
-    array: str | None = None
-    """Name of the array inside a group; by default x, else the only one with two axes."""
-    columns: Columns | None = None
-    """Columns to use, such as 0,2,5:8; by default all."""
-    rows: RowRange | None = None
-    """Rows to use, as start:stop; by default all."""
-    missing_chunks: MissingChunks = "error"
-    """Whether a chunk that is not stored is an error, or reads as the fill value."""
-    match: Path | None = None
-    """A model or run folder whose order the components have; by default, by decreasing weight."""
-    overwrite: bool = False
-    """Replace a run folder that is already there."""
-
-    def _asked(self) -> dict[str, Any]:
-        """Give all values, as requests take them."""
-        return {**dict(self), "rows": None if self.rows is None else row_range(self.rows)}
-
-
-class FitSettings(FittingSettings):
-    """Settings of ``fit``: a mixture to fit to rows, and the run folder in which it is kept."""
-
-    components: int
-    """Number of components of the mixture."""
-    covariance: Covariance = "full"
-    """Family of the covariances."""
-    init: Init | None = None
-    """How starts are drawn from the sample; by default merge for fast, kmeans for em."""
-    reg_covar: float | None = None
-    """With the solver em, added to every variance, in squared units of the data; or 1e-6."""
-    repair: Repair | None = None
-    """With the solver fast, what becomes of components without rows of their own; or reseed."""
-
-    def request(self) -> FitRequest:
-        """What is asked of the workflow; InputError if a value is outside its domain."""
-        return FitRequest(**self._asked())
-
-
-class SelectSettings(FittingSettings):
-    """Settings of ``select``: a grid of mixtures to fit to rows together, and which to choose."""
-
-    components: Counts
-    """Numbers of components, such as 2:16, which is 2 to 16, or 2,4,8."""
-    covariance: Families = ("full",)
-    """Families of the covariances, such as full,diag."""
-    init: Inits | None = None
-    """How starts are drawn, such as merge,kmeans; by default as fit draws them."""
-    criterion: Criterion = "bic"
-    """By which one is chosen; held_out needs rows held out."""
-    drop_hopeless: bool = False
-    """Stop candidates early that cannot become the best by the criterion."""
-
-    def request(self) -> SelectRequest:
-        """What is asked of the workflow; InputError if a value is outside its domain."""
-        return SelectRequest(**self._asked())
 
 
 class ReportSettings(Settings):

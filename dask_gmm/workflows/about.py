@@ -24,8 +24,8 @@ from dask_gmm.fitting.survey import SurveyAnswer
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.records.asked import Asked, asked_in
 from dask_gmm.records.kinds import RUN_FOLDER
+from dask_gmm.workflows.fit_request import FitRequest
 from dask_gmm.workflows.order import Reference
-from dask_gmm.workflows.requests import FitRequest
 
 NOT_SETTINGS: Final = ("out", "overwrite")
 USUAL_RIDGE: Final = 1e-6

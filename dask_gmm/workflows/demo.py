@@ -13,9 +13,10 @@ from dask_gmm.passes.runner import Runner
 from dask_gmm.records.kinds import DATA_GROUP, RUN_FOLDER
 from dask_gmm.records.publish import refuse_existing
 from dask_gmm.workflows.fit import fit
+from dask_gmm.workflows.fit_request import FitRequest
 from dask_gmm.workflows.fit_result import FitResult
 from dask_gmm.workflows.generate import GenerateResult, generate
-from dask_gmm.workflows.requests import FitRequest, GenerateRequest
+from dask_gmm.workflows.requests import GenerateRequest
 from dask_gmm.workflows.text import comparison, covariances_table
 
 FEATURES = 4

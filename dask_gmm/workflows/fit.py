@@ -15,12 +15,12 @@ from dask_gmm.workflows.about import (
     settings_of,
     spec_of,
 )
+from dask_gmm.workflows.fit_request import FitRequest
 from dask_gmm.workflows.fit_result import FitResult, stored_fit
 from dask_gmm.workflows.going_on import go_on
 from dask_gmm.workflows.limits import Limits
 from dask_gmm.workflows.models import with_quantiles
 from dask_gmm.workflows.order import in_order, reference_at
-from dask_gmm.workflows.requests import FitRequest
 from dask_gmm.workflows.sources import source_of, spread
 
 

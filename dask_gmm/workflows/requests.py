@@ -2,11 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias, get_args
+from typing import Final, Literal, TypeAlias, get_args
 
 from dask_gmm.checks import number, one_of, whole
-from dask_gmm.errors import InputError
-from dask_gmm.fitting.bounds import LARGEST_SHARE, NOISE
 
 Covariance: TypeAlias = Literal["full", "tied", "diag", "spherical"]
 FloatType: TypeAlias = Literal["float64", "float32"]
@@ -71,165 +69,24 @@ class GenerateRequest:
     overwrite: bool = False
 
     def __post_init__(self) -> None:
-        _make_whole(self, rows=1, features=1, components=1, seed=0)
+        make_whole(self, rows=1, features=1, components=1, seed=0)
         one_of("dtype", self.dtype, get_args(FloatType))
         if self.chunk_rows is not None:
-            _make_whole(self, chunk_rows=1)
+            make_whole(self, chunk_rows=1)
         number("overlap", self.overlap, 0.0, 0.5, above=True)
         number("imbalance", self.imbalance, 1.0)
         number("condition", self.condition, 1.0, MOST_CONDITION)
         number("outliers", self.outliers, 0.0, 0.5)
-        _make_floats(self, "overlap", "imbalance", "condition", "outliers")
+        make_floats(self, "overlap", "imbalance", "condition", "outliers")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class FitRequest:
-    """A mixture to fit to rows, and the run folder in which it is kept.
-
-    Parameters
-    ----------
-    data : str, Path, ndarray, zarr.Array or dask array
-        The rows; a path is that of a zarr array, or of a group that holds one.
-    components : int
-        Number of components, at least 1.
-    out : Path
-        The run folder to write; the model lies in its ``model.zarr``.
-    covariance : {"full", "tied", "diag", "spherical"}, default "full"
-        Family of the covariances.
-    seed : int, default 0
-        Same seed, same model; at least 0.
-    max_iter : int, default 100
-        Largest number of iterations, each of one reading of the rows, at least 1.
-    solver : {"fast", "em"}, default "fast"
-        Accelerated ascent from samples to all rows, or plain EM on all rows.
-    init : {"merge", "short-em", "kmeans", "k-means++", "random", "random_from_data"}, optional
-        How starts are drawn from the sample; by default ``merge`` for ``fast``, ``kmeans`` for
-        ``em``, which knows neither ``merge`` nor ``short-em``, the best of eight short runs of EM.
-    tol : float or "auto", default "auto"
-        The fit has converged when less than this is left to gain (solver ``em``: was gained by an
-        iteration), in nats per row; 0 is never. ``auto`` is when less is left to gain than a tenth
-        of the statistical error of the parameters.
-    relative_tol : float, default 0
-        It has also converged when less than this share of the log-likelihood per row is gained, or
-        left to gain.
-    held_out : float, default 0
-        Share of the rows that the fit does not see, at most 0.5, always the same ones. It ends when
-        two iterations describe them worse than one before, with the parameters of that one.
-    max_passes : int, optional
-        Largest number of readings of all rows, at least 2: the survey, and one that measures.
-    max_seconds : float, optional
-        After so many seconds no other pass over all rows is begun, but the first that measures.
-    n_init : int, default 1
-        Number of starts, at least 1; the likeliest model is kept.
-    merge_from : int, optional
-        With the init ``merge``, from how many components it begins, at least ``components``; by
-        default twice as many. `select` begins all numbers of components from the same ones, and
-        says from how many.
-    reg_covar : float, optional
-        With the solver ``em``, added to the variance of every feature after each iteration, in
-        squared units of the data; 1e-6 by default.
-    repair : {"reseed", "drop", "keep"}, optional
-        With the solver ``fast``, what becomes of components that have less than one row or are the
-        same as another: set on rows of the sample that are explained worst, which is the default,
-        taken out of the model when all else is done, or kept.
-    precision : {"float64", "float32"}, default "float64"
-        Type in which a pass computes, whatever the type in which the rows are stored.
-    array : str, optional
-        Name of the array inside a group; by default ``x``, else the only array with two axes.
-    columns : tuple of int, optional
-        Columns to use, in this order; by default all.
-    rows : slice, optional
-        Rows to use, in steps of 1; by default all.
-    missing_chunks : {"error", "fill"}, default "error"
-        Whether a chunk that is not stored is an error, or reads as the fill value of its array.
-    match : str or Path, optional
-        A model or run folder whose order the components have; by default, by decreasing weight.
-    overwrite : bool, default False
-        Whether to replace a run folder that is already there.
-
-    Raises
-    ------
-    InputError
-        If a value is outside its domain.
-    """
-
-    data: Any
-    components: int
-    out: Path
-    covariance: Covariance = "full"
-    seed: int = 0
-    max_iter: int = 100
-    solver: Solver = "fast"
-    init: Init | None = None
-    tol: float | Literal["auto"] = "auto"
-    relative_tol: float = 0.0
-    held_out: float = 0.0
-    max_passes: int | None = None
-    max_seconds: float | None = None
-    n_init: int = 1
-    merge_from: int | None = None
-    reg_covar: float | None = None
-    repair: Repair | None = None
-    precision: FloatType = "float64"
-    array: str | None = None
-    columns: tuple[int, ...] | None = None
-    rows: slice | None = None
-    missing_chunks: MissingChunks = "error"
-    match: str | Path | None = None
-    overwrite: bool = False
-
-    def __post_init__(self) -> None:
-        _make_whole(self, components=1, seed=0, max_iter=1, n_init=1)
-        one_of("covariance", self.covariance, get_args(Covariance))
-        self._check_solver()
-        if self.reg_covar is not None:
-            number("reg_covar", self.reg_covar, 0.0)
-            _make_floats(self, "reg_covar")
-        one_of("precision", self.precision, get_args(FloatType))
-        self._check_limits()
-        if self.merge_from is not None:
-            _make_whole(self, merge_from=self.components)
-        one_of("missing_chunks", self.missing_chunks, get_args(MissingChunks))
-
-    def _check_limits(self) -> None:
-        number("relative_tol", self.relative_tol, 0.0)
-        number("held_out", self.held_out, 0.0, LARGEST_SHARE)
-        _make_floats(self, "relative_tol", "held_out")
-        if self.tol != "auto":
-            number("tol", self.tol, 0.0)
-            _make_floats(self, "tol")
-            self._refuse_rounding("tol", float(self.tol))
-        self._refuse_rounding("relative_tol", self.relative_tol)
-        if self.max_passes is not None:
-            _make_whole(self, max_passes=2)
-        if self.max_seconds is not None:
-            number("max_seconds", self.max_seconds, 0.0)
-            _make_floats(self, "max_seconds")
-
-    def _refuse_rounding(self, name: str, value: float) -> None:
-        """Refuse a tolerance that only rounding could meet."""
-        floor = NOISE[self.precision if self.solver == "fast" else "float64"]
-        if 0 < value < floor:
-            raise InputError(
-                f"Wanted {name} of 0 or at least {floor:g}, below which changes of a mean log "
-                f"density in {self.precision} are rounding; found {value:g}. Choose a larger one."
-            )
-
-    def _check_solver(self) -> None:
-        one_of("solver", self.solver, get_args(Solver))
-        if self.init is not None:
-            one_of("init", self.init, get_args(Init))
-        if self.repair is not None:
-            one_of("repair", self.repair, get_args(Repair))
-
-
-def _make_whole(request: object, **least: int) -> None:
+def make_whole(request: object, **least: int) -> None:
     """Make whole numbers of numpy, which JSON does not know, Python's; refuse what is none."""
     for name, smallest in least.items():
         object.__setattr__(request, name, whole(name, getattr(request, name), smallest))
 
 
-def _make_floats(request: object, *names: str) -> None:
+def make_floats(request: object, *names: str) -> None:
     """Make numbers of any type Python's floats, so that equal ones are the same in JSON."""
     for name in names:
         object.__setattr__(request, name, float(getattr(request, name)))

@@ -13,11 +13,12 @@ from dask_gmm.records.kinds import DATA_GROUP, PREDICTIONS, RUN_FOLDER
 from dask_gmm.records.publish import refuse_existing
 from dask_gmm.workflows.about import was_asked
 from dask_gmm.workflows.fit import fit
+from dask_gmm.workflows.fit_request import FitRequest
 from dask_gmm.workflows.generate import generate, is_drawn
 from dask_gmm.workflows.predict import predict
 from dask_gmm.workflows.report import report
 from dask_gmm.workflows.report_request import ReportRequest
-from dask_gmm.workflows.requests import FitRequest, GenerateRequest
+from dask_gmm.workflows.requests import GenerateRequest
 from dask_gmm.workflows.row_requests import PredictRequest, ScoreRequest
 from dask_gmm.workflows.score import score
 from dask_gmm.workflows.select import select

@@ -8,14 +8,8 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 from dask_gmm.checks import one_of, whole
 from dask_gmm.errors import InputError
 from dask_gmm.fitting.bounds import MERGED_FROM
-from dask_gmm.workflows.requests import (
-    Covariance,
-    FitRequest,
-    FloatType,
-    Init,
-    MissingChunks,
-    Solver,
-)
+from dask_gmm.workflows.fit_request import FitRequest
+from dask_gmm.workflows.requests import Covariance, FloatType, Init, MissingChunks, Solver
 
 Criterion: TypeAlias = Literal["bic", "aic", "icl", "held_out"]
 

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from dask_gmm.errors import DriftError
-from dask_gmm.settings import FitSettings, GenerateSettings, ReportSettings, SelectSettings
+from dask_gmm.settings import GenerateSettings, ReportSettings
+from dask_gmm.settings_fit import FitSettings, SelectSettings
 from dask_gmm.settings_rows import PredictSettings, ScoreSettings
+from dask_gmm.workflows.fit_request import FitRequest
 from dask_gmm.workflows.report_request import ReportRequest
-from dask_gmm.workflows.requests import FitRequest, GenerateRequest
+from dask_gmm.workflows.requests import GenerateRequest
 from dask_gmm.workflows.row_requests import PredictRequest, ScoreRequest
 from dask_gmm.workflows.select_request import SelectRequest
 from tests.doors.conftest import Invoke

@@ -9,19 +9,15 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from dask_gmm.errors import SettingsError
-from dask_gmm.settings import (
-    FitSettings,
-    GenerateSettings,
-    ReportSettings,
-    RunSettings,
-    schema,
-)
+from dask_gmm.settings import GenerateSettings, ReportSettings, RunSettings, schema
 from dask_gmm.settings_base import Settings
 from dask_gmm.settings_file import load_settings
+from dask_gmm.settings_fit import FitSettings
 from dask_gmm.settings_rows import PredictSettings, ScoreSettings
 from dask_gmm.settings_values import column_numbers, counts, row_range
+from dask_gmm.workflows.fit_request import FitRequest
 from dask_gmm.workflows.report_request import ReportRequest
-from dask_gmm.workflows.requests import FitRequest, GenerateRequest
+from dask_gmm.workflows.requests import GenerateRequest
 from dask_gmm.workflows.row_requests import PredictRequest, ScoreRequest
 from dask_gmm.workflows.select_request import SelectRequest
 

@@ -21,9 +21,9 @@ from dask_gmm.mixture.features import Array
 from dask_gmm.passes.fold import Tile, Workspace
 from dask_gmm.passes.progress import Silent
 from dask_gmm.passes.runner import ThreadRunner
+from dask_gmm.workflows.fit_request import FitRequest
 from dask_gmm.workflows.fit_rows import FitOutcome, fit_rows
 from dask_gmm.workflows.limits import NO_LIMITS, Limits
-from dask_gmm.workflows.requests import FitRequest
 
 GENERATOR: Final = np.random.default_rng(5)
 CENTERS: Final = 2.5 * GENERATOR.standard_normal((3, 2))

@@ -15,8 +15,8 @@ from dask_gmm.passes.progress import Silent
 from dask_gmm.passes.runner import ThreadRunner
 from dask_gmm.records.checkpoint import Checkpoint
 from dask_gmm.workflows.fit import fit
+from dask_gmm.workflows.fit_request import FitRequest
 from dask_gmm.workflows.fit_rows import fit_rows
-from dask_gmm.workflows.requests import FitRequest
 
 CENTERS = 3 * np.random.default_rng(5).standard_normal((12, 2))
 X = CENTERS[np.arange(4000) % 12] + np.random.default_rng(6).standard_normal((4000, 2))

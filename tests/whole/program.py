@@ -14,8 +14,9 @@ from dask_gmm.passes.cluster import open_runner
 from dask_gmm.passes.progress import Silent
 from dask_gmm.passes.runner import Runner, ThreadRunner
 from dask_gmm.workflows.fit import fit
+from dask_gmm.workflows.fit_request import FitRequest
 from dask_gmm.workflows.generate import generate
-from dask_gmm.workflows.requests import FitRequest, GenerateRequest
+from dask_gmm.workflows.requests import GenerateRequest
 
 
 def digest_of(folder: Path, runner: Runner, families: list[str]) -> str:

@@ -12,7 +12,7 @@ from dask_gmm.errors import InputError, NotFittedError, OutputExistsError
 from dask_gmm.passes.runner import ThreadRunner
 from dask_gmm.records import publish
 from dask_gmm.workflows.fit import fit
-from dask_gmm.workflows.requests import FitRequest
+from dask_gmm.workflows.fit_request import FitRequest
 from tests.data.arrays import DAMAGES, chunk_file
 from tests.whole.refusals import Kept, command, nothing_at, refused, says
 

@@ -14,7 +14,7 @@ from dask_gmm.errors import DataError, InputError
 from dask_gmm.passes.distributed_runner import DistributedRunner
 from dask_gmm.passes.runner import Runner, ThreadRunner
 from dask_gmm.workflows.fit import fit
-from dask_gmm.workflows.requests import FitRequest
+from dask_gmm.workflows.fit_request import FitRequest
 from tests.data.arrays import CODECS, DAMAGES, chunk_file
 from tests.whole.refusals import Kept, command, nothing_at, refused, same_error, says
 

@@ -12,8 +12,8 @@ from dask_gmm.passes.progress import Silent
 from dask_gmm.passes.runner import ThreadRunner
 from dask_gmm.records.run_folder import MODEL
 from dask_gmm.workflows.fit import fit
+from dask_gmm.workflows.fit_request import FitRequest
 from dask_gmm.workflows.predict import PredictResult, predict
-from dask_gmm.workflows.requests import FitRequest
 from dask_gmm.workflows.row_requests import PredictRequest, ScoreRequest
 from dask_gmm.workflows.score import ScoreResult, score
 from tests.workflows.predicting import ours

@@ -17,8 +17,8 @@ from dask_gmm.passes.progress import Progress, Silent
 from dask_gmm.passes.runner import ThreadRunner
 from dask_gmm.records import publish, run_folder
 from dask_gmm.workflows.fit import fit
+from dask_gmm.workflows.fit_request import FitRequest
 from dask_gmm.workflows.fit_rows import DataWarning
-from dask_gmm.workflows.requests import FitRequest
 
 X = np.random.default_rng(0).standard_normal((300, 3))
 

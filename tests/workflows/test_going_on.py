@@ -19,9 +19,9 @@ from dask_gmm.records.run_folder import CHECKPOINTS, read_history, read_manifest
 from dask_gmm.records.store import FolderStore
 from dask_gmm.workflows import going_on
 from dask_gmm.workflows.fit import fit
+from dask_gmm.workflows.fit_request import FitRequest
 from dask_gmm.workflows.fit_result import FitResult
 from dask_gmm.workflows.fit_rows import DataWarning
-from dask_gmm.workflows.requests import FitRequest
 from dask_gmm.workflows.select import SelectResult, select
 from dask_gmm.workflows.select_request import SelectRequest
 

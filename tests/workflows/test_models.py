@@ -14,8 +14,8 @@ from dask_gmm.passes.runner import ThreadRunner
 from dask_gmm.records.candidates import CANDIDATES
 from dask_gmm.records.run_folder import MODEL, read_manifest
 from dask_gmm.workflows.fit import fit
+from dask_gmm.workflows.fit_request import FitRequest
 from dask_gmm.workflows.models import model_at
-from dask_gmm.workflows.requests import FitRequest
 from dask_gmm.workflows.select import select
 from dask_gmm.workflows.select_request import SelectRequest
 

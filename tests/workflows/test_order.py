@@ -18,8 +18,8 @@ from dask_gmm.passes.fold import Answers, Fold
 from dask_gmm.passes.progress import Progress, Silent
 from dask_gmm.passes.runner import ThreadRunner
 from dask_gmm.workflows.fit import fit
+from dask_gmm.workflows.fit_request import FitRequest
 from dask_gmm.workflows.fit_result import FitResult
-from dask_gmm.workflows.requests import FitRequest
 
 PLACES = np.array([[0.0, 0.0], [20.0, 0.0], [0.0, 20.0], [20.0, 20.0]])
 SIZES = (50, 200, 100, 150)

@@ -18,10 +18,10 @@ from dask_gmm.passes.runner import ThreadRunner
 from dask_gmm.records.run_folder import MANIFEST, read_history, read_manifest
 from dask_gmm.workflows import report as module
 from dask_gmm.workflows.fit import fit
+from dask_gmm.workflows.fit_request import FitRequest
 from dask_gmm.workflows.report import ReportResult, report
 from dask_gmm.workflows.report_facts import shown
 from dask_gmm.workflows.report_request import ReportRequest
-from dask_gmm.workflows.requests import FitRequest
 from dask_gmm.workflows.run import run
 from dask_gmm.workflows.select import select
 from dask_gmm.workflows.select_request import SelectRequest

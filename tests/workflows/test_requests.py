@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from dask_gmm.errors import InputError
-from dask_gmm.workflows.requests import FitRequest, GenerateRequest
+from dask_gmm.workflows.fit_request import FitRequest
+from dask_gmm.workflows.requests import GenerateRequest
 
 GENERATE: dict[str, Any] = {"out": Path("x.zarr"), "rows": 10, "features": 3, "components": 2}
 FIT: dict[str, Any] = {"data": "x.zarr", "components": 2, "out": Path("run")}

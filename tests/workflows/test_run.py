@@ -11,7 +11,8 @@ from dask_gmm.errors import DataError, DriftError, OutputExistsError
 from dask_gmm.passes.progress import Silent
 from dask_gmm.passes.runner import ThreadRunner
 from dask_gmm.workflows import run as module
-from dask_gmm.workflows.requests import FitRequest, GenerateRequest
+from dask_gmm.workflows.fit_request import FitRequest
+from dask_gmm.workflows.requests import GenerateRequest
 from dask_gmm.workflows.row_requests import PredictRequest, ScoreRequest
 
 DRAWN = GenerateRequest(out=Path("x.zarr"), rows=10, features=3, components=2)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dask_gmm.errors import DriftError
+from dask_gmm.errors import UnmetError
 from dask_gmm.options import json_option, options_of, settings_from
 from dask_gmm.settings import GenerateSettings, ReportSettings, RunnerSettings
 from dask_gmm.settings import schema as settings_schema
@@ -110,7 +110,7 @@ def score(workers: int | None, scheduler: str | None, as_json: bool, **values: A
     request, where = settings_from(ScoreSettings, values).request(), _runner(workers, scheduler)
     from dask_gmm.workflows.score import score as twin
 
-    with _shown_if_drifted(as_json), _at_work(where) as (runner, progress):
+    with _shown_if_unmet(as_json), _at_work(where) as (runner, progress):
         result = twin(request, runner, progress)
     _show(result, as_json)
 
@@ -148,7 +148,7 @@ def run(config: Path, as_json: bool) -> None:
     settings = load_settings(config)
     from dask_gmm.workflows.run import run as twin
 
-    with _shown_if_drifted(as_json), _at_work(settings.runner) as (runner, progress):
+    with _shown_if_unmet(as_json), _at_work(settings.runner) as (runner, progress):
         result = twin(settings.requests(), runner, progress)
     _show(result, as_json)
 
@@ -179,12 +179,12 @@ def _at_work(settings: RunnerSettings) -> "Iterator[tuple[Runner, Progress]]":
 
 
 @contextmanager
-def _shown_if_drifted(as_json: bool) -> Iterator[None]:
-    """Show what was found also where it is an error that rows have drifted."""
+def _shown_if_unmet(as_json: bool) -> Iterator[None]:
+    """Show a result also where it is an error that it is not as it was required."""
     try:
         yield
-    except DriftError as drift:
-        _show(drift.result, as_json)
+    except UnmetError as unmet:
+        _show(unmet.result, as_json)
         raise
 
 

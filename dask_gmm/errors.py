@@ -6,11 +6,14 @@
     - DataError (also ValueError): the rows are wrong or damaged
     - OutputExistsError (also FileExistsError): something is already there
     - OutputError (also OSError): a result could not be written
+        + BusyError: another call is at work on it; trying again may help
     - MemoryLimitError (also MemoryError): the projected memory does not fit
     - ClusterError (also RuntimeError): the workers are gone; trying again may help
     - MissingExtraError (also ImportError): a package that only some calls need is not there
     - NotFittedError (also ValueError, AttributeError): a model was asked before it was fitted
-    - DriftError: rows are described worse than those of the fit, by more than was allowed
+    - UnmetError: there is a result, but not as it was required
+        + DriftError: rows are described worse than those of the fit, by more than was allowed
+        + NotConvergedError: a fit ended before it had converged
 
 A message has four parts: what was wanted, what was found, where, and what to do.
 """
@@ -58,6 +61,12 @@ class OutputError(DaskGMMError, OSError):
     exit_code = 74
 
 
+class BusyError(OutputError):
+    """Another call is at work on the output; the same call may succeed later."""
+
+    exit_code = 75
+
+
 class MemoryLimitError(DaskGMMError, MemoryError):
     """The projected memory is more than there is."""
 
@@ -82,8 +91,8 @@ class NotFittedError(DaskGMMError, ValueError, AttributeError):
     exit_code = 2
 
 
-class DriftError(DaskGMMError):
-    """Rows are described worse than those of the fit, by more than was allowed.
+class UnmetError(DaskGMMError):
+    """There is a result, but not as it was required.
 
     Parameters
     ----------
@@ -92,11 +101,21 @@ class DriftError(DaskGMMError):
         What was found, which is to be shown all the same.
     """
 
-    exit_code = 1
-
     def __init__(self, message: str, result: Any = None) -> None:
         super().__init__(message)
         self.result = result
+
+
+class DriftError(UnmetError):
+    """Rows are described worse than those of the fit, by more than was allowed."""
+
+    exit_code = 3
+
+
+class NotConvergedError(UnmetError):
+    """A fit ended before it had converged, and was required to converge."""
+
+    exit_code = 4
 
 
 WRITE_CURES = {

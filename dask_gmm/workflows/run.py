@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 from dask_gmm.checks import local_path
-from dask_gmm.errors import DriftError
+from dask_gmm.errors import UnmetError
 from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.runner import Runner
 from dask_gmm.records.kinds import DATA_GROUP, PREDICTIONS, RUN_FOLDER
@@ -86,7 +86,7 @@ def run(requests: Sequence[Request], runner: Runner, progress: Progress) -> RunR
     Raises
     ------
     DaskGMMError
-        Of the first step that fails; what the steps before it wrote is kept. A `DriftError` has
+        Of the first step that fails; what the steps before it wrote is kept. An `UnmetError` has
         the results until then.
     """
     for request in requests:
@@ -95,8 +95,8 @@ def run(requests: Sequence[Request], runner: Runner, progress: Progress) -> RunR
     try:
         for request in requests:
             done.append(_carry_out(request, runner, progress))
-    except DriftError as drift:
-        drift.result = RunResult((*done, drift.result))
+    except UnmetError as unmet:
+        unmet.result = RunResult((*done, unmet.result))
         raise
     return RunResult(tuple(done))
 

@@ -196,7 +196,7 @@ def test_what_was_found_is_shown_where_rows_have_drifted(
     args = {"score": SCORE, "run": ("run", str(tmp_path / "c.yaml"))}[command]
     twins.error = DriftError("They have drifted.", FakeResult("score"))
     result = invoke(*args, *("--json",) * as_json)
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert result.stdout.strip() == (
         '{\n  "verb": "score"\n}' if as_json else "the result of score"
     )

@@ -2,9 +2,9 @@
 
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import CancelledError
-from typing import Final
+from typing import Any, Final
 
 import dask
 from distributed import Client, KilledWorker
@@ -13,10 +13,11 @@ from distributed.client import FutureCancelledError
 from dask_gmm.data.source import Source
 from dask_gmm.errors import ClusterError
 from dask_gmm.passes.attempt import Attempt, DeadlyRowsError
-from dask_gmm.passes.dask_source import LARGE_GRAPHS
+from dask_gmm.passes.dask_source import LARGE_GRAPHS, DaskSource
 from dask_gmm.passes.fold import Answers, Fold
 from dask_gmm.passes.machine import machine
 from dask_gmm.passes.memory import bytes_of, project
+from dask_gmm.passes.outlook import Outlook, Room, cut_in_leaves, cut_in_nodes
 from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.sizing import tasks_wanted
 
@@ -58,9 +59,11 @@ class DistributedRunner:
 
     def run(self, source: Source, folds: Sequence[Fold], progress: Progress) -> Answers:
         """See `Runner.run`."""
-        threads = self._check_workers(source, folds)
+        outlook = self.outlook(source, folds)
+        outlook.require(source.name)
         self._passes += 1
-        n_tasks = tasks_wanted(threads, self._thread_seconds, bytes_of(source) * len(folds))
+        threads = outlook.threads
+        n_tasks = self._tasks_wanted(source, len(folds), threads)
         losses: list[BaseException] = []
         while True:
             prefix = f"dask-gmm-{self._run}-{self._passes}-{len(losses)}"
@@ -77,16 +80,27 @@ class DistributedRunner:
                     self._thread_seconds = (time.monotonic() - started) * threads
                 return answers
 
-    def require(self, source: Source, folds: Sequence[Fold]) -> None:
-        """See `Runner.require`."""
-        self._check_workers(source, folds)
+    def outlook(self, source: Source, folds: Sequence[Fold]) -> Outlook:
+        """See `Runner.outlook`; of the first pass, since the time of one decides the next one's."""
+        rooms = [
+            Room(project(source, folds, worker["nthreads"]), worker["memory_limit"])
+            for worker in self._workers(source)
+        ]
+        if isinstance(source, DaskSource) or not source.shareable:  # rows that lie in blocks there
+            return Outlook.of(cut_in_leaves(source), rooms)
+        threads = sum(room.projection.threads for room in rooms)
+        wanted = self._tasks_wanted(source, len(folds), threads)
+        return Outlook.of(cut_in_nodes(source, len(folds), wanted), rooms)
 
     def machines(self) -> tuple[str, ...]:
         """See `Runner.machines`."""
         return tuple(sorted({machine(), *self.client.run(machine).values()}))
 
-    def _check_workers(self, source: Source, folds: Sequence[Fold]) -> int:
-        """Give the number of threads of all workers, after their memory was found sufficient."""
+    def _tasks_wanted(self, source: Source, n_folds: int, threads: int) -> int:
+        return tasks_wanted(threads, self._thread_seconds, bytes_of(source) * n_folds)
+
+    def _workers(self, source: Source) -> list[Mapping[str, Any]]:
+        """Wait for workers, and give what the scheduler knows of each."""
         try:
             self.client.wait_for_workers(1, timeout=self.worker_seconds)
         except TimeoutError:
@@ -95,11 +109,7 @@ class DistributedRunner:
                 f"{self._address()} within {self.worker_seconds:,.0f} s. Start workers, then run "
                 "it again."
             ) from None
-        workers = self.client.scheduler_info(n_workers=-1)["workers"].values()
-        for worker in workers:
-            projection = project(source, folds, worker["nthreads"])
-            projection.require(worker["memory_limit"], source.name)
-        return sum(worker["nthreads"] for worker in workers)
+        return list(self.client.scheduler_info(n_workers=-1)["workers"].values())
 
     def _address(self) -> str:
         return str(self.client.scheduler_info().get("address", "its address"))

@@ -13,6 +13,7 @@ from dask_gmm.data.source import Source
 from dask_gmm.passes.fold import Answers, Fold, Workspace
 from dask_gmm.passes.machine import machine
 from dask_gmm.passes.memory import bytes_of, project
+from dask_gmm.passes.outlook import Outlook, Room, cut_in_nodes
 from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.sizing import tasks_wanted
 from dask_gmm.passes.task import Advance, answer_node
@@ -39,13 +40,11 @@ class Runner(Protocol):
         """
         ...
 
-    def require(self, source: Source, folds: Sequence[Fold]) -> None:
-        """Refuse folds that cannot be asked in one reading; nothing is read.
+    def outlook(self, source: Source, folds: Sequence[Fold]) -> Outlook:
+        """Say what a pass will take; nothing is read, and nothing refused that does not fit.
 
         Raises
         ------
-        MemoryLimitError
-            If the projected memory does not fit.
         ClusterError
             If there are no workers.
         """
@@ -74,22 +73,26 @@ class ThreadRunner:
 
     def run(self, source: Source, folds: Sequence[Fold], progress: Progress) -> Answers:
         """See `Runner.run`."""
-        self.require(source, folds)
+        self.outlook(source, folds).require(source.name)
         if len(source.layout) == 1 and len(folds) > 1:
             return self._one_by_one(source, folds, progress)
-        wanted = tasks_wanted(self.threads, None, bytes_of(source) * len(folds))
-        level = level_for(len(source.layout), wanted)
+        level = level_for(len(source.layout), self._tasks_wanted(source, len(folds)))
         work = [(folds, node) for node in nodes(len(source.layout), level)]
         total: Answers = fold_in_order(self._map(source, work, progress.advance))
         return total
 
-    def require(self, source: Source, folds: Sequence[Fold]) -> None:
-        """See `Runner.require`."""
-        project(source, folds, self.threads).require(self.memory_limit, source.name)
+    def outlook(self, source: Source, folds: Sequence[Fold]) -> Outlook:
+        """See `Runner.outlook`."""
+        wanted = self._tasks_wanted(source, len(folds))
+        room = Room(project(source, folds, self.threads), self.memory_limit)
+        return Outlook.of(cut_in_nodes(source, len(folds), wanted), [room])
 
     def machines(self) -> tuple[str, ...]:
         """See `Runner.machines`."""
         return (machine(),)
+
+    def _tasks_wanted(self, source: Source, n_folds: int) -> int:
+        return tasks_wanted(self.threads, None, bytes_of(source) * n_folds)
 
     def _one_by_one(self, source: Source, folds: Sequence[Fold], progress: Progress) -> Answers:
         """Answer each fold in a task of its own, where a single leaf leaves threads idle."""

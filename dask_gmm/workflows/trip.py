@@ -10,13 +10,14 @@ import numpy as np
 from dask_gmm.data.array_source import ArraySource
 from dask_gmm.data.source import Layout, Source
 from dask_gmm.errors import MemoryLimitError
+from dask_gmm.fitting.foreseen import largest_e_step, survey_of
 from dask_gmm.fitting.held_out import check_shares
 from dask_gmm.fitting.levels import LARGEST_SAMPLE_BYTES, levels_of
 from dask_gmm.fitting.members import Member
-from dask_gmm.fitting.questions import ALL_ROWS, EStep, Question, Rows
+from dask_gmm.fitting.questions import ALL_ROWS, Question, Rows
 from dask_gmm.fitting.sample import SMALLEST_SAMPLE
 from dask_gmm.fitting.spec import Spec
-from dask_gmm.fitting.survey import Survey, SurveyAnswer, SurveyFold
+from dask_gmm.fitting.survey import Survey, SurveyAnswer
 from dask_gmm.mixture.typical import typical_covariance
 from dask_gmm.passes.fold import Fold
 from dask_gmm.passes.progress import Progress, Silent
@@ -83,19 +84,13 @@ class Trip:
         rows, n_features = self._source.layout.rows, self._source.n_features
         for each in specs:
             check(self._source, each)
-        size = max(each.sample_rows(rows, n_features) for each in specs)
-        spec = specs[0]
-        fold = SurveyFold(spec.seed, size, rows, spec.held_out)
-        self._runner.require(self._source, [fold])
-        e_steps = (
-            EStep.like(each.most_components, each.covariance_type, n_features) for each in specs
-        )
-        largest = max(e_steps, key=lambda e_step: e_step.tile_bytes(n_features))
-        self._runner.require(self._source, [largest])
+        fold = survey_of(specs, rows, n_features)
+        for each_fold in (fold, largest_e_step(specs, n_features)):
+            self._runner.outlook(self._source, [each_fold]).require(self._source.name)
         answer: SurveyAnswer = self._read(self._source, [fold], "survey")[0]
         self._record(())
         self._know(answer)
-        if spec.held_out.any:
+        if specs[0].held_out.any:
             least = max(map(least_rows, specs))
             check_shares(rows, answer.summary.rows, least, self._source.name)
         return answer

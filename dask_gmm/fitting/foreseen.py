@@ -4,9 +4,13 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
+import numpy as np
+
 from dask_gmm.fitting.questions import EStep
 from dask_gmm.fitting.spec import DROP, Spec
-from dask_gmm.fitting.survey import SurveyFold
+from dask_gmm.fitting.survey import SurveyAnswer, SurveyFold
+from dask_gmm.mixture.frame import Frame
+from dask_gmm.mixture.model import Mixture
 
 # Passes after the last iteration: one measures, and with the solver ``fast`` one goes back to
 # where EM leads from a trial that gained too little.
@@ -28,18 +32,41 @@ def largest_e_step(specs: Sequence[Spec], n_features: int) -> EStep:
     return max(e_steps, key=lambda e_step: e_step.tile_bytes(n_features))
 
 
-def e_steps_at_once(
+def asking_at_once(
     specs: Sequence[Spec], n_init: int, n_rows: int, n_features: int
-) -> list[EStep]:
-    """Give what is asked in one round of all rows at most, where so many starts are asked for.
+) -> tuple[Spec, ...]:
+    """Give the candidates that ask in one round of all rows at most, of so many starts for each.
 
-    Of a race that is decided on samples a single candidate asks about all rows.
+    Of a race that is decided on samples a single one asks about all rows.
     """
+    raced = (each.candidates(n_init) for each in specs)
+    return tuple(
+        spec
+        for race in raced
+        for spec in (race[:1] if _is_sampled(race[0], n_rows, n_features) else race)
+    )
+
+
+def e_steps_near(specs: Sequence[Spec], answer: SurveyAnswer) -> list[EStep]:
+    """Give questions of candidates at parameters such as some of the rows suggest.
+
+    Means are rows of the sample, and variances those of all rows, so that as many components are
+    exact in float64 or not as during a fit.
+
+    Raises
+    ------
+    DataError
+        If a column varies by so much, or so little, that float64 cannot hold its variance.
+    """
+    summary, rows = answer.summary, answer.sample.rows
+    frame = Frame.of(summary)
+    variances = np.where(summary.constant, 1.0, summary.variance)
     asked = []
     for spec in specs:
-        count = 1 if _is_sampled(spec, n_rows, n_features) else len(spec.candidates(n_init))
-        one = EStep.like(spec.n_components, spec.covariance_type, n_features)
-        asked += [one] * count
+        like = Mixture.like(spec.n_components, spec.covariance_type, variances)
+        means = rows[np.arange(spec.n_components) % len(rows)] - frame.shift
+        near = Mixture.of(like.weights, means, like.covariances, spec.covariance_type)
+        asked.append(EStep.at(near, frame, spec.precision, spec.held_out))
     return asked
 
 

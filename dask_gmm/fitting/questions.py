@@ -17,9 +17,8 @@ from dask_gmm.fitting.tiles import (
     standardized,
 )
 from dask_gmm.mixture.centers import Centers
-from dask_gmm.mixture.covariance import family_of
 from dask_gmm.mixture.estep import JointDensity, normalize
-from dask_gmm.mixture.features import Array, Floats
+from dask_gmm.mixture.features import Floats
 from dask_gmm.mixture.frame import Frame
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.statistics import Judged, SufficientStatistics
@@ -98,13 +97,9 @@ class EStep:
     @classmethod
     def like(cls, n_components: int, covariance_type: str, n_features: int) -> "EStep":
         """Ask at any mixture of a size, to know what memory that takes."""
-        frame = Frame.of(summarize(np.array([[-1.0], [1.0]]) * np.ones(n_features)))
-        family, one = family_of(covariance_type), np.ones(n_features)
-        zero: Array = np.zeros(family.shape(n_components, n_features))
-        covariances = family.add_to_diagonal(zero, one)
-        weights, means = np.full(n_components, 1 / n_components), np.zeros((n_components, len(one)))
-        mixture = Mixture.of(weights, means, covariances, covariance_type)
-        return cls.at(mixture, frame, "float64")
+        one = np.ones(n_features)
+        frame = Frame.of(summarize(np.array([[-1.0], [1.0]]) * one))
+        return cls.at(Mixture.like(n_components, covariance_type, one), frame, "float64")
 
     def begin(self, block: Block) -> "_EStepMeter":
         """Start on one block."""

@@ -46,6 +46,16 @@ class Mixture:
         """Make one from arrays that are known to be right, as read-only copies."""
         return cls(as_float64(weights), as_float64(means), as_float64(covariances), covariance_type)
 
+    @classmethod
+    def like(cls, n_components: int, covariance_type: str, variances: npt.ArrayLike) -> "Mixture":
+        """Make one of a size: equal weights, means at zero, these variances (D,) everywhere."""
+        family, amount = family_of(covariance_type), as_float64(variances)
+        zero: Array = np.zeros(family.shape(n_components, len(amount)))
+        weights = np.full(n_components, 1 / n_components)
+        means = np.zeros((n_components, len(amount)))
+        covariances = family.add_to_diagonal(zero, amount)
+        return cls.of(weights, means, covariances, covariance_type)
+
     @property
     def family(self) -> CovarianceFamily:
         """The family of the covariances."""

@@ -15,6 +15,7 @@ from dask_gmm.settings_values import (
 )
 from dask_gmm.workflows.fit_request import FitRequest
 from dask_gmm.workflows.requests import (
+    Cache,
     Covariance,
     FloatType,
     Init,
@@ -62,6 +63,8 @@ class FittingSettings(Settings):
     """Rows to use, as start:stop; by default all."""
     missing_chunks: MissingChunks = "error"
     """Whether a chunk that is not stored is an error, or reads as the fill value."""
+    cache: Cache = "none"
+    """Read stored rows in every pass, or once, and keep them in memory."""
     match: Path | None = None
     """A model or run folder whose order the components have; by default, by decreasing weight."""
     overwrite: bool = False

@@ -7,8 +7,11 @@ from typing import Final
 from dask_gmm.data.source import Source
 from dask_gmm.errors import MemoryLimitError
 from dask_gmm.passes.fold import Fold
+from dask_gmm.passes.held import Held
 
 PROCESS_BYTES: Final = 300 * 2**20
+# So much more than its share of all rows may a process come to hold.
+IMBALANCE: Final = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,17 +28,20 @@ class Projection:
         Threads of the process that work on the pass.
     base : int
         The interpreter and the libraries.
+    held : int
+        Rows that are held from one pass to the next.
     """
 
     reading: int
     tile: int
     threads: int
     base: int = PROCESS_BYTES
+    held: int = 0
 
     @property
     def total(self) -> int:
         """All of it."""
-        return self.base + self.threads * (self.reading + self.tile)
+        return self.base + self.threads * (self.reading + self.tile) + self.held
 
     def require(self, limit: int, name: str) -> None:
         """Refuse if it is more than the limit, in bytes; 0 is no limit.
@@ -49,16 +55,35 @@ class Projection:
             raise MemoryLimitError(
                 f"Wanted a pass over {name} to hold at most {_mib(limit)} per process; projected "
                 f"{_mib(self.total)}: {self.threads} x ({_mib(self.reading)} to read chunks + "
-                f"{_mib(self.tile)} to compute on a tile) + {_mib(self.base)} for the process. "
-                "Store the rows in smaller chunks, use fewer threads per process, or give each "
-                "process more memory."
+                f"{_mib(self.tile)} to compute on a tile) + {_mib(self.base)} for the process"
+                f"{self._cure()}, use fewer threads per process, or give each process more memory."
             )
 
+    def _cure(self) -> str:
+        if not self.held:
+            return ". Store the rows in smaller chunks"
+        return f" + {_mib(self.held)} for rows that are kept. Set cache to none"
 
-def project(source: Source, folds: Sequence[Fold], threads: int) -> Projection:
-    """Project what a process with so many threads will hold at most."""
+
+def project(
+    source: Source, folds: Sequence[Fold], threads: int, of: int | None = None
+) -> Projection:
+    """Project what a process will hold at most.
+
+    Parameters
+    ----------
+    source : Source
+    folds : sequence of Fold
+    threads : int
+        Those of the process.
+    of : int, optional
+        Those of all processes that work on the pass; by default there is one.
+    """
     tile = sum(fold.tile_bytes(source.n_features) for fold in folds)
-    return Projection(source.task_bytes(), tile, threads)
+    held = bytes_of(source) if isinstance(source, Held) else 0
+    if of is not None and of > threads:
+        held = min(held, int(IMBALANCE * held * threads / of))
+    return Projection(source.task_bytes(), tile, threads, held=held)
 
 
 def bytes_of(source: Source) -> int:

@@ -27,7 +27,7 @@ from dask_gmm.records.kinds import RUN_FOLDER
 from dask_gmm.workflows.fit_request import FitRequest
 from dask_gmm.workflows.order import Reference
 
-NOT_SETTINGS: Final = ("out", "overwrite")
+NOT_SETTINGS: Final = ("out", "overwrite", "cache")
 USUAL_RIDGE: Final = 1e-6
 PACKAGES: Final = ("dask-gmm", "numpy", "scipy", "scikit-learn", "zarr", "dask", "distributed")
 

@@ -9,6 +9,7 @@ from dask_gmm.fitting.held_out import check_shares
 from dask_gmm.fitting.sample import Sample
 from dask_gmm.fitting.spec import Spec
 from dask_gmm.fitting.survey import SurveyAnswer
+from dask_gmm.passes.held import Held
 from dask_gmm.records.checkpoint import Checkpoint
 
 
@@ -46,7 +47,7 @@ def check(source: Source, spec: Spec) -> None:
 
 def check_present(source: Source) -> None:
     """Refuse a stored array of which chunks are absent."""
-    if isinstance(source, ZarrSource):
+    if isinstance(source, ZarrSource | Held):
         source.check_present()
 
 

@@ -8,6 +8,7 @@ from dask_gmm.checks import number, one_of
 from dask_gmm.errors import InputError
 from dask_gmm.fitting.bounds import LARGEST_SHARE, NOISE
 from dask_gmm.workflows.requests import (
+    Cache,
     Covariance,
     FloatType,
     Init,
@@ -79,6 +80,9 @@ class FitRequest:
         Rows to use, in steps of 1; by default all.
     missing_chunks : {"error", "fill"}, default "error"
         Whether a chunk that is not stored is an error, or reads as the fill value of its array.
+    cache : {"none", "memory"}, default "none"
+        Whether zarr arrays are read in every pass, or once, and then kept decoded in the memory of
+        the processes that compute; it changes no byte. Other arrays are used as they are.
     match : str or Path, optional
         A model or run folder whose order the components have; by default, by decreasing weight.
     overwrite : bool, default False
@@ -112,6 +116,7 @@ class FitRequest:
     columns: tuple[int, ...] | None = None
     rows: slice | None = None
     missing_chunks: MissingChunks = "error"
+    cache: Cache = "none"
     match: str | Path | None = None
     overwrite: bool = False
 
@@ -127,6 +132,7 @@ class FitRequest:
         if self.merge_from is not None:
             make_whole(self, merge_from=self.components)
         one_of("missing_chunks", self.missing_chunks, get_args(MissingChunks))
+        one_of("cache", self.cache, get_args(Cache))
 
     def _check_limits(self) -> None:
         number("relative_tol", self.relative_tol, 0.0)

@@ -9,6 +9,7 @@ from dask_gmm.checks import number, one_of, whole
 Covariance: TypeAlias = Literal["full", "tied", "diag", "spherical"]
 FloatType: TypeAlias = Literal["float64", "float32"]
 MissingChunks: TypeAlias = Literal["error", "fill"]
+Cache: TypeAlias = Literal["none", "memory"]
 Solver: TypeAlias = Literal["fast", "em"]
 Repair: TypeAlias = Literal["reseed", "drop", "keep"]
 Init: TypeAlias = Literal["merge", "short-em", "kmeans", "k-means++", "random", "random_from_data"]

@@ -9,7 +9,7 @@ from dask_gmm.checks import one_of, whole
 from dask_gmm.errors import InputError
 from dask_gmm.fitting.bounds import MERGED_FROM
 from dask_gmm.workflows.fit_request import FitRequest
-from dask_gmm.workflows.requests import Covariance, FloatType, Init, MissingChunks, Solver
+from dask_gmm.workflows.requests import Cache, Covariance, FloatType, Init, MissingChunks, Solver
 
 Criterion: TypeAlias = Literal["bic", "aic", "icl", "held_out"]
 
@@ -54,7 +54,7 @@ class SelectRequest:
         ``held_out``; see `without_hopeless`.
     seed, max_iter, solver, tol, relative_tol, held_out, max_passes, max_seconds, n_init, precision
         See `FitRequest`; of each candidate.
-    array, columns, rows, missing_chunks, match, overwrite
+    array, columns, rows, missing_chunks, cache, match, overwrite
         See `FitRequest`; ``match`` of each candidate.
 
     Raises
@@ -85,6 +85,7 @@ class SelectRequest:
     columns: tuple[int, ...] | None = None
     rows: slice | None = None
     missing_chunks: MissingChunks = "error"
+    cache: Cache = "none"
     match: str | Path | None = None
     overwrite: bool = False
 

@@ -1,17 +1,22 @@
 """From whatever a user calls data to a source."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from dask_gmm.data.array_source import ArraySource
 from dask_gmm.data.open import open_source
 from dask_gmm.data.source import Source
+from dask_gmm.data.zarr_source import ZarrSource
 from dask_gmm.errors import InputError
 from dask_gmm.passes.dask_blocks import Origin
 from dask_gmm.passes.dask_source import DaskSource, is_dask_array
 from dask_gmm.passes.distributed_runner import DistributedRunner
+from dask_gmm.passes.held import HeldHere
+from dask_gmm.passes.pieces import HeldThere, Pieces
 from dask_gmm.passes.runner import Runner
 from dask_gmm.workflows.inputs import as_array
+from dask_gmm.workflows.requests import Cache
 
 
 def source_of(
@@ -72,3 +77,27 @@ def spread(source: Source, runner: Runner) -> Source:
             "process's memory. Give the path of a folder, or fit without a cluster."
         )
     return source
+
+
+@contextmanager
+def rows_for(source: Source, runner: Runner, cache: Cache) -> Iterator[Source]:
+    """Give rows as `spread` does; with the cache ``memory``, stored ones that are read once.
+
+    What is held for that is let go of in the end.
+
+    Raises
+    ------
+    InputError
+        See `spread`.
+    """
+    rows = spread(source, runner)
+    if cache == "none" or not isinstance(rows, ZarrSource):
+        yield rows
+        return
+    held: HeldHere | HeldThere = HeldHere(rows)
+    if isinstance(runner, DistributedRunner):
+        held = HeldThere(rows, Pieces(runner.client))
+    try:
+        yield held
+    finally:
+        held.release()

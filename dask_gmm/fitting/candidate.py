@@ -25,6 +25,7 @@ from dask_gmm.fitting.spec import MERGE, SHORT_EM, Spec
 from dask_gmm.fitting.starts import DrawnStart, DrawnStarts, Draws, DrawStarts, State, seeded
 from dask_gmm.fitting.stopping import enough, left_to_gain, overtrained
 from dask_gmm.fitting.survey import Survey
+from dask_gmm.fitting.warming import Warming
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.mstep import MStep, m_step
 from dask_gmm.mixture.statistics import SufficientStatistics
@@ -222,7 +223,7 @@ def candidate(
     centered = spec.start.moved(-survey.frame.shift)
     _refuse_far(centered, survey, spec.precision)
     if spec.solver == "fast":
-        return Ascending(spec, survey, len(survey.levels) - 1, MStep(centered, ()))
+        return Warming.begun(spec, survey, MStep(centered, ()))
     return Climbing(spec, survey, MStep(centered, ()), spec.precision, before=before)
 
 

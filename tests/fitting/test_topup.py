@@ -214,9 +214,9 @@ def test_rows_are_drawn_in_the_first_pass_over_all_rows_alone() -> None:
 
 
 @pytest.mark.usefixtures("levels")
-def test_a_given_start_has_no_sample_to_add_to() -> None:
-    home = ascending(mixture())
-    given = candidate(replace(SPEC, start=mixture()), home.survey)
+def test_a_given_start_without_a_sample_has_none_to_add_to() -> None:
+    survey = ascending(mixture()).survey
+    given = candidate(replace(SPEC, start=mixture()), replace(survey, levels=survey.levels[-1:]))
     assert isinstance(given, Ascending)
     assert given.ask().rows == ALL_ROWS
 

@@ -10,6 +10,7 @@ from distributed import Client, Future, KilledWorker
 
 from dask_gmm.data.source import Source
 from dask_gmm.errors import ClusterError
+from dask_gmm.passes.cost import Peak
 from dask_gmm.passes.dask_blocks import DaskBlocks
 from dask_gmm.passes.dask_source import DaskSource
 from dask_gmm.passes.fold import Answers, Fold, Workspace, measure
@@ -19,6 +20,7 @@ from dask_gmm.passes.threads import ONE_THREAD
 from dask_gmm.passes.tree import fold_in_order, level_for, nodes
 
 FAN_IN: Final = 16
+FOLDS, LEAVES = "folds", "leaves"
 
 Question = tuple[Source, tuple[Fold, ...]]
 BlockQuestion = tuple[DaskBlocks, tuple[Fold, ...]]
@@ -49,6 +51,24 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """What came of an attempt that ended well.
+
+    Parameters
+    ----------
+    answers : Answers
+    tasks : int
+        Those that read rows.
+    peak : Peak
+        The most that a worker has held until its last task ended.
+    """
+
+    answers: Answers
+    tasks: int
+    peak: Peak
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Attempt:
     """One attempt of a pass.
 
@@ -67,7 +87,7 @@ class Attempt:
 
     def run(
         self, source: Source, folds: tuple[Fold, ...], n_tasks: int, progress: Progress
-    ) -> Answers:
+    ) -> Outcome:
         """Give the answers of the folds about all rows, in about so many tasks.
 
         Raises
@@ -89,18 +109,24 @@ class Attempt:
         else:
             parts = self._submit_nodes(source, question, n_tasks)
         try:
-            return self._collect(parts, progress) if one_by_one else self._climb(parts, progress)
+            *answers, peak = (self._collect if one_by_one else self._climb)(parts, progress)
         except KilledWorker as killed:
             raise DeadlyRowsError(_blamed(parts)) from killed
         finally:
             # What is not done has no use any more, and what is done has been taken.
             self.client.cancel([question, *(part.task for part in parts)])
+        return Outcome(Answers(answers), len(parts), peak)
+
+    @property
+    def groups(self) -> frozenset[str]:
+        """What the keys of tasks that read rows begin with."""
+        return frozenset((f"{self.prefix}-{FOLDS}", f"{self.prefix}-{LEAVES}"))
 
     def _submit_folds(self, source: Source, question: Task, n_folds: int) -> list[Part]:
         """Each fold in a task of its own, where a single leaf leaves workers idle."""
         return [
             Part(
-                self.client.submit(_answer_one, question, i, key=(f"{self.prefix}-folds", i)),
+                self.client.submit(_answer_one, question, i, key=(f"{self.prefix}-{FOLDS}", i)),
                 0,
                 source.layout.rows,
             )
@@ -130,7 +156,7 @@ class Attempt:
     def _key(self, first: int, last: int) -> tuple[str, int, int]:
         # Keys of one name are one group, which the scheduler hands out little by little: a death
         # is then held against the few tasks that were at hand, not against the whole pass.
-        return (f"{self.prefix}-leaves", first, last)
+        return (f"{self.prefix}-{LEAVES}", first, last)
 
     def _climb(self, parts: Sequence[Part], progress: Progress) -> Answers:
         level, tasks = 0, [part.task for part in parts]
@@ -148,7 +174,8 @@ class Attempt:
     def _collect(self, parts: Sequence[Part], progress: Progress) -> Answers:
         self._watch(parts, Silent())
         progress.advance(parts[0].stop)
-        return Answers(self._result(part.task) for part in parts)
+        answers, peaks = zip(*(self._result(part.task) for part in parts), strict=True)
+        return Answers((*answers, fold_in_order(peaks)))
 
     def _watch(self, parts: Sequence[Part], progress: Progress) -> None:
         """Tell of tasks as they end; return early if one has failed."""
@@ -193,19 +220,23 @@ def _same(question: Any) -> Any:
 
 def _answer(question: Question, node: tuple[int, int]) -> Answers:
     source, folds = question
-    return answer_node(source, folds, node, Workspace(), lambda rows: None)
+    return _with_peak(answer_node(source, folds, node, Workspace(), lambda rows: None))
 
 
-def _answer_one(question: Question, fold: int) -> Any:
+def _answer_one(question: Question, fold: int) -> Answers:
     source, folds = question
-    (answer,) = answer_node(source, folds[fold : fold + 1], (0, 1), Workspace(), lambda rows: None)
-    return answer
+    return _answer((source, folds[fold : fold + 1]), (0, 1))
 
 
 def _answer_block(question: BlockQuestion, index: int, values: Any) -> Answers:
     blocks, folds = question
     with ONE_THREAD:
-        return measure(folds, blocks.block(index, values), Workspace())
+        return _with_peak(measure(folds, blocks.block(index, values), Workspace()))
+
+
+def _with_peak(answers: Answers) -> Answers:
+    """Add what the worker has held, which goes up the tree with the answers."""
+    return Answers((*answers, Peak.here()))
 
 
 def _add(parts: Sequence[Answers]) -> Answers:

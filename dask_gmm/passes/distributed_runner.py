@@ -12,9 +12,11 @@ from distributed.client import FutureCancelledError
 
 from dask_gmm.data.source import Source
 from dask_gmm.errors import ClusterError
-from dask_gmm.passes.attempt import Attempt, DeadlyRowsError
+from dask_gmm.passes.attempt import Attempt, DeadlyRowsError, Outcome
+from dask_gmm.passes.cost import Cost, Peak, Reading
 from dask_gmm.passes.dask_source import LARGE_GRAPHS, DaskSource
-from dask_gmm.passes.fold import Answers, Fold
+from dask_gmm.passes.fold import Fold
+from dask_gmm.passes.losses import Losses, LossLog
 from dask_gmm.passes.machine import machine
 from dask_gmm.passes.memory import bytes_of, project
 from dask_gmm.passes.outlook import Outlook, Room, cut_in_leaves, cut_in_nodes
@@ -56,29 +58,35 @@ class DistributedRunner:
         self._run = uuid.uuid4().hex[:12]
         self._passes = 0
         self._thread_seconds: float | None = None
+        self._log = LossLog(client)
 
-    def run(self, source: Source, folds: Sequence[Fold], progress: Progress) -> Answers:
+    def run(self, source: Source, folds: Sequence[Fold], progress: Progress) -> Reading:
         """See `Runner.run`."""
         outlook = self.outlook(source, folds)
         outlook.require(source.name)
         self._passes += 1
+        self._log.begin()
         threads = outlook.threads
         n_tasks = self._tasks_wanted(source, len(folds), threads)
         losses: list[BaseException] = []
+        groups: frozenset[str] = frozenset()
         while True:
             prefix = f"dask-gmm-{self._run}-{self._passes}-{len(losses)}"
             attempt = Attempt(self.client, prefix, self.stall_seconds)
+            groups |= attempt.groups
             started = time.monotonic()
             try:
                 with dask.config.set(LARGE_GRAPHS):
-                    answers = attempt.run(source, tuple(folds), n_tasks, progress)
+                    outcome = attempt.run(source, tuple(folds), n_tasks, progress)
             except LOST as lost:
                 losses.append(lost)
                 self._give_up_or_go_on(source, losses)
             else:
                 if len(source.layout) > 1:  # a sample says nothing about all rows
                     self._thread_seconds = (time.monotonic() - started) * threads
-                return answers
+                lost_there = self._log.of(groups)
+                cost = _cost(source, outlook, outcome, len(losses) + 1, lost_there)
+                return Reading(outcome.answers, cost)
 
     def outlook(self, source: Source, folds: Sequence[Fold]) -> Outlook:
         """See `Runner.outlook`; of the first pass, since the time of one decides the next one's."""
@@ -130,3 +138,19 @@ class DistributedRunner:
                 f"Wanted a pass over {source.name} within {ATTEMPTS} attempts, but workers were "
                 f"lost in each; the last: {last}. Look at the workers' logs, then run it again."
             ) from last
+
+
+def _cost(
+    source: Source, outlook: Outlook, outcome: Outcome, attempts: int, losses: Losses
+) -> Cost:
+    return Cost(
+        tasks=outcome.tasks,
+        threads=outlook.threads,
+        workers=outlook.processes,
+        workers_lost=losses.workers,
+        attempts=attempts,
+        retries=losses.tasks,
+        decoded_bytes=bytes_of(source),
+        peak_bytes=Peak.here().held,
+        worker_peak_bytes=outcome.peak.held,
+    )

@@ -10,6 +10,7 @@ from typing import Protocol
 from distributed.system import MEMORY_LIMIT
 
 from dask_gmm.data.source import Source
+from dask_gmm.passes.cost import Cost, Peak, Reading
 from dask_gmm.passes.fold import Answers, Fold, Workspace
 from dask_gmm.passes.machine import machine
 from dask_gmm.passes.memory import bytes_of, project
@@ -26,8 +27,8 @@ Node = tuple[int, int]
 class Runner(Protocol):
     """Makes passes; which one does it changes no byte of an answer."""
 
-    def run(self, source: Source, folds: Sequence[Fold], progress: Progress) -> Answers:
-        """Answer each fold about all rows of the source, in one reading.
+    def run(self, source: Source, folds: Sequence[Fold], progress: Progress) -> Reading:
+        """Answer each fold about all rows of the source, in one reading, and say what it cost.
 
         Raises
         ------
@@ -71,15 +72,16 @@ class ThreadRunner:
         self.memory_limit = memory_limit
         self._workspaces: deque[Workspace] = deque()
 
-    def run(self, source: Source, folds: Sequence[Fold], progress: Progress) -> Answers:
+    def run(self, source: Source, folds: Sequence[Fold], progress: Progress) -> Reading:
         """See `Runner.run`."""
         self.outlook(source, folds).require(source.name)
         if len(source.layout) == 1 and len(folds) > 1:
-            return self._one_by_one(source, folds, progress)
+            answers = self._one_by_one(source, folds, progress)
+            return self._told(answers, source, len(folds))
         level = level_for(len(source.layout), self._tasks_wanted(source, len(folds)))
         work = [(folds, node) for node in nodes(len(source.layout), level)]
-        total: Answers = fold_in_order(self._map(source, work, progress.advance))
-        return total
+        answers = fold_in_order(self._map(source, work, progress.advance))
+        return self._told(answers, source, len(work))
 
     def outlook(self, source: Source, folds: Sequence[Fold]) -> Outlook:
         """See `Runner.outlook`."""
@@ -93,6 +95,20 @@ class ThreadRunner:
 
     def _tasks_wanted(self, source: Source, n_folds: int) -> int:
         return tasks_wanted(self.threads, None, bytes_of(source) * n_folds)
+
+    def _told(self, answers: Answers, source: Source, n_tasks: int) -> Reading:
+        cost = Cost(
+            tasks=n_tasks,
+            threads=self.threads,
+            workers=0,
+            workers_lost=0,
+            attempts=1,
+            retries=0,
+            decoded_bytes=bytes_of(source),
+            peak_bytes=Peak.here().held,
+            worker_peak_bytes=None,
+        )
+        return Reading(answers, cost)
 
     def _one_by_one(self, source: Source, folds: Sequence[Fold], progress: Progress) -> Answers:
         """Answer each fold in a task of its own, where a single leaf leaves threads idle."""

@@ -6,6 +6,7 @@ from typing import Any
 from dask_gmm.data.source import Layout
 from dask_gmm.fitting.members import Member
 from dask_gmm.fitting.survey import SurveyAnswer
+from dask_gmm.passes.cost import Cost
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,9 @@ class PassRecord:
     rows_per_second : float
     log_likelihoods : tuple of float
         Of each candidate after the pass, mean per row in nats; none before the first E-step.
+    change : float, optional
+        Of the best of them since the pass before that had any.
+    cost : Cost
     """
 
     number: int
@@ -28,6 +32,13 @@ class PassRecord:
     seconds: float
     rows_per_second: float
     log_likelihoods: tuple[float, ...]
+    change: float | None
+    cost: Cost
+
+    @property
+    def best(self) -> float | None:
+        """The largest of the log-likelihoods."""
+        return max(self.log_likelihoods, default=None)
 
     def to_json(self) -> dict[str, Any]:
         """Give it as JSON values."""
@@ -36,7 +47,10 @@ class PassRecord:
             "name": self.name,
             "seconds": round(self.seconds, 6),
             "rows_per_second": round(self.rows_per_second),
+            "log_likelihood": self.best,
+            "change": self.change,
             "log_likelihoods": list(self.log_likelihoods),
+            **self.cost.to_json(),
         }
 
 

@@ -26,7 +26,6 @@ from dask_gmm.fitting.starts import Draws
 from dask_gmm.fitting.survey import Survey, SurveyAnswer
 from dask_gmm.fitting.topup import Drawing, Topping
 from dask_gmm.fitting.trial import Reached
-from dask_gmm.fitting.warming import Warming
 from dask_gmm.mixture.conjugate import ConjugateGradients
 from dask_gmm.mixture.frame import Frame
 from dask_gmm.mixture.krylov import Krylov
@@ -35,6 +34,7 @@ from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.mstep import MStep
 from dask_gmm.mixture.prior import Prior
 from dask_gmm.mixture.summary import DataSummary
+from dask_gmm.passes.cost import Cost
 from dask_gmm.records.checkpoint import Checkpoint, PassRecord
 
 # A version rises when fields, or what they mean, change.
@@ -85,10 +85,10 @@ VERSIONS: Final[Mapping[type, int]] = MappingProxyType(
         Topping: 1,
         Tried: 1,
         Trying: 1,
-        Warming: 1,
         # A fit between two passes
         Checkpoint: 1,
-        PassRecord: 1,
+        Cost: 1,
+        PassRecord: 2,
     }
 )
 TYPES: Final[Mapping[str, type]] = MappingProxyType({each.__name__: each for each in VERSIONS})

@@ -16,8 +16,9 @@ from dask_gmm.mixture.scoring import scoring_density
 from dask_gmm.outputs.described import Describe
 from dask_gmm.outputs.shelves import BlockTarget, MemoryTarget
 from dask_gmm.outputs.wanted import Output, Wanted
+from dask_gmm.passes.cost import Reading
 from dask_gmm.passes.dask_source import DaskSource, is_dask_array
-from dask_gmm.passes.fold import Answers, BadRowError, Fold
+from dask_gmm.passes.fold import BadRowError, Fold
 from dask_gmm.passes.lazy import lazy_answers, lazy_answers_of_dask
 from dask_gmm.passes.progress import Progress, Silent
 from dask_gmm.passes.runner import Runner, ThreadRunner
@@ -127,7 +128,7 @@ def answered(
     fold: Fold,
     runner: Runner,
     progress: Progress = SILENT,
-) -> Answers:
+) -> Reading:
     """Make one pass, of which a row without an answer is named.
 
     Raises

@@ -19,6 +19,7 @@ from dask_gmm.fitting.sample import SMALLEST_SAMPLE
 from dask_gmm.fitting.spec import Spec
 from dask_gmm.fitting.survey import Survey, SurveyAnswer
 from dask_gmm.mixture.typical import typical_covariance
+from dask_gmm.passes.cost import Cost
 from dask_gmm.passes.fold import Fold
 from dask_gmm.passes.progress import Progress, Silent
 from dask_gmm.passes.runner import Runner, ThreadRunner
@@ -55,7 +56,7 @@ class Trip:
         self._progress = progress
         self._on_pass = on_pass
         self._about = ALL_ROWS
-        self._timing: tuple[str, float, int] | None = None
+        self._last: tuple[str, float, int, Cost] | None = None
         self._surveyed: SurveyAnswer | None = None
         self._in_sample = 0
         self._started = time.monotonic()
@@ -211,13 +212,13 @@ class Trip:
         self._progress.start_pass(name, source.layout.rows)
         started = time.monotonic()
         try:
-            answers = self._runner.run(source, folds, self._progress)
+            reading = self._runner.run(source, folds, self._progress)
         except MemoryLimitError:
             if len(folds) == 1:
                 raise
             return self._read_in_groups(source, folds, name)
-        self._timing = (name, time.monotonic() - started, source.layout.rows)
-        return answers
+        self._last = (name, time.monotonic() - started, source.layout.rows, reading.cost)
+        return reading
 
     def _read_in_groups(self, source: Source, folds: Sequence[Fold], name: str) -> Sequence[Any]:
         """Ask half of the questions, and then the others, in a reading each."""
@@ -227,10 +228,13 @@ class Trip:
         return (*first, *self._read(source, folds[half:], part))
 
     def _record(self, log_likelihoods: tuple[float, ...]) -> None:
-        assert self._timing is not None
-        name, seconds, rows = self._timing
-        number = len(self.records) + 1
-        record = PassRecord(number, name, seconds, rows / max(seconds, 1e-9), log_likelihoods)
+        assert self._last is not None
+        name, seconds, rows, cost = self._last
+        number, speed = len(self.records) + 1, rows / max(seconds, 1e-9)
+        best = max(log_likelihoods, default=None)
+        before = next((each.best for each in reversed(self.records) if each.log_likelihoods), None)
+        change = None if best is None or before is None else best - before
+        record = PassRecord(number, name, seconds, speed, log_likelihoods, change, cost)
         self.records.append(record)
         self._progress.end_pass(_note(log_likelihoods))
         self._on_pass(record)

@@ -17,7 +17,7 @@ BELOW: dict[str, tuple[str, ...]] = {
     "data": (),
     "passes": ("data",),
     "fitting": ("mixture", *FOLDS),
-    "records": ("mixture", "fitting", "data.groups", "data.plain", *FOLDS),
+    "records": ("mixture", "fitting", "data.groups", "data.plain", "passes.cost", *FOLDS),
     "outputs": ("mixture", "fitting.tiles", "data.sink", *FOLDS),
     "workflows": tuple(room for room in ROOMS if room != "workflows"),
 }

@@ -13,7 +13,7 @@ from dask_gmm.data.open import open_source
 from dask_gmm.data.sink import ArraySpec, Sink
 from dask_gmm.data.source import Source
 from dask_gmm.outputs.wanted import Wanted
-from dask_gmm.passes.fold import Answers
+from dask_gmm.passes.cost import Reading
 from dask_gmm.passes.runner import ThreadRunner
 from dask_gmm.workflows.describe import (
     density_of,
@@ -102,7 +102,7 @@ def expected(source: Source) -> dict[str, Values]:
 class Failing(ThreadRunner):
     """Fails after all is described, as a program that is stopped before it publishes."""
 
-    def run(self, *args: Any) -> Answers:
+    def run(self, *args: Any) -> Reading:
         super().run(*args)
         raise KeyboardInterrupt
 
@@ -110,5 +110,5 @@ class Failing(ThreadRunner):
 class Forbidden(ThreadRunner):
     """Makes no pass."""
 
-    def run(self, *args: Any) -> Answers:
+    def run(self, *args: Any) -> Reading:
         raise AssertionError("a pass was made")

@@ -12,7 +12,8 @@ import pytest
 from dask_gmm import load_model
 from dask_gmm.errors import InputError, OutputError, OutputExistsError
 from dask_gmm.fitting import faults
-from dask_gmm.passes.fold import Answers, Fold
+from dask_gmm.passes.cost import Reading
+from dask_gmm.passes.fold import Fold
 from dask_gmm.passes.progress import Progress, Silent
 from dask_gmm.passes.runner import ThreadRunner
 from dask_gmm.records import publish, run_folder
@@ -142,7 +143,7 @@ class Unreachable(ThreadRunner):
     def machines(self) -> tuple[str, ...]:
         raise ConnectionResetError("no answer")
 
-    def run(self, source: Any, folds: Sequence[Fold], progress: Progress) -> Answers:
+    def run(self, source: Any, folds: Sequence[Fold], progress: Progress) -> Reading:
         raise AssertionError("a pass has begun")
 
 

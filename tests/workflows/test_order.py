@@ -14,7 +14,8 @@ from dask_gmm.fitting.members import Evaluation
 from dask_gmm.fitting.result import FittedMixture
 from dask_gmm.mixture.matching import reordered
 from dask_gmm.mixture.model import Mixture
-from dask_gmm.passes.fold import Answers, Fold
+from dask_gmm.passes.cost import Reading
+from dask_gmm.passes.fold import Fold
 from dask_gmm.passes.progress import Progress, Silent
 from dask_gmm.passes.runner import ThreadRunner
 from dask_gmm.workflows.fit import fit
@@ -142,7 +143,7 @@ def test_components_that_are_missing_are_named(tmp_path: Path) -> None:
 class Unasked(ThreadRunner):
     """Refuses every pass."""
 
-    def run(self, source: Any, folds: Sequence[Fold], progress: Progress) -> Answers:
+    def run(self, source: Any, folds: Sequence[Fold], progress: Progress) -> Reading:
         raise AssertionError("a pass has begun")
 
 

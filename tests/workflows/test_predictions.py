@@ -26,8 +26,8 @@ from dask_gmm.errors import (
     OutputExistsError,
 )
 from dask_gmm.outputs.wanted import Wanted
+from dask_gmm.passes.cost import Reading
 from dask_gmm.passes.dask_source import DaskSource
-from dask_gmm.passes.fold import Answers
 from dask_gmm.passes.runner import Runner, ThreadRunner
 from dask_gmm.workflows.describe import (
     describe_rows,
@@ -212,7 +212,7 @@ def test_rows_that_change_meanwhile_are_refused(tmp_path: Path) -> None:
     path = foreign(tmp_path / "data")
 
     class Meddling(ThreadRunner):
-        def run(self, *args: Any) -> Answers:
+        def run(self, *args: Any) -> Reading:
             answers = super().run(*args)
             chunk = path / "c" / "0" / "0"
             chunk.write_bytes(chunk.read_bytes()[::-1])

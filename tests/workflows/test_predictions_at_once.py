@@ -11,7 +11,7 @@ from dask_gmm.data.array_source import ArraySource
 from dask_gmm.data.source import Source
 from dask_gmm.errors import OutputError, OutputExistsError
 from dask_gmm.mixture.estep import JointDensity
-from dask_gmm.passes.fold import Answers
+from dask_gmm.passes.cost import Reading
 from dask_gmm.passes.runner import ThreadRunner
 from dask_gmm.records.exclusive import only_writer
 from dask_gmm.workflows.describe import describe_rows
@@ -41,7 +41,7 @@ def test_a_second_call_at_once_is_refused_and_harms_nothing(
     rows, out = (source if kind == "stored" else ArraySource.of(ROWS)), tmp_path / "out"
 
     class Meanwhile(ThreadRunner):
-        def run(self, *args: Any) -> Answers:
+        def run(self, *args: Any) -> Reading:
             for overwrite in (False, True):
                 with pytest.raises(OutputError, match=rf"writes {out}, found another .* Wait"):
                     describe_store(rows, density, EVERYTHING, out, RUNNER, overwrite=overwrite)
@@ -76,7 +76,7 @@ def test_chunks_of_another_model_are_not_published(source: Source, tmp_path: Pat
     left = left_aside(other)
 
     class Meddling(ThreadRunner):
-        def run(self, *args: Any) -> Answers:
+        def run(self, *args: Any) -> Reading:
             wip = left_aside(out)
             shutil.rmtree(wip)
             left.rename(wip)

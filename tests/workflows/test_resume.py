@@ -21,8 +21,9 @@ from dask_gmm.fitting.spec import MERGE, SHORT_EM, Spec
 from dask_gmm.fitting.starts import KINDS
 from dask_gmm.mixture.covariance import FAMILIES
 from dask_gmm.mixture.model import Mixture
+from dask_gmm.passes.cost import Reading
 from dask_gmm.passes.distributed_runner import DistributedRunner
-from dask_gmm.passes.fold import Answers, Fold
+from dask_gmm.passes.fold import Fold
 from dask_gmm.passes.progress import Progress, Silent
 from dask_gmm.passes.runner import ThreadRunner
 from dask_gmm.records.checkpoint import Checkpoint
@@ -69,7 +70,7 @@ SPECS: dict[str, Spec] = {
 class Unused(ThreadRunner):
     """A runner that is not to be asked."""
 
-    def run(self, source: Source, folds: Sequence[Fold], progress: Progress) -> Answers:
+    def run(self, source: Source, folds: Sequence[Fold], progress: Progress) -> Reading:
         raise AssertionError("a pass has begun")
 
 

@@ -10,8 +10,8 @@ from distributed import Client
 
 from dask_gmm import GaussianMixtureModel, load_model
 from dask_gmm.errors import DataError, DriftError, InputError
+from dask_gmm.passes.cost import Reading
 from dask_gmm.passes.distributed_runner import DistributedRunner
-from dask_gmm.passes.fold import Answers
 from dask_gmm.passes.progress import Silent
 from dask_gmm.passes.runner import ThreadRunner
 from dask_gmm.records.run_folder import MODEL, read_manifest
@@ -62,7 +62,7 @@ def test_one_reading_is_made(run: Path, fresh: Path) -> None:
     class Counting(ThreadRunner):
         passes = 0
 
-        def run(self, *args: Any) -> Answers:
+        def run(self, *args: Any) -> Reading:
             self.passes += 1
             return super().run(*args)
 

@@ -9,12 +9,13 @@ overhead per task. The rows are held by every worker, so that no store is measur
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from dask_gmm.data.source import Block, Layout
+from dask_gmm.data.source import BadChunk, Block, Layout
 from dask_gmm.fitting.questions import EStep
 from dask_gmm.fitting.survey import Survey
 from dask_gmm.mixture.model import Mixture
@@ -61,7 +62,9 @@ class SameRows:
         """Give itself."""
         return self
 
-    def pinned(self, digests: npt.NDArray[np.uint32]) -> "SameRows":
+    def pinned(
+        self, digests: npt.NDArray[np.uint32], bad_chunks: Sequence[BadChunk] = ()
+    ) -> "SameRows":
         """Give itself."""
         return self
 

@@ -2,14 +2,14 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from dask_gmm.data.source import Block, Reader, Source
+from dask_gmm.data.source import BadChunk, Block, Reader, Source
 
 
 class Line:
@@ -57,9 +57,11 @@ class Throttled:
         """Open it behind the line."""
         return ThrottledReader(self.source.open(), self.line)
 
-    def pinned(self, digests: npt.NDArray[np.uint32]) -> "Throttled":
+    def pinned(
+        self, digests: npt.NDArray[np.uint32], bad_chunks: Sequence[BadChunk] = ()
+    ) -> "Throttled":
         """See `Source.pinned`."""
-        return replace(self, source=self.source.pinned(digests))
+        return replace(self, source=self.source.pinned(digests, bad_chunks))
 
     @classmethod
     def to(cls, bytes_per_second: float) -> Callable[[Source], "Throttled"]:

@@ -4,6 +4,7 @@
     - InputError (also ValueError): an argument is wrong
         + SettingsError: a settings file is wrong
     - DataError (also ValueError): the rows are wrong or damaged
+        + LostRowsError: rows that the first pass read are not there any more; they may come back
     - OutputExistsError (also FileExistsError): something is already there
     - OutputError (also OSError): a result could not be written
         + BusyError: another call is at work on it; trying again may help
@@ -47,6 +48,12 @@ class DataError(DaskGMMError, ValueError):
     """The rows are missing, damaged, changed or not finite."""
 
     exit_code = 65
+
+
+class LostRowsError(DataError):
+    """Rows that were whole in the first pass are not any more; the same call goes on with them."""
+
+    exit_code = 75
 
 
 class OutputExistsError(DaskGMMError, FileExistsError):

@@ -16,7 +16,7 @@ from dask_gmm.data.selection import (
     selected_columns,
     selected_rows,
 )
-from dask_gmm.data.source import Block, Layout
+from dask_gmm.data.source import BadChunk, Block, Layout
 from dask_gmm.errors import InputError
 
 NAME = "the array"
@@ -120,7 +120,9 @@ class ArraySource:
         """Give itself."""
         return self
 
-    def pinned(self, digests: npt.NDArray[np.uint32]) -> "ArraySource":
+    def pinned(
+        self, digests: npt.NDArray[np.uint32], bad_chunks: Sequence[BadChunk] = ()
+    ) -> "ArraySource":
         """Give itself: nothing of it is stored in chunks."""
         return self
 

@@ -1,6 +1,6 @@
 """The chunks of a zarr array, none of them taken on trust."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NoReturn
 
@@ -12,12 +12,13 @@ from dask_gmm.data.damage import (
     DamagedChunkError,
     LostChunkError,
     StaleChunkError,
+    UnreadableChunkError,
     damage,
 )
 from dask_gmm.data.formats import ArrayFormat
 from dask_gmm.data.plain import Bytes, read_plain
 from dask_gmm.data.stores import Place
-from dask_gmm.errors import DataError
+from dask_gmm.errors import DataError, LostRowsError
 
 MissingChunks = Literal["error", "fill"]
 
@@ -44,6 +45,23 @@ class Detection:
     swaps: bool
 
 
+class BadChunkError(DataError):
+    """A chunk is not there or not whole, whoever reads it.
+
+    Parameters
+    ----------
+    message : str
+    key : str
+        Of the chunk.
+    cause : str
+        What was found.
+    """
+
+    def __init__(self, message: str, key: str = "", cause: str = "") -> None:
+        super().__init__(message)
+        self.key, self.cause = key, cause
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class StrictChunks:
     """Reads one chunk at a time as stored; what is not there, or not as expected, is an error.
@@ -63,6 +81,8 @@ class StrictChunks:
         What the digest of each chunk must be, in the shape of the grid of chunks, if known.
     mismatch : type
         The error of a chunk with another digest.
+    surveyed : bool
+        Whether bad ones have been left out, so that those that are read were whole before.
     """
 
     place: Place
@@ -70,6 +90,7 @@ class StrictChunks:
     missing_chunks: MissingChunks
     digests: npt.NDArray[np.uint32] | None
     mismatch: type[DamagedChunkError] = StaleChunkError
+    surveyed: bool = False
 
     @property
     def name(self) -> str:
@@ -158,15 +179,29 @@ class StrictChunks:
 
         Raises
         ------
+        LostRowsError
+            If it was whole before.
+        BadChunkError
+            If it is the chunk that is bad, not the way to it.
         DataError
-            Always.
+            Else.
         """
         known = isinstance(error, DamagedChunkError)
         found = str(error) if known else f"cannot be decoded ({type(error).__name__}: {error})"
         cure = error.cure if isinstance(error, DamagedChunkError) else DamagedChunkError.cure
-        raise DataError(
-            f"Every chunk must be there and whole, but {self.where(row, column)} {found}. {cure}."
-        ) from error
+        raise self._refusal(row, column, found, cure, error) from error
+
+    def _refusal(self, row: int, column: int, found: str, cure: str, error: Exception) -> DataError:
+        where = self.where(row, column)
+        if self.surveyed:
+            return LostRowsError(
+                f"Every chunk that was whole in the first pass must stay so, but {where} {found}. "
+                "Restore the file of then, with its time, and the same command goes on."
+            )
+        message = f"Every chunk must be there and whole, but {where} {found}. {cure}."
+        if isinstance(error, UnreadableChunkError):
+            return DataError(message)
+        return BadChunkError(message, self.format.key(row, column), found)
 
     def where(self, row: int, column: int) -> str:
         """Name a chunk and its rows."""
@@ -174,7 +209,7 @@ class StrictChunks:
         stop = start + self.format.extent(row, column)[0]
         return f"chunk {self.format.key(row, column)} (rows {start:,} to {stop:,} of {self.name})"
 
-    def count_absent(self, rows: range, columns: Sequence[int]) -> int:
+    def count_absent(self, rows: Iterable[int], columns: Sequence[int]) -> int:
         """Look for chunks without reading any, and give the number of absent ones.
 
         Raises
@@ -189,10 +224,8 @@ class StrictChunks:
         if fatal:
             error = flaws[fatal[0]]
             others = f" (and {len(fatal) - 1:,} more of {len(places):,} chunks are damaged)"
-            raise DataError(
-                f"Every chunk must be there and whole, but {self.where(*places[fatal[0]])} "
-                f"{error}{others * (len(fatal) > 1)}. {error.cure}."
-            )
+            found = f"{error}{others * (len(fatal) > 1)}"
+            raise self._refusal(*places[fatal[0]], found, error.cure, error)
         return len(flaws)
 
     def _may_be(self, row: int, column: int, error: DamagedChunkError) -> bool:

@@ -1,12 +1,13 @@
 """A source without rows: numbers of rows in leaves, for passes that make rows."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
-from dask_gmm.data.source import Block, Layout
+from dask_gmm.data.source import BadChunk, Block, Layout
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,7 +54,7 @@ class RowGrid:
         start, stop = self.layout.bounds(index)
         return Block(index, start, stop, np.empty((stop - start, 0)), np.empty(0, np.uint32))
 
-    def pinned(self, digests: npt.NDArray[np.uint32]) -> Self:
+    def pinned(self, digests: npt.NDArray[np.uint32], bad_chunks: Sequence[BadChunk] = ()) -> Self:
         """Give itself."""
         return self
 

@@ -1,10 +1,36 @@
 """What a data set is to the rest of the package: rows in leaves, read one leaf at a time."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+
+
+@dataclass(frozen=True, slots=True)
+class BadChunk:
+    """A chunk that is not there or not whole, and the rows that are left out for it.
+
+    Parameters
+    ----------
+    key : str
+        Of the chunk, within its array.
+    start, stop : int
+        Rows of the source: ``start <= row < stop``.
+    cause : str
+        What was found.
+    """
+
+    key: str
+    start: int
+    stop: int
+    cause: str
+
+    @property
+    def rows(self) -> int:
+        """Number of the rows."""
+        return self.stop - self.start
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -18,12 +44,16 @@ class Block:
     start, stop : int
         Rows of the source that it holds: ``start <= row < stop``.
     rows : ndarray of shape (stop - start, n_features), float64 or float32
-        The rows themselves; empty (no columns) for a source without rows.
+        The rows themselves; empty (no columns) for a source without rows. Those that are left out
+        for bad chunks are NaN.
     digests : ndarray of uint32
         Digest of each chunk read for it, as `dask_gmm.data.manifest` defines it, in the order of
         the chunk grid; empty where nothing is stored in chunks.
     weights : ndarray of float64, shape (stop - start,), optional
         How often each row counts; without them, once.
+    bad_chunks : tuple of BadChunk
+        Those that this reading found, in the order of their rows, where they are left out. Of
+        several about the same rows it is the first.
     """
 
     index: int
@@ -32,6 +62,7 @@ class Block:
     rows: npt.NDArray[np.floating]
     digests: npt.NDArray[np.uint32]
     weights: npt.NDArray[np.float64] | None = None
+    bad_chunks: tuple[BadChunk, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,11 +133,14 @@ class Source(Protocol):
         """Open it where the rows are to be read."""
         ...
 
-    def pinned(self, digests: npt.NDArray[np.uint32]) -> "Source":
+    def pinned(
+        self, digests: npt.NDArray[np.uint32], bad_chunks: Sequence[BadChunk] = ()
+    ) -> "Source":
         """Give the source that refuses chunks with other digests than these.
 
         They are those of every leaf's `Block.digests` in the first reading, in the order of the
-        leaves; a source without stored chunks gives itself.
+        leaves, and so are the bad chunks, which are not read again. A source without stored chunks
+        gives itself.
         """
         ...
 

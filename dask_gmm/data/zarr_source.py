@@ -12,6 +12,7 @@ from dask_gmm.data.chunks import Detection, MissingChunks, StrictChunks
 from dask_gmm.data.damage import ChangedChunkError, DamagedChunkError
 from dask_gmm.data.formats import METADATA_KEYS, ArrayFormat
 from dask_gmm.data.gather import Gather, gather, gather_bytes
+from dask_gmm.data.leaving_out import Found, LeavingOut
 from dask_gmm.data.manifest import read_digests
 from dask_gmm.data.selection import (
     ColumnPart,
@@ -21,7 +22,7 @@ from dask_gmm.data.selection import (
     selected_columns,
     selected_rows,
 )
-from dask_gmm.data.source import Block, Layout
+from dask_gmm.data.source import BadChunk, Block, Layout
 from dask_gmm.data.stores import Place
 from dask_gmm.errors import DataError
 
@@ -40,12 +41,15 @@ class ZarrReader:
         Rows of a chunk of the array.
     gather : Gather
         How rows are made of chunks.
+    leaving_out : LeavingOut, optional
+        What makes them where bad chunks are left out.
     """
 
     layout: Layout
     first_row: int
     chunk_rows: int
     gather: Gather
+    leaving_out: LeavingOut | None = None
 
     def read(self, index: int) -> Block:
         """Read and decode one leaf.
@@ -61,11 +65,27 @@ class ZarrReader:
         start, stop = self.layout.bounds(index)
         top, bottom = self.first_row + start, self.first_row + stop
         first, last = top // self.chunk_rows, -(-bottom // self.chunk_rows)
-        rows, digests = self.gather.rows(first, last)
+        rows, digests, bad = self._gathered(first, last)
         rows = rows[top - first * self.chunk_rows : bottom - first * self.chunk_rows]
         rows.setflags(write=False)
         digests.setflags(write=False)
-        return Block(index, start, stop, rows, digests)
+        return Block(index, start, stop, rows, digests, bad_chunks=self._cut(bad, start, stop))
+
+    def _gathered(self, first: int, last: int) -> Found:
+        if self.leaving_out is not None:
+            return self.leaving_out.rows(first, last)
+        return Found(*self.gather.rows(first, last))
+
+    def _cut(self, bad: Sequence[BadChunk], start: int, stop: int) -> tuple[BadChunk, ...]:
+        """Give rows of the array as rows of the source, those of a leaf."""
+        return tuple(
+            replace(
+                each,
+                start=max(each.start - self.first_row, start),
+                stop=min(each.stop - self.first_row, stop),
+            )
+            for each in bad
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,6 +106,10 @@ class ZarrSource:
         Type of the rows of a block: float64 or float32.
     layout : Layout
         The leaves: whole chunks of the whole array, cut to the rows that are read.
+    skips : bool
+        Whether rows are left out of which a chunk is bad; they are NaN then.
+    skipped : frozenset of int
+        Rows of the grid of chunks that are left out without looking.
     """
 
     chunks: StrictChunks
@@ -93,6 +117,8 @@ class ZarrSource:
     columns: tuple[int, ...] | None
     dtype: np.dtype[np.floating]
     layout: Layout
+    skips: bool = False
+    skipped: frozenset[int] = frozenset()
 
     @property
     def name(self) -> str:
@@ -130,7 +156,17 @@ class ZarrSource:
         self._refuse_other_array()
         form = self.chunks.format
         way = gather(self.chunks, self._parts, self.dtype, self._leaf_chunks)
-        return ZarrReader(self.layout, self.rows.start, form.chunk[0], way)
+        shape = (form.chunk[0], self.n_features)
+        parts = len(self._parts)
+        leaving = LeavingOut(way, shape, parts, self.dtype, self.skipped) if self.skips else None
+        return ZarrReader(self.layout, self.rows.start, form.chunk[0], way, leaving)
+
+    def skipping(self) -> "ZarrSource":
+        """Give the source that leaves out rows of which a chunk is not there or not whole.
+
+        A first reading finds them; the source `pinned` to it leaves out those alone.
+        """
+        return replace(self, skips=True)
 
     def where(self, row: int, column: int) -> str:
         """Name a row and a column as the array numbers them, and the chunk that they lie in."""
@@ -145,30 +181,61 @@ class ZarrSource:
 
     def task_bytes(self) -> int:
         """Projected bytes that reading holds at most, per thread, the leaf read ahead included."""
-        return gather_bytes(self.chunks, self._parts, self.dtype, self._leaf_chunks)
+        found = gather_bytes(self.chunks, self._parts, self.dtype, self._leaf_chunks)
+        leaf = self._leaf_chunks * self.chunks.format.chunk[0] * self.n_features
+        # Leaves of which chunks are bad are put together in memory of their own.
+        return found + 3 * leaf * self.dtype.itemsize * self.skips
 
     def check_present(self) -> int:
         """Look for all chunks before any is read, and give the number of absent ones.
+
+        Those that are left out, or may be in a first reading, are not looked for.
 
         Raises
         ------
         DataError
             If chunks are absent, and ``missing_chunks`` is not ``fill``.
         """
-        return self.chunks.count_absent(self._chunk_range, [part.chunk for part in self._parts])
+        if self.skips and not self.chunks.surveyed:
+            return 0
+        rows = [row for row in self._chunk_range if row not in self.skipped]
+        return self.chunks.count_absent(rows, [part.chunk for part in self._parts])
 
     def chunk_keys(self) -> list[str]:
         """Keys of the chunks that are read, within the array."""
         key = self.chunks.format.key
         return [key(row, part.chunk) for row in self._chunk_range for part in self._parts]
 
-    def pinned(self, digests: npt.NDArray[np.uint32]) -> "ZarrSource":
+    def check(self, block: Block) -> None:
+        """Refuse a leaf that was read before, and not of the chunks that are expected now.
+
+        Raises
+        ------
+        DataError
+            With the first chunk that is another one.
+        """
+        rows, columns = self._chunks_of(block.start, block.stop), [p.chunk for p in self._parts]
+        found = block.digests.reshape(len(rows), len(columns))
+        bad, known = self._grid_rows(block.bad_chunks), self.chunks.digests
+        for row, digests in zip(rows, found, strict=True):
+            if self.chunks.surveyed and (row in bad) != (row in self.skipped):
+                self.chunks.refuse(row, columns[0], ChangedChunkError())
+            if known is not None and row not in bad:
+                others = np.flatnonzero(known[row, columns] != digests)
+                if len(others):
+                    self.chunks.refuse(row, columns[others[0]], self.chunks.mismatch())
+
+    def pinned(
+        self, digests: npt.NDArray[np.uint32], bad_chunks: Sequence[BadChunk] = ()
+    ) -> "ZarrSource":
         """Give the same source, whose chunks must stay those that were read in a first pass.
 
         Parameters
         ----------
         digests : ndarray of uint32
             `Block.digests` of all leaves, one behind the other.
+        bad_chunks : sequence of BadChunk
+            `Block.bad_chunks` of all leaves; their rows are left out.
 
         Returns
         -------
@@ -188,14 +255,20 @@ class ZarrSource:
                 "then. Give the array of then, or begin anew."
             )
         known = self.chunks.digests
+        skipped = self._grid_rows(bad_chunks)
         grid = (
             np.zeros(self.chunks.format.counts, dtype=np.uint32) if known is None else known.copy()
         )
-        grid[rows.start : rows.stop, columns] = digests.reshape(len(rows), len(columns))
-        if known is not None and np.array_equal(grid, known):
+        read = [row for row in rows if row not in skipped]
+        found = digests.reshape(len(rows), len(columns))
+        grid[np.ix_(read, columns)] = found[np.array(read, dtype=np.intp) - rows.start]
+        chunks = replace(self.chunks, surveyed=self.skips)
+        if known is None or not np.array_equal(grid, known):
+            grid.setflags(write=False)
+            chunks = replace(chunks, digests=grid, mismatch=ChangedChunkError)
+        elif not self.skips:
             return self
-        grid.setflags(write=False)
-        return replace(self, chunks=replace(self.chunks, digests=grid, mismatch=ChangedChunkError))
+        return replace(self, chunks=chunks, skipped=skipped)
 
     @property
     def _parts(self) -> tuple[ColumnPart, ...]:
@@ -204,8 +277,15 @@ class ZarrSource:
 
     @property
     def _chunk_range(self) -> range:
-        height = self.chunks.format.chunk[0]
-        return range(self.rows.start // height, -(-self.rows.stop // height))
+        return self._chunks_of(0, len(self.rows))
+
+    def _grid_rows(self, bad_chunks: Sequence[BadChunk]) -> frozenset[int]:
+        height, first = self.chunks.format.chunk[0], self.rows.start
+        return frozenset((each.start + first) // height for each in bad_chunks)
+
+    def _chunks_of(self, start: int, stop: int) -> range:
+        height, first = self.chunks.format.chunk[0], self.rows.start
+        return range((first + start) // height, -(-(first + stop) // height))
 
     @property
     def _leaf_chunks(self) -> int:

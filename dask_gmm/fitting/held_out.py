@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dask_gmm.errors import InputError
-from dask_gmm.fitting.sample import row_keys
+from dask_gmm.fitting.sample import keys_of
 from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.summary import DataSummary, summarize
 from dask_gmm.passes.fold import Tile
@@ -38,7 +38,7 @@ class HeldOut:
         if not self.any:
             return np.zeros(len(tile.rows), dtype=bool)
         limit = np.uint64(int(self.share * 2**64))
-        return np.asarray(row_keys(SEED, tile.start, tile.start + len(tile.rows)) < limit)
+        return np.asarray(keys_of(SEED, tile.numbers) < limit)
 
     def weights(self, tile: Tile) -> Array | None:
         """Give the weights (B,) of the rows of a tile for who does not see those held out."""
@@ -49,13 +49,15 @@ class HeldOut:
 
     def summary(self, tile: Tile) -> DataSummary:
         """Summarize the rows that are seen; the range, and what is not finite, is that of all."""
-        whole = summarize(tile.rows, tile.start, tile.weights)
+        whole = summarize(tile.rows, weights=tile.weights)
+        if whole.bad_rows:
+            row, column = whole.first_bad
+            whole = replace(whole, first_bad=(int(tile.numbers[row]), column))
         if not self.any:
             return whole
-        at = np.flatnonzero(~self.marks(tile))
-        weights = None if tile.weights is None else tile.weights[at]
+        seen = tile.only(~self.marks(tile))
         return replace(
-            summarize(tile.rows[at], tile.start, weights),
+            summarize(seen.rows, weights=seen.weights),
             minimum=whole.minimum,
             maximum=whole.maximum,
             bad_rows=whole.bad_rows,

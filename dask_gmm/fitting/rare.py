@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from dask_gmm.fitting.sample import Sample, row_keys
+from dask_gmm.fitting.sample import Sample, keys_of
 from dask_gmm.mixture.features import Array, freeze
 
 KEYS: Final = 2.0**64
@@ -47,15 +47,15 @@ class Drawn:
         size: int,
         total: int,
         seed: int,
-        start: int,
+        numbers: npt.NDArray[np.int64],
         rows: npt.NDArray[np.floating],
         chances: npt.NDArray[np.floating],
     ) -> "Drawn":
-        """Draw from rows (B, D) with chances (B,), of which the first is row number ``start``."""
-        ranks = row_keys(seed, start, start + len(rows)) / (KEYS * np.maximum(chances, 1 / KEYS))
+        """Draw from rows (B, D) of these numbers (B,) with chances (B,)."""
+        ranks = keys_of(seed, numbers) / (KEYS * np.maximum(chances, 1 / KEYS))
         at = np.flatnonzero(ranks < 1)
         taken = np.asarray(chances[at], np.float64)
-        return cls(size, total, ranks[at], at + start, taken, rows[at])._smallest()
+        return cls(size, total, ranks[at], numbers[at], taken, rows[at])._smallest()
 
     def __add__(self, other: "Drawn") -> "Drawn":
         if not len(other.ranks):

@@ -19,10 +19,18 @@ def sample_size(n_components: int, n_features: int) -> int:
 
 
 def row_keys(seed: int, start: int, stop: int) -> Keys:
-    """Give the key of each row, as good as random: SplitMix64 (Steele, Lea and Flood, 2014)."""
+    """Give the keys of rows ``start`` to ``stop``; see `keys_of`."""
+    return keys_of(seed, np.arange(start, stop, dtype=np.int64))
+
+
+def keys_of(seed: int, numbers: npt.NDArray[np.int64]) -> Keys:
+    """Give a key for the number (n,) of each row.
+
+    It is as good as random: SplitMix64 (Steele, Lea and Flood, 2014).
+    """
     gamma = 0x9E3779B97F4A7C15
     with np.errstate(over="ignore"):
-        state = np.arange(start + 1, stop + 1, dtype=np.uint64) * np.uint64(gamma)
+        state = (numbers.astype(np.uint64) + np.uint64(1)) * np.uint64(gamma)
         state += np.uint64((seed * 0xD1342543DE82EF95 + gamma) % 2**64)
         state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

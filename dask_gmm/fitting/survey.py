@@ -7,11 +7,12 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from dask_gmm.data.source import Block
+from dask_gmm.data.source import BadChunk, Block
+from dask_gmm.fitting.finite import finite_rows
 from dask_gmm.fitting.held_out import NONE_HELD_OUT, HeldOut
 from dask_gmm.fitting.levels import Level
 from dask_gmm.fitting.questions import ALL_ROWS
-from dask_gmm.fitting.sample import Sample, key_limit, row_keys
+from dask_gmm.fitting.sample import Sample, key_limit, keys_of
 from dask_gmm.mixture.covariance import family_of
 from dask_gmm.mixture.features import Array, freeze
 from dask_gmm.mixture.frame import Frame
@@ -33,23 +34,37 @@ class SurveyAnswer:
     sample : Sample
     digests : ndarray of uint32
         Of every chunk, in the order of the leaves; empty where there are none.
+    bad_chunks : tuple of BadChunk
+        Those whose rows are left out of all else, in the order of the rows.
     """
 
     summary: DataSummary
     sample: Sample
     digests: npt.NDArray[np.uint32]
+    bad_chunks: tuple[BadChunk, ...] = ()
+
+    @property
+    def skipped_rows(self) -> int:
+        """Number of rows that are left out for bad chunks."""
+        return sum(each.rows for each in self.bad_chunks)
+
+    @property
+    def leaves_out(self) -> bool:
+        """Whether there are rows that are left out."""
+        return bool(self.bad_chunks or self.summary.bad_rows)
 
     def __add__(self, other: "SurveyAnswer") -> "SurveyAnswer":
         return SurveyAnswer(
             self.summary + other.summary,
             self.sample + other.sample,
             np.concatenate([self.digests, other.digests]),
+            self.bad_chunks + other.bad_chunks,
         )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SurveyFold:
-    """Asks for the summary of all rows and a sample of them.
+    """Asks for the summary of all rows and a sample of those that are finite.
 
     Parameters
     ----------
@@ -61,12 +76,20 @@ class SurveyFold:
         Number of rows of the data.
     held_out : HeldOut
         Rows that are looked at only to see whether they are finite.
+    usable : float
+        A share of the rows that is finite and there: where it is less, the sample may be smaller.
     """
 
     seed: int
     size: int
     rows: int
     held_out: HeldOut = NONE_HELD_OUT
+    usable: float = 1.0
+
+    @property
+    def limit(self) -> int:
+        """Rows with larger keys are not in the sample, but for a chance of 1e-9."""
+        return key_limit(self.size, max(self.held_out.fewest_seen(int(self.rows * self.usable)), 1))
 
     def begin(self, block: Block) -> "_SurveyMeter":
         """Start on one block."""
@@ -74,30 +97,41 @@ class SurveyFold:
 
     def tile_bytes(self, n_features: int) -> int:
         """Project two float64 copies of a tile, and an addition: its samples and scatters."""
-        sample = min(self.size, self.rows)
-        return 8 * n_features * (3 * tile_rows(n_features) + 4 * sample + SCATTERS * n_features)
+        sample = min(self.size / self.usable, self.rows)
+        held = 3 * tile_rows(n_features) + 4 * int(sample) + SCATTERS * n_features
+        return 8 * n_features * held
 
 
 class _SurveyMeter:
     def __init__(self, fold: SurveyFold, block: Block) -> None:
         self._fold = fold
-        self._digests = block.digests
-        self._limit = np.uint64(key_limit(fold.size, max(fold.held_out.fewest_seen(fold.rows), 1)))
+        self._block = block
+        self._limit = np.uint64(fold.limit)
         self._taken: list[Sample] = []
         self._summary: DataSummary | None = None
 
     def add(self, tile: Tile) -> None:
-        held_out = self._fold.held_out
+        held_out, size = self._fold.held_out, self._fold.size
+        if self._block.bad_chunks:
+            tile = tile.only(~self._skipped(tile.numbers))
         summary = held_out.summary(tile)
         self._summary = summary if self._summary is None else self._summary + summary
-        keys = row_keys(self._fold.seed, tile.start, tile.start + len(tile.rows))
-        at = np.flatnonzero((keys <= self._limit) & ~held_out.marks(tile))
-        size = self._fold.size
-        self._taken.append(Sample(size, keys[at], at + tile.start, tile.rows[at]))
+        numbers = tile.numbers
+        keys = keys_of(self._fold.seed, numbers)
+        wanted = (keys <= self._limit) & ~held_out.marks(tile)
+        if summary.bad_rows:
+            wanted &= finite_rows(tile)
+        at = np.flatnonzero(wanted)
+        self._taken.append(Sample(size, keys[at], numbers[at], tile.rows[at]))
+
+    def _skipped(self, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        edges = [edge for each in self._block.bad_chunks for edge in (each.start, each.stop)]
+        return np.asarray(np.searchsorted(edges, numbers, side="right") % 2 == 1)
 
     def answer(self) -> SurveyAnswer:
         assert self._summary is not None
-        return SurveyAnswer(self._summary, Sample.smallest_of(self._taken), self._digests)
+        block, sample = self._block, Sample.smallest_of(self._taken)
+        return SurveyAnswer(self._summary, sample, block.digests, block.bad_chunks)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -92,7 +92,7 @@ def refuse_unanswerable(tile: Tile, peak: Floats) -> None:
         values = tile.rows[row]
         finite = np.isfinite(values)
         column = int(np.argmax(np.abs(values)) if finite.all() else np.argmin(finite))
-        raise BadRowError(tile.start + row, column, float(values[column]))
+        raise BadRowError(int(tile.numbers[row]), column, float(values[column]))
 
 
 def standardized(tile: Tile, frame: Frame, dtype: np.dtype[np.floating]) -> Floats:

@@ -81,7 +81,7 @@ class _TopUpMeter:
     def __init__(self, fold: TopUp, block: Block) -> None:
         self._fold = fold
         self._e_step = fold.e_step.begin(block)
-        self._drawn = self._taken(block.start, block.rows[:0], np.empty(0))
+        self._drawn = self._taken(np.empty(0, np.int64), block.rows[:0], np.empty(0))
 
     def add(self, tile: Tile) -> None:
         fold = self._fold
@@ -90,13 +90,16 @@ class _TopUpMeter:
         likelier = chances > fold.uniform
         if likelier.any():
             chances = np.where(likelier, np.minimum(chances, 1.0), 0.0)
-            self._drawn += self._taken(tile.start, tile.rows, chances)
+            self._drawn += self._taken(tile.numbers, tile.rows, chances)
 
     def _taken(
-        self, start: int, rows: npt.NDArray[np.floating], chances: npt.NDArray[np.floating]
+        self,
+        numbers: npt.NDArray[np.int64],
+        rows: npt.NDArray[np.floating],
+        chances: npt.NDArray[np.floating],
     ) -> Drawn:
         fold = self._fold
-        return Drawn.of(fold.size, fold.total, fold.seed, start, rows, chances)
+        return Drawn.of(fold.size, fold.total, fold.seed, numbers, rows, chances)
 
     def answer(self) -> Counted:
         return Counted(self._e_step.answer(), self._drawn)

@@ -56,7 +56,7 @@ class _WorstMeter:
         values = row_log_densities(tile, self._density)
         last = min(self._size, len(values)) - 1
         at = np.flatnonzero(values <= np.partition(values, last)[last])
-        taken = Sample(self._size, rising(values[at]), at + tile.start, tile.rows[at])
+        taken = Sample(self._size, rising(values[at]), tile.numbers[at], tile.rows[at])
         parts = (taken,) if self._found is None else (self._found, taken)
         self._found = Sample.smallest_of(parts)
 

@@ -13,7 +13,7 @@ from distributed import Client
 
 from dask_gmm.data.blocks import irregular_layout
 from dask_gmm.data.selection import refuse_bad_shape, row_dtype, selected_columns, selected_rows
-from dask_gmm.data.source import Block, Layout
+from dask_gmm.data.source import BadChunk, Block, Layout
 from dask_gmm.errors import InputError
 from dask_gmm.passes.dask_blocks import DaskBlocks, Origin
 
@@ -118,7 +118,9 @@ class DaskSource:
         """Three of the largest blocks: one in use, one computed ahead, and its parts."""
         return 3 * self.layout.largest * self.n_features * int(self.array.dtype.itemsize)
 
-    def pinned(self, digests: npt.NDArray[np.uint32]) -> "DaskSource":
+    def pinned(
+        self, digests: npt.NDArray[np.uint32], bad_chunks: Sequence[BadChunk] = ()
+    ) -> "DaskSource":
         """Give itself: what a graph computes has no stored bytes to compare."""
         return self
 

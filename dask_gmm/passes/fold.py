@@ -73,9 +73,21 @@ class Workspace:
 
 
 class Tile:
-    """A few rows of a block: small enough that what is derived from them stays in the cache."""
+    """A few rows of a block: small enough that what is derived from them stays in the cache.
 
-    __slots__ = ("_memo", "rows", "start", "weights", "workspace")
+    Parameters
+    ----------
+    rows : ndarray of shape (B, n_features)
+    start : int
+        Number of the first of them in the source.
+    workspace : Workspace
+    weights : ndarray of float64, shape (B,), optional
+        How often each row counts; without them, once.
+    kept : ndarray of int64, shape (B,), optional
+        How far each row is behind row number ``start``; without it, one is behind the other.
+    """
+
+    __slots__ = ("_kept", "_memo", "rows", "start", "weights", "workspace")
 
     def __init__(
         self,
@@ -83,12 +95,27 @@ class Tile:
         start: int,
         workspace: Workspace,
         weights: npt.NDArray[np.float64] | None = None,
+        kept: npt.NDArray[np.int64] | None = None,
     ) -> None:
         self.rows = rows
         self.start = start
         self.workspace = workspace
         self.weights = weights
+        self._kept = kept
         self._memo: dict[Hashable, Any] = {}
+
+    @property
+    def numbers(self) -> npt.NDArray[np.int64]:
+        """Number (B,) of each row in the source."""
+        kept = np.arange(len(self.rows), dtype=np.int64) if self._kept is None else self._kept
+        return kept + self.start
+
+    def only(self, marks: npt.NDArray[np.bool_]) -> "Tile":
+        """Give a tile of the marked rows (B,)."""
+        at = np.flatnonzero(marks)
+        kept = at if self._kept is None else self._kept[at]
+        weights = None if self.weights is None else self.weights[at]
+        return Tile(self.rows[at], self.start, self.workspace, weights, kept)
 
     def once(self, key: Hashable, build: Callable[[], T]) -> T:
         """Give what ``build`` makes of this tile, made once however many folds ask."""

@@ -1,11 +1,12 @@
 """A source of rows in memory with any leaves, and a few folds that show what they were asked."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from dask_gmm.data.source import Block, Layout
+from dask_gmm.data.source import BadChunk, Block, Layout
 from dask_gmm.passes.fold import Tile
 
 NO_DIGESTS = np.empty(0, np.uint32)
@@ -35,7 +36,9 @@ class RowsInMemory:
     def open(self) -> "RowsInMemory":
         return self
 
-    def pinned(self, digests: npt.NDArray[np.uint32]) -> "RowsInMemory":
+    def pinned(
+        self, digests: npt.NDArray[np.uint32], bad_chunks: Sequence[BadChunk] = ()
+    ) -> "RowsInMemory":
         return self
 
     def read(self, index: int) -> Block:

@@ -26,6 +26,7 @@ from dask_gmm.fitting.starts import Draws
 from dask_gmm.fitting.survey import Survey, SurveyAnswer
 from dask_gmm.fitting.topup import Drawing, Topping
 from dask_gmm.fitting.trial import Reached
+from dask_gmm.fitting.warming import Warming
 from dask_gmm.mixture.conjugate import ConjugateGradients
 from dask_gmm.mixture.frame import Frame
 from dask_gmm.mixture.krylov import Krylov
@@ -85,6 +86,7 @@ VERSIONS: Final[Mapping[type, int]] = MappingProxyType(
         Topping: 1,
         Tried: 1,
         Trying: 1,
+        Warming: 1,
         # A fit between two passes
         Checkpoint: 1,
         Cost: 1,

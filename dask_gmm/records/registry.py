@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from dask_gmm.data.source import Layout
+from dask_gmm.data.source import BadChunk, Layout
 from dask_gmm.fitting.ascent import Ascended, Ascending
 from dask_gmm.fitting.base import Base
 from dask_gmm.fitting.candidate import Climbing, Initializing
@@ -42,6 +42,7 @@ from dask_gmm.records.checkpoint import Checkpoint, PassRecord
 VERSIONS: Final[Mapping[type, int]] = MappingProxyType(
     {
         # Mixtures and rows
+        BadChunk: 1,
         DataSummary: 2,
         Frame: 1,
         Layout: 1,
@@ -67,7 +68,7 @@ VERSIONS: Final[Mapping[type, int]] = MappingProxyType(
         Sample: 1,
         Spec: 3,
         Survey: 3,
-        SurveyAnswer: 1,
+        SurveyAnswer: 2,
         Why: 1,
         # Members of a cohort
         Ascended: 1,

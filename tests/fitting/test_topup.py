@@ -58,7 +58,7 @@ def levels(monkeypatch: pytest.MonkeyPatch) -> None:
 def drawn(size: int, seed: int, chances: Array, start: int = 0, stop: int | None = None) -> Drawn:
     index = np.arange(start, len(chances) if stop is None else stop)
     rows = np.stack([index, index**2], axis=1).astype(float)
-    return Drawn.of(size, len(chances), seed, start, rows, chances[index])
+    return Drawn.of(size, len(chances), seed, index, rows, chances[index])
 
 
 def uniform(size: int, seed: int, total: int) -> Sample:

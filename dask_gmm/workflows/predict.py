@@ -101,7 +101,12 @@ def wanted_of(request: PredictRequest, known: KnownModel) -> Wanted:
         If the model does not know the quantile.
     """
     share = request.anomaly_quantile
-    below = None if share is None else known.quantile(share)
-    others = request.probabilities or request.log_density or request.top or share is not None
+    return answers_wanted(request, None if share is None else known.quantile(share))
+
+
+def answers_wanted(request: PredictRequest, bound: float | None) -> Wanted:
+    """Say what is asked about each row; one of a log density below the bound is an anomaly."""
+    below = None if request.anomaly_quantile is None else bound
+    others = request.probabilities or request.log_density or request.top or below is not None
     labels = request.labels or not others
     return Wanted(labels, request.probabilities, request.log_density, request.top, below)

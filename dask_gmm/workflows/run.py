@@ -15,6 +15,7 @@ from dask_gmm.workflows.about import was_asked
 from dask_gmm.workflows.fit import fit
 from dask_gmm.workflows.fit_request import FitRequest
 from dask_gmm.workflows.generate import generate, is_drawn
+from dask_gmm.workflows.plan import require_memory
 from dask_gmm.workflows.predict import predict
 from dask_gmm.workflows.report import report
 from dask_gmm.workflows.report_request import ReportRequest
@@ -65,8 +66,9 @@ class RunResult:
 def run(requests: Sequence[Request], runner: Runner, progress: Progress) -> RunResult:
     """Carry out steps in order; a later one may read what an earlier one wrote.
 
-    That all outputs but reports can be written is looked at before the first step. Steps that were
-    done before are not done again.
+    That all outputs but reports can be written, and that all passes fit in memory as far as their
+    size is known, is looked at before the first step. Steps that were done before are not done
+    again.
 
     Parameters
     ----------
@@ -85,12 +87,15 @@ def run(requests: Sequence[Request], runner: Runner, progress: Progress) -> RunR
 
     Raises
     ------
+    MemoryLimitError
+        If a step cannot fit in memory; no step was begun then.
     DaskGMMError
         Of the first step that fails; what the steps before it wrote is kept. An `UnmetError` has
         the results until then.
     """
     for request in requests:
         _refuse_output(request)
+    require_memory(requests, runner)
     done: list[Result] = []
     try:
         for request in requests:

@@ -11,6 +11,7 @@ COMMANDS = (
     "fit",
     "generate",
     "inspect",
+    "plan",
     "predict",
     "report",
     "run",

@@ -16,7 +16,7 @@ import click
 
 from dask_gmm.errors import UnmetError
 from dask_gmm.options import json_option, options_of, settings_from
-from dask_gmm.settings import GenerateSettings, ReportSettings, RunnerSettings
+from dask_gmm.settings import GenerateSettings, ReportSettings, RunnerSettings, RunSettings
 from dask_gmm.settings import schema as settings_schema
 from dask_gmm.settings_file import load_settings
 from dask_gmm.settings_fit import FitSettings, SelectSettings
@@ -142,10 +142,29 @@ def report(as_json: bool, **values: Any) -> None:
 
 @click.command()
 @click.argument("config", type=PATH)
+@click.option(
+    "--probe",
+    type=int,
+    default=0,
+    show_default=True,
+    help="Blocks of each step to read and measure, from which seconds are projected.",
+)
 @json_option
-def run(config: Path, as_json: bool) -> None:
+def plan(config: Path, probe: int, as_json: bool) -> None:
+    """Say what the steps of CONFIG would take: blocks, tasks, passes, memory; write nothing."""
+    _plan(load_settings(config), probe, as_json)
+
+
+@click.command()
+@click.argument("config", type=PATH)
+@click.option("--dry-run", is_flag=True, help="Print the plan, as the command plan does.")
+@json_option
+def run(config: Path, dry_run: bool, as_json: bool) -> None:
     """Carry out the steps of CONFIG, a YAML file, in order."""
     settings = load_settings(config)
+    if dry_run:
+        _plan(settings, 0, as_json)
+        return
     from dask_gmm.workflows.run import run as twin
 
     with _shown_if_unmet(as_json), _at_work(settings.runner) as (runner, progress):
@@ -161,6 +180,16 @@ def schema() -> None:
 
 def _runner(workers: int | None, scheduler: str | None) -> RunnerSettings:
     return settings_from(RunnerSettings, {"workers": workers, "scheduler": scheduler})
+
+
+def _plan(settings: RunSettings, probe: int, as_json: bool) -> None:
+    """Print the plan of a run; a run that does not fit in memory is an error all the same."""
+    from dask_gmm.workflows.plan import plan as twin
+
+    with _at_work(settings.runner) as (runner, _):
+        result = twin(settings.requests(), runner, probe)
+    _show(result, as_json)
+    result.require()
 
 
 @contextmanager

@@ -10,20 +10,36 @@ from typing import Any
 
 import pytest
 
-from dask_gmm.errors import DaskGMMError
+from dask_gmm.errors import DaskGMMError, MemoryLimitError
 
-VERBS = ("demo", "fit", "generate", "inspect", "predict", "report", "run", "score", "select")
+VERBS = (
+    "demo",
+    "fit",
+    "generate",
+    "inspect",
+    "plan",
+    "predict",
+    "report",
+    "run",
+    "score",
+    "select",
+)
 
 
 @dataclass(frozen=True)
 class FakeResult:
     verb: str
+    refused: str = ""
 
     def to_json(self) -> dict[str, Any]:
         return {"verb": self.verb}
 
     def to_text(self) -> str:
         return f"the result of {self.verb}"
+
+    def require(self) -> None:
+        if self.refused:
+            raise MemoryLimitError(self.refused)
 
 
 @dataclass
@@ -35,6 +51,7 @@ class Twins:
     closed: int = 0
     error: DaskGMMError | None = None
     warning: str | None = None
+    refused: str = ""
 
     @contextmanager
     def open_runner(self, workers: int | None, scheduler: str | None) -> Iterator[str]:
@@ -50,11 +67,11 @@ class Twins:
             warnings.warn(self.warning, UserWarning, stacklevel=2)
         if self.error:
             raise self.error
-        if verb not in ("inspect", "report"):
+        if verb not in ("inspect", "plan", "report"):
             args[-1].start_pass("a pass", 10)
             args[-1].advance(10)
             args[-1].end_pass("a note")
-        return FakeResult(verb)
+        return FakeResult(verb, self.refused)
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._module(monkeypatch, "dask_gmm.passes.cluster", open_runner=self.open_runner)

@@ -11,6 +11,7 @@ from dask_gmm.data.source import Block
 from dask_gmm.errors import ClusterError
 from dask_gmm.passes.cluster import local_cluster
 from dask_gmm.passes.distributed_runner import DistributedRunner
+from dask_gmm.passes.memory import project
 from dask_gmm.passes.progress import Silent
 from dask_gmm.passes.runner import ThreadRunner
 from tests.passes.rows import RowsInMemory, Total, TotalMeter
@@ -48,9 +49,13 @@ def test_a_pass_survives_deaths_with_the_same_bytes(
     (expected,) = ThreadRunner(1).run(rows, [Total()], Silent())
     with local_cluster(2) as client:
         runner = DistributedRunner(client)
-        (total,) = runner.run(rows, [Deadly(37, deaths, str(tmp_path))], Silent())
+        reading = runner.run(rows, [Deadly(37, deaths, str(tmp_path))], Silent())
     assert len(list(tmp_path.iterdir())) == deaths
-    assert total.tobytes() == expected.tobytes()
+    assert reading[0].tobytes() == expected.tobytes()
+    cost = reading.cost
+    assert (cost.workers, cost.workers_lost, cost.attempts) == (2, deaths, 1)
+    assert cost.retries >= deaths
+    assert 0 < cost.worker_peak_bytes < project(rows, [Total()], 1).total
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -18,6 +18,7 @@ from dask_gmm.errors import UnmetError
 from dask_gmm.options import json_option, options_of, settings_from
 from dask_gmm.settings import GenerateSettings, ReportSettings, RunnerSettings, RunSettings
 from dask_gmm.settings import schema as settings_schema
+from dask_gmm.settings_base import Settings
 from dask_gmm.settings_file import load_settings
 from dask_gmm.settings_fit import FitSettings, SelectSettings
 from dask_gmm.settings_rows import PredictSettings, ScoreSettings
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from dask_gmm.workflows.run import Result
 
 PATH = click.Path(path_type=Path)
+S = TypeVar("S", bound=Settings)
 
 
 @click.command()
@@ -49,9 +51,10 @@ def demo(rows: int, out: Path) -> None:
 @options_of(GenerateSettings, argument="out")
 @options_of(RunnerSettings)
 @json_option
-def generate(workers: int | None, scheduler: str | None, as_json: bool, **values: Any) -> None:
+def generate(as_json: bool, **values: Any) -> None:
     """Draw rows from a random Gaussian mixture, and write them to OUT with the truth beside."""
-    request, where = settings_from(GenerateSettings, values).request(), _runner(workers, scheduler)
+    settings, where = _settings(GenerateSettings, values)
+    request = settings.request()
     from dask_gmm.workflows.generate import generate as twin
 
     with _at_work(where) as (runner, progress):
@@ -63,9 +66,10 @@ def generate(workers: int | None, scheduler: str | None, as_json: bool, **values
 @options_of(FitSettings, argument="data")
 @options_of(RunnerSettings)
 @json_option
-def fit(workers: int | None, scheduler: str | None, as_json: bool, **values: Any) -> None:
+def fit(as_json: bool, **values: Any) -> None:
     """Fit a Gaussian mixture to the rows of DATA, a zarr array or a group that holds one."""
-    request, where = settings_from(FitSettings, values).request(), _runner(workers, scheduler)
+    settings, where = _settings(FitSettings, values)
+    request = settings.request()
     from dask_gmm.workflows.fit import fit as twin
 
     with _at_work(where) as (runner, progress):
@@ -77,9 +81,10 @@ def fit(workers: int | None, scheduler: str | None, as_json: bool, **values: Any
 @options_of(SelectSettings, argument="data")
 @options_of(RunnerSettings)
 @json_option
-def select(workers: int | None, scheduler: str | None, as_json: bool, **values: Any) -> None:
+def select(as_json: bool, **values: Any) -> None:
     """Fit a grid of mixtures to the rows of DATA, all in the same readings, and choose one."""
-    request, where = settings_from(SelectSettings, values).request(), _runner(workers, scheduler)
+    settings, where = _settings(SelectSettings, values)
+    request = settings.request()
     from dask_gmm.workflows.select import select as twin
 
     with _at_work(where) as (runner, progress):
@@ -91,9 +96,10 @@ def select(workers: int | None, scheduler: str | None, as_json: bool, **values: 
 @options_of(PredictSettings, argument=("data", "model"))
 @options_of(RunnerSettings)
 @json_option
-def predict(workers: int | None, scheduler: str | None, as_json: bool, **values: Any) -> None:
+def predict(as_json: bool, **values: Any) -> None:
     """Write what MODEL says of each row of DATA: labels, probabilities, densities, anomalies."""
-    request, where = settings_from(PredictSettings, values).request(), _runner(workers, scheduler)
+    settings, where = _settings(PredictSettings, values)
+    request = settings.request()
     from dask_gmm.workflows.predict import predict as twin
 
     with _at_work(where) as (runner, progress):
@@ -105,9 +111,10 @@ def predict(workers: int | None, scheduler: str | None, as_json: bool, **values:
 @options_of(ScoreSettings, argument=("data", "model"))
 @options_of(RunnerSettings)
 @json_option
-def score(workers: int | None, scheduler: str | None, as_json: bool, **values: Any) -> None:
+def score(as_json: bool, **values: Any) -> None:
     """Say how well MODEL describes the rows of DATA, beside those that it was fitted to."""
-    request, where = settings_from(ScoreSettings, values).request(), _runner(workers, scheduler)
+    settings, where = _settings(ScoreSettings, values)
+    request = settings.request()
     from dask_gmm.workflows.score import score as twin
 
     with _shown_if_unmet(as_json), _at_work(where) as (runner, progress):
@@ -178,8 +185,10 @@ def schema() -> None:
     click.echo(json.dumps(settings_schema(), indent=2))
 
 
-def _runner(workers: int | None, scheduler: str | None) -> RunnerSettings:
-    return settings_from(RunnerSettings, {"workers": workers, "scheduler": scheduler})
+def _settings(verb: type[S], values: dict[str, Any]) -> tuple[S, RunnerSettings]:
+    """Settings of a verb and of a runner from the options of a command, which are those of both."""
+    where = {name: values.pop(name) for name in RunnerSettings.model_fields}
+    return settings_from(verb, values), settings_from(RunnerSettings, where)
 
 
 def _plan(settings: RunSettings, probe: int, as_json: bool) -> None:
@@ -202,7 +211,7 @@ def _at_work(settings: RunnerSettings) -> "Iterator[tuple[Runner, Progress]]":
         _plain_warnings(),
         stopping_in_order(),
         open_progress(sys.stderr) as progress,
-        open_runner(settings.workers, settings.scheduler) as runner,
+        open_runner(**dict(settings)) as runner,
     ):
         yield runner, progress
 

@@ -84,11 +84,22 @@ class RunnerSettings(Settings):
     """Worker processes to start on this machine."""
     scheduler: str | None = None
     """Address of a Dask scheduler that is already there."""
+    performance_report: Path | None = None
+    """With workers or a scheduler, the HTML page to write in which Dask reports its tasks."""
 
     @model_validator(mode="after")
     def _not_both(self) -> Self:
         if self.workers is not None and self.scheduler is not None:
             raise ValueError("wanted workers or scheduler, found both")
+        return self
+
+    @model_validator(mode="after")
+    def _some_tasks_to_report(self) -> Self:
+        if self.performance_report and self.workers is None and self.scheduler is None:
+            raise ValueError(
+                "wanted workers or scheduler with performance_report, which is about Dask's tasks, "
+                "found neither"
+            )
         return self
 
 

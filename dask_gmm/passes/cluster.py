@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 import dask
@@ -10,6 +11,7 @@ from distributed import Client, LocalCluster, get_client, get_worker
 
 from dask_gmm.errors import ClusterError, InputError
 from dask_gmm.passes.distributed_runner import DistributedRunner
+from dask_gmm.passes.performance import check_report, reported
 from dask_gmm.passes.runner import Runner, ThreadRunner
 
 CONNECT_TIMEOUT: Final = "30s"
@@ -19,7 +21,11 @@ CLOSED: Final = ("closing", "closed")
 
 
 @contextmanager
-def open_runner(workers: int | None = None, scheduler: str | None = None) -> Iterator[Runner]:
+def open_runner(
+    workers: int | None = None,
+    scheduler: str | None = None,
+    performance_report: Path | None = None,
+) -> Iterator[Runner]:
     """Open what was asked for, and close only what was opened here.
 
     Parameters
@@ -28,11 +34,15 @@ def open_runner(workers: int | None = None, scheduler: str | None = None) -> Ite
         Processes of one thread each on this machine.
     scheduler : str, optional
         Address of a Dask scheduler, such as "tcp://10.0.0.1:8786".
+    performance_report : Path, optional
+        The HTML page in which Dask reports the tasks of all passes, written when it is closed.
 
     Raises
     ------
     InputError
-        If both are given, or there are fewer than one worker.
+        If both are given, or neither and a report, or there are fewer than one worker.
+    MissingExtraError, OutputExistsError, OutputError
+        If the report could not be written; nothing has been started then.
     ClusterError
         If the scheduler does not answer.
     """
@@ -40,14 +50,17 @@ def open_runner(workers: int | None = None, scheduler: str | None = None) -> Ite
         raise InputError(
             f"Wanted workers or a scheduler, found both ({workers} and {scheduler!r}). Give one."
         )
+    if performance_report is not None:
+        check_report(performance_report, clustered=(workers, scheduler) != (None, None))
     if scheduler is not None:
-        with _connect(scheduler) as client:
-            yield DistributedRunner(client)
+        opened = _connect(scheduler)
     elif workers is not None:
-        with local_cluster(workers) as client:
-            yield DistributedRunner(client)
+        opened = local_cluster(workers)
     else:
         yield ThreadRunner()
+        return
+    with opened as client, reported(client, performance_report):
+        yield DistributedRunner(client)
 
 
 def runner_for(client: Client | None, *, in_memory: bool) -> Runner:

@@ -61,6 +61,7 @@ FITTING_OPTIONS = {
     "columns": (("--columns", "0,2,5:8"), (0, 2, 5, 6, 7)),
     "rows": (("--rows", "10:20"), slice(10, 20)),
     "missing_chunks": (("--missing-chunks", "fill"), "fill"),
+    "cache": (("--cache", "memory"), "memory"),
     "match": (("--match", "other"), Path("other")),
     "overwrite": (("--overwrite",), True),
 }
@@ -210,36 +211,6 @@ def test_every_field_has_an_option_that_is_tested() -> None:
     assert {"out", *GENERATE_OPTIONS} == set(GenerateSettings.model_fields)
     assert {"data", *FIT_OPTIONS} == set(FitSettings.model_fields)
     assert {"data", *SELECT_OPTIONS} == set(SelectSettings.model_fields)
-
-
-@pytest.mark.parametrize("command", [GENERATE, FIT, SELECT, PREDICT, SCORE])
-@pytest.mark.parametrize(
-    ("args", "opened"),
-    [
-        ((), (None, None)),
-        (("--workers", "3"), (3, None)),
-        (("--scheduler", "tcp://host:8786"), (None, "tcp://host:8786")),
-    ],
-)
-def test_the_runner_is_the_one_asked_for_and_is_closed(
-    twins: Twins,
-    invoke: Invoke,
-    command: tuple[str, ...],
-    args: tuple[str, ...],
-    opened: tuple[int | None, str | None],
-) -> None:
-    assert invoke(*command, *args).exit_code == 0
-    assert (twins.opened, twins.closed) == ([opened], 1)
-
-
-@pytest.mark.parametrize("command", [GENERATE, FIT, SELECT, PREDICT, SCORE])
-def test_workers_and_scheduler_exclude_each_other(
-    twins: Twins, invoke: Invoke, command: tuple[str, ...]
-) -> None:
-    result = invoke(*command, "--workers", "2", "--scheduler", "tcp://host:8786")
-    assert result.exit_code == 2
-    assert "wanted workers or scheduler, found both" in result.stderr
-    assert twins.opened == []
 
 
 def test_demo_passes_rows_and_folder(twins: Twins, invoke: Invoke) -> None:

@@ -82,6 +82,10 @@ def test_an_unknown_key_is_named_with_the_nearest_valid_one(
             f"steps: [{{fit: {{{FIT}}}}}]\nrunner: {{workers: 1, scheduler: a}}",
             "wanted workers or scheduler, found both",
         ),
+        (
+            f"steps: [{{fit: {{{FIT}}}}}]\nrunner: {{performance_report: p.html}}",
+            "wanted workers or scheduler with performance_report",
+        ),
         ("steps: [", "Wanted YAML"),
         ("steps: !!python/object/apply:os.getcwd []", "Wanted YAML"),
     ],

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -48,14 +49,18 @@ class Twins:
 
     calls: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)
     opened: list[tuple[int | None, str | None]] = field(default_factory=list)
+    reports: list[Path | None] = field(default_factory=list)
     closed: int = 0
     error: DaskGMMError | None = None
     warning: str | None = None
     refused: str = ""
 
     @contextmanager
-    def open_runner(self, workers: int | None, scheduler: str | None) -> Iterator[str]:
+    def open_runner(
+        self, workers: int | None, scheduler: str | None, performance_report: Path | None
+    ) -> Iterator[str]:
         self.opened.append((workers, scheduler))
+        self.reports.append(performance_report)
         try:
             yield "the runner"
         finally:

@@ -58,6 +58,7 @@ def test_generate_refuses_what_is_outside_its_domain(name: str, value: object) -
         ("reg_covar", math.inf),
         ("precision", "float16"),
         ("missing_chunks", "ignore"),
+        ("cache", "disk"),
     ],
 )
 def test_fit_refuses_what_is_outside_its_domain(name: str, value: object) -> None:

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+# The page about a run joins its folder, unless told otherwise, when that has been published.
+PAGE: Final = "report.html"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Kind:
@@ -46,6 +49,16 @@ class Kind:
     def may_replace(self, path: Path) -> bool:
         """Whether nothing is lost that this package did not write: it is of the kind, or empty."""
         return self.is_at(path) or (path.is_dir() and not any(path.iterdir()))
+
+    def strangers(self, path: Path) -> list[str]:
+        """Name what lies in an output of this kind that says what it ``holds``, and is none of it.
+
+        It would be lost with the output.
+        """
+        holds = (self.facts(path) or {}).get("holds")
+        if holds is None:
+            return []
+        return sorted(each.name for each in path.iterdir() if each.name not in holds)
 
     def remove(self, path: Path) -> None:
         """Remove an output of this kind, its mark last: half removed, it is of the kind still."""

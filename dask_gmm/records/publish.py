@@ -57,9 +57,20 @@ def refuse_nameless(path: Path) -> None:
 
 
 def refuse_existing(path: Path, overwrite: bool, kind: Kind) -> None:
-    """Check, before any work, that an output can be published at a path.
+    """Check, before any work, that an output can be published at a path, by its only writer.
 
     Folders above it are made. What a crash left of a replaced output is put back, or removed.
+
+    Parameters, and what is raised, are those of `refuse_occupied`.
+    """
+    settle(path, kind)
+    refuse_occupied(path, overwrite, kind)
+
+
+def refuse_occupied(path: Path, overwrite: bool, kind: Kind) -> None:
+    """Check that an output can be published at a path; for all who look before they write.
+
+    Folders above it are made.
 
     Parameters
     ----------
@@ -75,7 +86,8 @@ def refuse_existing(path: Path, overwrite: bool, kind: Kind) -> None:
     InputError
         If it has no name, or would replace the folder that the program runs in.
     OutputExistsError
-        If there is something and ``overwrite`` is false, or it is of another kind.
+        If there is something and ``overwrite`` is false, or it is of another kind, or something
+        else lies in it.
     OutputError
         If nothing can be written there.
     """
@@ -87,7 +99,6 @@ def refuse_existing(path: Path, overwrite: bool, kind: Kind) -> None:
             "is that or above it. Choose another place."
         )
     with output_errors(path):
-        _settle(path, kind)
         if os.path.lexists(path):
             _refuse_to_replace(path, overwrite, kind)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -106,9 +117,16 @@ def _refuse_to_replace(path: Path, overwrite: bool, kind: Kind) -> None:
             f"Overwriting replaces a {kind.name} or an empty folder, but {path} is neither. Choose "
             "another place, or move that away."
         )
-    if os.path.lexists(_old(path)):
+    if kind.strangers(path):
         raise OutputExistsError(
-            f"What is replaced lies in {_old(path)} meanwhile, but that is something else. Choose "
+            f"Overwriting replaces a {kind.name} with all that lies in it, but in {path} there is "
+            f"what it was not published with: {', '.join(kind.strangers(path))}. Move that away, "
+            "or choose another place."
+        )
+    old = _old(path)
+    if os.path.lexists(old) and not kind.may_replace(old):
+        raise OutputExistsError(
+            f"What is replaced lies in {old} meanwhile, but that is something else. Choose "
             "another place, or move that away."
         )
 
@@ -150,10 +168,10 @@ def publish(wip: Path, path: Path, overwrite: bool, kind: Kind, *, durable: bool
         try:
             wip.replace(path)
         except OSError:
-            _settle(path, kind)
+            settle(path, kind)
             raise
         flush_one(path.parent)
-        _settle(path, kind)
+        settle(path, kind)
 
 
 def flush(path: Path) -> None:
@@ -189,12 +207,22 @@ def _old(path: Path) -> Path:
     return path.with_name(f".{path.name}.old")
 
 
-def _settle(path: Path, kind: Kind) -> None:
-    """End a replacement, or undo it if the new output has not come from aside to its place."""
+def settle(path: Path, kind: Kind) -> None:
+    """End a replacement, or undo it if the new output has not come from aside to its place.
+
+    Raises
+    ------
+    InputError
+        If the path has no name.
+    OutputError
+        If the system does not let it.
+    """
+    refuse_nameless(path)
     old = _old(path)
     if not kind.may_replace(old):
         return
-    if os.path.lexists(path) or not asides(path):
-        kind.remove(old)
-    else:
-        old.replace(path)
+    with output_errors(path):
+        if os.path.lexists(path) or not asides(path):
+            kind.remove(old)
+        else:
+            old.replace(path)

@@ -15,7 +15,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,9 +24,11 @@ from dask_gmm.fitting.result import FittedMixture
 from dask_gmm.records.asked import DOCUMENT, Asked, asked_in
 from dask_gmm.records.checkpoints import Checkpoints
 from dask_gmm.records.exclusive import only_writer
-from dask_gmm.records.kinds import RUN_FOLDER, remove
+from dask_gmm.records.held_store import HeldStore
+from dask_gmm.records.kinds import PAGE, RUN_FOLDER, remove
+from dask_gmm.records.lease import Lease
 from dask_gmm.records.model_file import write_model
-from dask_gmm.records.publish import aside, asides, publish, refuse_existing
+from dask_gmm.records.publish import aside, asides, publish, refuse_occupied, settle
 from dask_gmm.records.store import FolderStore
 
 MANIFEST: Final = "manifest.json"
@@ -51,11 +53,14 @@ class RunFolder:
     overwrite : bool
         Whether to replace a run folder, or an empty one, that is there, and to give up what an
         interrupted run has left that was asked something else.
+    lease : Lease, optional
+        Without which nothing is written, once it has been started.
     """
 
     path: Path
     asked: Asked
     overwrite: bool = False
+    lease: Lease | None = None
 
     @property
     def wip(self) -> Path:
@@ -65,7 +70,15 @@ class RunFolder:
     @property
     def checkpoints(self) -> Checkpoints | None:
         """What it needs to go on; None where the same rows would not be known again."""
-        return Checkpoints(FolderStore(self.wip / CHECKPOINTS)) if self.asked.mark else None
+        if not self.asked.mark:
+            return None
+        store = FolderStore(self.wip / CHECKPOINTS)
+        return Checkpoints(store if self.lease is None else HeldStore(store, self.lease))
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What to tell of a call on another host whose place this one took."""
+        return () if self.lease is None else self.lease.warnings
 
     def is_done(self) -> bool:
         """Whether the same run is there, finished.
@@ -87,51 +100,77 @@ class RunFolder:
         )
 
     @contextmanager
-    def started(self) -> Iterator[None]:
+    def started(self) -> Iterator["RunFolder | None"]:
         """Make it, or take up what the same command has left; for one call at a time.
 
         What was written of it is removed if the run does not end well, unless there is a checkpoint
         to go on from. Once the model is written, all is kept: the error then says where it is.
+
+        Yields
+        ------
+        RunFolder or None
+            The one to write; None if another call has finished the same run meanwhile.
 
         Raises
         ------
         OutputExistsError
             If there is something at the path and ``overwrite`` is false, or it is no run folder; or
             an interrupted run was asked something else.
+        BusyError
+            If another call is at work on it.
         OutputError
-            If it cannot be made, or another call is at work on it.
+            If it cannot be made.
         """
-        with only_writer(self.path):
-            refuse_existing(self.path, self.overwrite, RUN_FOLDER)
-            self._give_up_others()
-            with output_errors(self.path):
-                self._begin()
+        with only_writer(self.path) as lease:
+            settle(self.path, RUN_FOLDER)
+            if self.is_done():
+                yield None
+                return
+            refuse_occupied(self.path, self.overwrite, RUN_FOLDER)
+            ours = replace(self, lease=lease)
+            ours._begin()
             try:
-                yield
+                yield ours
             except BaseException as error:
-                self._leave(error)
+                if lease.is_held():
+                    ours._leave(error)
                 raise
 
-    def _give_up_others(self) -> None:
-        """Remove what interrupted runs have left that were asked something else, or refuse."""
+    def _refuse_others(self) -> None:
+        """Refuse what interrupted runs have left that were asked something else."""
+        for other, before in self._others():
+            raise OutputExistsError(
+                f"Wanted to begin a run in {self.path}, found what an interrupted one has left "
+                f"that was asked something else: {self.asked.differences(before)}. Ask the "
+                f"same to go on, choose another place, or overwrite to give it up ({other})."
+            )
+
+    def give_up_others(self) -> None:
+        """Remove what interrupted runs have left that were asked something else."""
+        self._check()
+        with output_errors(self.path):
+            for other, _ in self._others():
+                remove(other)
+
+    def _others(self) -> Iterator[tuple[Path, Mapping[str, Any]]]:
         for other in asides(self.path):
             before = asked_in(other) if other != self.wip else None
-            if before is not None and not self.overwrite:
-                raise OutputExistsError(
-                    f"Wanted to begin a run in {self.path}, found what an interrupted one has left "
-                    f"that was asked something else: {self.asked.differences(before)}. Ask the "
-                    f"same to go on, choose another place, or overwrite to give it up ({other})."
-                )
             if before is not None:
-                with output_errors(self.path):
-                    remove(other)
+                yield other, before
+
+    def _check(self) -> None:
+        if self.lease is not None:
+            self.lease.check()
 
     def _begin(self) -> None:
-        FolderStore(self.wip / CHECKPOINTS).remove_stale()
-        if not (self.asked.mark and self.asked.is_that_of(asked_in(self.wip))):
-            remove(self.wip)
-            FolderStore(self.wip).put(DOCUMENT, self.asked.to_bytes())
-        (self.wip / HISTORY).write_text("")
+        if not self.overwrite:
+            self._refuse_others()
+        with output_errors(self.path):
+            FolderStore(self.wip / CHECKPOINTS).remove_stale()
+            if not (self.asked.mark and self.asked.is_that_of(asked_in(self.wip))):
+                remove(self.wip)
+                FolderStore(self.wip).put(DOCUMENT, self.asked.to_bytes())
+            (self.wip / HISTORY).write_text("")
 
     def _leave(self, error: BaseException) -> None:
         if (self.wip / MODEL).exists():
@@ -143,12 +182,14 @@ class RunFolder:
 
     def take_up(self, records: Iterable[Mapping[str, Any]]) -> None:
         """Begin the history with the passes that are not made again."""
+        self._check()
         lines = "".join(json.dumps(record) + "\n" for record in records)
         with output_errors(self.path):
             (self.wip / HISTORY).write_text(lines)
 
     def add_pass(self, record: Mapping[str, Any]) -> None:
         """Add a line to the history."""
+        self._check()
         with output_errors(self.path), (self.wip / HISTORY).open("a") as history:
             history.write(json.dumps(record) + "\n")
 
@@ -159,17 +200,25 @@ class RunFolder:
         write_beside: Callable[[Path], None] = lambda folder: None,
     ) -> None:
         """Write the model and the manifest, and what is to lie beside them; publish the folder."""
-        full = {"format": "run", "version": VERSION, **manifest}
+        self.give_up_others()
         with output_errors(self.path):
             half = aside(self.wip / MODEL)
             write_model(model, half, manifest)
             remove(self.wip / MODEL)
             half.replace(self.wip / MODEL)
             write_beside(self.wip)
+            full = {"format": "run", "version": VERSION, **manifest, **self._told()}
             (self.wip / MANIFEST).write_text(json.dumps(full, indent=2) + "\n")
+        self._check()
         publish(self.wip, self.path, self.overwrite, RUN_FOLDER)
         with output_errors(self.path):
             remove(self.path / CHECKPOINTS)
+
+    def _told(self) -> dict[str, Any]:
+        """Say whose places were taken, and what is published with the manifest, or may join it."""
+        there = (each.name for each in self.wip.iterdir())
+        taken = () if self.lease is None else self.lease.claim.taken_over
+        return {"taken_over": list(taken), "holds": sorted({*there, MANIFEST, PAGE})}
 
 
 def read_manifest(path: Path) -> dict[str, Any]:

@@ -101,7 +101,7 @@ def describe_store(
     there = Stored(out, group.specs, group.n_chunks, group.n_chunks)
     if group.is_at(out, overwrite=overwrite):
         return there
-    with only_writer(out):
+    with only_writer(out) as lease:
         if group.is_at(out, overwrite=overwrite):  # by a call that has ended meanwhile
             return there
         refuse_existing(out, overwrite, PREDICTIONS)
@@ -110,6 +110,7 @@ def describe_store(
         with _left_for_the_next_call(group, sink.path):
             fold = Describe(density, wanted, GroupTarget(sink))
             written = _write(group, fold, sink, about, runner, progress)
+            lease.check()
             publish(sink.path, out, overwrite, PREDICTIONS)
     return replace(there, kept=written.kept)
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -30,6 +30,7 @@ from dask_gmm.outputs.drawn import (
 from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.runner import Runner
 from dask_gmm.passes.threads import ONE_THREAD
+from dask_gmm.records.exclusive import only_writer
 from dask_gmm.records.kinds import DATA_GROUP
 from dask_gmm.records.publish import aside, publish, refuse_existing
 from dask_gmm.workflows.requests import FloatType
@@ -122,8 +123,9 @@ def write_group(
     *,
     overwrite: bool = False,
     repeatable: bool = True,
-) -> Receipt:
-    """Write drawn rows as a zarr group, which appears when it is whole.
+    is_done: Callable[[], bool] = lambda: False,
+) -> Receipt | None:
+    """Write drawn rows as a zarr group, which appears when it is whole; for one call at a time.
 
     It has the arrays ``x`` and ``component``, and beside them the truth: ``weights``, ``means``
     and ``covariances``. What an interrupted call with the same settings finished is kept; what one
@@ -144,25 +146,36 @@ def write_group(
         Whether to replace generated rows, or an empty folder, that are there.
     repeatable : bool, default True
         Whether the same rows can be drawn again, so that they need not wait for the disk.
+    is_done : callable
+        Whether another call has written the same group meanwhile.
+
+    Returns
+    -------
+    Receipt or None
+        None if that is so.
 
     Raises
     ------
     OutputExistsError
         If there is something and ``overwrite`` is false, or it is of another kind.
     OutputError
-        If it cannot be written.
+        If it cannot be written; a `BusyError` if another call is at work on it.
     MemoryLimitError
         If the projected memory does not fit.
     """
     out = local_path(out)
-    refuse_existing(out, overwrite, DATA_GROUP)
-    sink = Sink(aside(out), arrays_of(rows))
-    sink.take_up(_attributes(rows, settings))
-    for name, dimensions in TRUTH.items():
-        put_array(sink.path, name, _truth(rows.mixture)[name], dimensions)
-    receipt = rows.draw(GroupTarget(sink), runner, progress)
-    sink.finalize({ROWS: receipt.rows, COMPONENTS: receipt.components})
-    publish(sink.path, out, overwrite, DATA_GROUP, durable=not repeatable)
+    with only_writer(out) as lease:
+        if is_done():
+            return None
+        refuse_existing(out, overwrite, DATA_GROUP)
+        sink = Sink(aside(out), arrays_of(rows))
+        sink.take_up(_attributes(rows, settings))
+        for name, dimensions in TRUTH.items():
+            put_array(sink.path, name, _truth(rows.mixture)[name], dimensions)
+        receipt = rows.draw(GroupTarget(sink), runner, progress)
+        sink.finalize({ROWS: receipt.rows, COMPONENTS: receipt.components})
+        lease.check()
+        publish(sink.path, out, overwrite, DATA_GROUP, durable=not repeatable)
     return receipt
 
 

@@ -117,9 +117,15 @@ def generate(request: GenerateRequest, runner: Runner, progress: Progress) -> Ge
     chunks, kept, done = -(-rows.n_rows // rows.chunk_rows), 0, is_drawn(request)
     if not done:
         receipt = write_group(
-            rows, request.out, _settings(request), runner, progress, overwrite=request.overwrite
+            rows,
+            request.out,
+            _settings(request),
+            runner,
+            progress,
+            overwrite=request.overwrite,
+            is_done=lambda: is_drawn(request),
         )
-        kept = receipt.kept
+        kept, done = (0, True) if receipt is None else (receipt.kept, False)
     return GenerateResult(
         out=request.out,
         rows=request.rows,

@@ -3,6 +3,7 @@
 import time
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from dask_gmm.data.source import Source
@@ -20,9 +21,14 @@ SECONDS: Final = 10.0
 
 
 class Keeper:
-    """Writes a checkpoint after each pass over all rows, and now and then between two."""
+    """Writes a checkpoint after each pass over all rows, and now and then between two.
 
-    def __init__(self, checkpoints: Checkpoints) -> None:
+    With the first one, other interrupted runs are given up, where that is wanted: no sooner, since
+    what is asked may turn out to be wrong until then.
+    """
+
+    def __init__(self, folder: RunFolder, checkpoints: Checkpoints) -> None:
+        self._folder = folder
         self._checkpoints = checkpoints
         self._passes = 0
         self._written = time.monotonic()
@@ -32,6 +38,8 @@ class Keeper:
         now, passes = time.monotonic(), len(checkpoint.passes)
         if passes > self._passes or now - self._written >= SECONDS:
             self._checkpoints.write(checkpoint)
+            if not self._passes:
+                self._folder.give_up_others()
             self._passes, self._written = passes, now
 
 
@@ -58,18 +66,15 @@ def go_on(
         folder.add_pass(record.to_json())
 
     checkpoints = folder.checkpoints
-    on_checkpoint: OnCheckpoint = Keeper(checkpoints) if checkpoints else lambda checkpoint: None
-    before = _latest(checkpoints) if checkpoints else None
-    if before is None:
-        return fit_all(source, specs, n_init, runner, progress, on_pass, on_checkpoint, limits)
-    folder.take_up(record.to_json() for record in before.passes)
-    return resume_all(source, before, runner, progress, on_pass, on_checkpoint, limits)
-
-
-def _latest(checkpoints: Checkpoints) -> Checkpoint | None:
-    found = checkpoints.latest()
-    if found is None:
-        return None
-    for text in found.warnings:
+    keep: OnCheckpoint = Keeper(folder, checkpoints) if checkpoints else lambda checkpoint: None
+    found = checkpoints.latest() if checkpoints else None
+    told = (*folder.warnings, *(found.warnings if found else ()))
+    for text in told:
         warnings.warn(text, DataWarning, stacklevel=2)
-    return found.checkpoint
+    if found is None:
+        outcomes = fit_all(source, specs, n_init, runner, progress, on_pass, keep, limits)
+    else:
+        before = found.checkpoint
+        folder.take_up(record.to_json() for record in before.passes)
+        outcomes = resume_all(source, before, runner, progress, on_pass, keep, limits)
+    return replace(outcomes, warnings=(*told, *outcomes.warnings))

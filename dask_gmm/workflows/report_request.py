@@ -6,8 +6,8 @@ from typing import Final
 
 from dask_gmm.checks import local_path, whole
 from dask_gmm.errors import InputError
+from dask_gmm.records.kinds import PAGE
 
-PAGE: Final = "report.html"
 # Each is drawn against each other one: of more, none could be told apart.
 MOST_FEATURES: Final = 6
 

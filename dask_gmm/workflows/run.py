@@ -10,7 +10,7 @@ from dask_gmm.errors import UnmetError
 from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.runner import Runner
 from dask_gmm.records.kinds import DATA_GROUP, PREDICTIONS, RUN_FOLDER
-from dask_gmm.records.publish import refuse_existing
+from dask_gmm.records.publish import refuse_occupied
 from dask_gmm.workflows.about import was_asked
 from dask_gmm.workflows.fit import fit
 from dask_gmm.workflows.fit_request import FitRequest
@@ -115,10 +115,10 @@ def _refuse_output(request: Request) -> None:
             # Beside a model that an earlier step makes, in a folder that is not yet there, too.
             out = local_path(request.out)
             if os.path.lexists(out) and not PREDICTIONS.is_at(out):
-                refuse_existing(out, request.overwrite, PREDICTIONS)
+                refuse_occupied(out, request.overwrite, PREDICTIONS)
         case _ if not _is_there(request):
             kind = DATA_GROUP if isinstance(request, GenerateRequest) else RUN_FOLDER
-            refuse_existing(local_path(request.out), request.overwrite, kind)
+            refuse_occupied(local_path(request.out), request.overwrite, kind)
 
 
 def _is_there(request: GenerateRequest | FitRequest | SelectRequest) -> bool:

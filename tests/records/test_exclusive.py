@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dask_gmm.errors import InputError, OutputError
+from dask_gmm.errors import BusyError, InputError, OutputError
 from dask_gmm.records.exclusive import only_writer
 
 HOLDER = """
@@ -27,7 +27,8 @@ def test_the_next_call_may_write_and_nothing_is_left(tmp_path: Path) -> None:
     path = tmp_path / "runs" / "a"
     for _ in range(2):
         with only_writer(path):
-            assert [each.name for each in path.parent.iterdir()] == [".a.wip-lock"]
+            names = sorted(each.name for each in path.parent.iterdir())
+            assert names == [".a.wip-lease", ".a.wip-lock"]
         with pytest.raises(KeyboardInterrupt), only_writer(path):
             raise KeyboardInterrupt
         assert list(path.parent.iterdir()) == []
@@ -37,7 +38,7 @@ def test_another_call_is_refused_and_another_output_is_not(tmp_path: Path) -> No
     with only_writer(tmp_path / "a"):
         for _ in range(2):
             with (
-                pytest.raises(OutputError, match=r"Wanted .*, found .*\.a\.wip-lock\. Wait until"),
+                pytest.raises(BusyError, match=r"Wanted .*, found .*\.a\.wip-lock\. Wait until"),
                 only_writer(tmp_path / "a"),
             ):
                 raise AssertionError("two write at once")
@@ -52,7 +53,7 @@ def test_another_process_is_refused_until_it_is_killed(tmp_path: Path) -> None:
         assert other.stdin is not None
         assert other.stdout is not None
         assert other.stdout.readline() == b"held\n"
-        with pytest.raises(OutputError, match="another one"), only_writer(path):
+        with pytest.raises(BusyError, match="another one"), only_writer(path):
             pass
         other.communicate(b"x")
     assert other.returncode == 9
@@ -79,7 +80,7 @@ def test_a_lock_on_a_file_that_has_gone_is_worth_nothing(
     monkeypatch.setattr(fcntl, "flock", after_removal)
     with (
         only_writer(tmp_path / "a"),
-        pytest.raises(OutputError, match="another one"),
+        pytest.raises(BusyError, match="another one"),
         only_writer(tmp_path / "a"),
     ):
         raise AssertionError("two write at once")

@@ -130,7 +130,7 @@ class StopError(BaseException):
 def steps_of_overwriting(path: Path, monkeypatch: pytest.MonkeyPatch, stop_at: int) -> bool:
     """Overwrite, killed at that change of a name; False if there are not so many."""
     done = 0
-    rename, settle = Path.replace, module._settle
+    rename, settle = Path.replace, module.settle
 
     def step() -> None:
         nonlocal done
@@ -148,7 +148,7 @@ def steps_of_overwriting(path: Path, monkeypatch: pytest.MonkeyPatch, stop_at: i
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", renamed)
-        patch.setattr(module, "_settle", settled)
+        patch.setattr(module, "settle", settled)
         try:
             publish(aside(path), path, True, RUN_FOLDER)
         except StopError:

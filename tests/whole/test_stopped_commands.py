@@ -22,8 +22,9 @@ calls, at, number = 0, int(sys.argv.pop(1)), int(sys.argv.pop(1))
 def counted(method):
     def call(*args):
         global calls
-        calls += 1
+        calls += not args[0].path.name.endswith(".wip-lease")
         if calls == at:
+            calls += 1
             os.kill(os.getpid(), number)
         return method(*args)
     return call

@@ -21,7 +21,7 @@ from dask_gmm.workflows.going_on import go_on
 from dask_gmm.workflows.limits import Limits
 from dask_gmm.workflows.models import with_quantiles
 from dask_gmm.workflows.order import in_order, reference_at
-from dask_gmm.workflows.sources import source_of, spread
+from dask_gmm.workflows.sources import rows_for, source_of
 
 
 def fit(request: FitRequest, runner: Runner, progress: Progress) -> FitResult:
@@ -66,11 +66,13 @@ def fit(request: FitRequest, runner: Runner, progress: Progress) -> FitResult:
     settings = settings_of(request)
     if folder.is_done():
         return stored_fit(folder.path, reference)
-    with folder.started():
+    with folder.started() as ours:
+        if ours is None:
+            return stored_fit(folder.path, reference)
         machines = runner.machines()
         limits = Limits(request.max_passes, request.max_seconds)
-        rows = spread(source, runner)
-        outcome = go_on(folder, rows, [spec], request.n_init, runner, progress, limits).only
+        with rows_for(source, runner, request.cache) as rows:
+            outcome = go_on(ours, rows, [spec], request.n_init, runner, progress, limits).only
         ended = datetime.now(UTC)
         times = {"started": started.isoformat(), "ended": ended.isoformat()}
         about = {**times, **settings, "machines": list(machines)}
@@ -80,6 +82,6 @@ def fit(request: FitRequest, runner: Runner, progress: Progress) -> FitResult:
         ended_so = {"passes": len(outcome.passes), "warnings": list(outcome.warnings)}
         manifest = {**about, **facts, **ended_so, **ordered.to_json()}
         sample, n_rows = outcome.survey.sample, ordered.model.rows
-        folder.finish(ordered.model, manifest, lambda wip: write_sample(sample, n_rows, wip))
+        ours.finish(ordered.model, manifest, lambda wip: write_sample(sample, n_rows, wip))
     seconds = (ended - started).total_seconds()
     return FitResult(ordered, request.out, len(outcome.passes), seconds, outcome.warnings)

@@ -34,7 +34,7 @@ from dask_gmm.workflows.select_request import SelectRequest
 from dask_gmm.workflows.selection_file import TABLE, read_table, write_table
 from dask_gmm.workflows.selection_plot import can_plot, plot
 from dask_gmm.workflows.selection_text import selected_json, selected_text
-from dask_gmm.workflows.sources import source_of, spread
+from dask_gmm.workflows.sources import rows_for, source_of
 
 PLOT: Final = "selection.svg"
 
@@ -136,10 +136,13 @@ def select(request: SelectRequest, runner: Runner, progress: Progress) -> Select
     refuse_own_rows(source, folder.path)
     if folder.is_done():
         return stored_selection(folder.path)
-    with folder.started():
+    with folder.started() as ours:
+        if ours is None:
+            return stored_selection(folder.path)
         machines = runner.machines()
-        rows, limits = spread(source, runner), _limits(request)
-        outcome = go_on(folder, rows, specs, request.n_init, runner, progress, limits)
+        limits = _limits(request)
+        with rows_for(source, runner, request.cache) as rows:
+            outcome = go_on(ours, rows, specs, request.n_init, runner, progress, limits)
         ended = datetime.now(UTC)
         size = (source.layout.rows, source.n_features)
         samples = (outcome.survey.sample.first(spec.sample_rows(*size)) for spec in specs)
@@ -157,7 +160,7 @@ def select(request: SelectRequest, runner: Runner, progress: Progress) -> Select
             **ordered[result.chosen].to_json(),
         }
         sample = outcome.survey.sample
-        folder.finish(result.model, manifest, lambda wip: _write(result, sample, wip))
+        ours.finish(result.model, manifest, lambda wip: _write(result, sample, wip))
     return result
 
 

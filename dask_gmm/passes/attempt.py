@@ -9,11 +9,14 @@ from dask.delayed import delayed
 from distributed import Client, Future, KilledWorker
 
 from dask_gmm.data.source import Source
+from dask_gmm.data.zarr_source import ZarrSource
 from dask_gmm.errors import ClusterError
 from dask_gmm.passes.cost import Peak
 from dask_gmm.passes.dask_blocks import DaskBlocks
 from dask_gmm.passes.dask_source import DaskSource
 from dask_gmm.passes.fold import Answers, Fold, Workspace, measure
+from dask_gmm.passes.held import Piece
+from dask_gmm.passes.pieces import PIECES, HeldThere, Pieces
 from dask_gmm.passes.progress import Progress, Silent
 from dask_gmm.passes.task import answer_node
 from dask_gmm.passes.threads import ONE_THREAD
@@ -97,10 +100,8 @@ class Attempt:
         ClusterError
             If no task ends.
         """
-        # The graph of an array stays with its blocks: the question needs what is known of them.
-        asked = source.blocks if isinstance(source, DaskSource) else source
         key = f"{self.prefix}-question"
-        question = self.client.submit(_same, (asked, folds), key=key)
+        question = self.client.submit(_same, (_asked(source), folds), key=key)
         one_by_one = len(source.layout) == 1 and not isinstance(source, DaskSource)
         if one_by_one:
             parts = self._submit_folds(source, question, len(folds))
@@ -120,29 +121,35 @@ class Attempt:
     @property
     def groups(self) -> frozenset[str]:
         """What the keys of tasks that read rows begin with."""
-        return frozenset((f"{self.prefix}-{FOLDS}", f"{self.prefix}-{LEAVES}"))
+        return frozenset(f"{self.prefix}-{name}" for name in (FOLDS, LEAVES, PIECES))
 
     def _submit_folds(self, source: Source, question: Task, n_folds: int) -> list[Part]:
         """Each fold in a task of its own, where a single leaf leaves workers idle."""
-        return [
-            Part(
-                self.client.submit(_answer_one, question, i, key=(f"{self.prefix}-{FOLDS}", i)),
-                0,
-                source.layout.rows,
-            )
-            for i in range(n_folds)
+        pieces, name = self._pieces(source, 1), f"{self.prefix}-{FOLDS}"
+        piece = None if pieces is None else pieces.holding(0)
+        tasks = [
+            self.client.submit(_answer_one, question, fold, piece, key=(name, fold))
+            for fold in range(n_folds)
         ]
+        return [Part(task, 0, source.layout.rows) for task in tasks]
 
     def _submit_nodes(self, source: Source, question: Task, n_tasks: int) -> list[Part]:
-        edges, level = source.layout.edges, level_for(len(source.layout), n_tasks)
-        return [
-            Part(
-                self.client.submit(_answer, question, (first, last), key=self._key(first, last)),
-                int(edges[first]),
-                int(edges[last]),
-            )
-            for first, last in nodes(len(source.layout), level)
-        ]
+        n_leaves, edges = len(source.layout), source.layout.edges
+        level, pieces = level_for(n_leaves, n_tasks), self._pieces(source, n_tasks)
+        parts = []
+        for first, last in nodes(n_leaves, level):
+            piece = None if pieces is None else pieces.holding(first)
+            key = self._key(first, last)
+            task = self.client.submit(_answer, question, (first, last), piece, key=key)
+            parts.append(Part(task, int(edges[first]), int(edges[last])))
+        return parts
+
+    def _pieces(self, source: Source, n_tasks: int) -> Pieces | None:
+        """Give the pieces that workers hold, or are to hold, if they do."""
+        if not isinstance(source, HeldThere):
+            return None
+        source.pieces.read(source.source, self.prefix, n_tasks)
+        return source.pieces
 
     def _submit_blocks(self, source: DaskSource, question: Task) -> list[Part]:
         answer = delayed(_answer_block, pure=False)
@@ -214,18 +221,29 @@ def _tell(ended: "queue.SimpleQueue[Part]", part: Part) -> Callable[[Task], None
     return lambda _: ended.put(part)
 
 
+def _asked(source: Source) -> Source | DaskBlocks:
+    """Give what a question needs of the rows: neither the graph of an array, nor futures."""
+    match source:
+        case DaskSource():
+            return source.blocks
+        case HeldThere():
+            return source.source
+    return source
+
+
 def _same(question: Any) -> Any:
     return question
 
 
-def _answer(question: Question, node: tuple[int, int]) -> Answers:
+def _answer(question: Question, node: tuple[int, int], piece: Piece | None) -> Answers:
     source, folds = question
-    return _with_peak(answer_node(source, folds, node, Workspace(), lambda rows: None))
+    rows = piece.held(source) if piece and isinstance(source, ZarrSource) else source
+    return _with_peak(answer_node(rows, folds, node, Workspace(), lambda rows: None))
 
 
-def _answer_one(question: Question, fold: int) -> Answers:
+def _answer_one(question: Question, fold: int, piece: Piece | None) -> Answers:
     source, folds = question
-    return _answer((source, folds[fold : fold + 1]), (0, 1))
+    return _answer((source, folds[fold : fold + 1]), (0, 1), piece)
 
 
 def _answer_block(question: BlockQuestion, index: int, values: Any) -> Answers:

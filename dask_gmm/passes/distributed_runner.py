@@ -20,6 +20,7 @@ from dask_gmm.passes.losses import Losses, LossLog
 from dask_gmm.passes.machine import machine
 from dask_gmm.passes.memory import bytes_of, project
 from dask_gmm.passes.outlook import Outlook, Room, cut_in_leaves, cut_in_nodes
+from dask_gmm.passes.pieces import HeldThere
 from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.sizing import tasks_wanted
 
@@ -90,13 +91,14 @@ class DistributedRunner:
 
     def outlook(self, source: Source, folds: Sequence[Fold]) -> Outlook:
         """See `Runner.outlook`; of the first pass, since the time of one decides the next one's."""
+        workers = self._workers(source)
+        threads = sum(worker["nthreads"] for worker in workers)
         rooms = [
-            Room(project(source, folds, worker["nthreads"]), worker["memory_limit"])
-            for worker in self._workers(source)
+            Room(project(source, folds, worker["nthreads"], threads), worker["memory_limit"])
+            for worker in workers
         ]
         if isinstance(source, DaskSource) or not source.shareable:  # rows that lie in blocks there
             return Outlook.of(cut_in_leaves(source), rooms)
-        threads = sum(room.projection.threads for room in rooms)
         wanted = self._tasks_wanted(source, len(folds), threads)
         return Outlook.of(cut_in_nodes(source, len(folds), wanted), rooms)
 
@@ -105,7 +107,8 @@ class DistributedRunner:
         return tuple(sorted({machine(), *self.client.run(machine).values()}))
 
     def _tasks_wanted(self, source: Source, n_folds: int, threads: int) -> int:
-        return tasks_wanted(threads, self._thread_seconds, bytes_of(source) * n_folds)
+        wanted = tasks_wanted(threads, self._thread_seconds, bytes_of(source) * n_folds)
+        return source.tasks_wanted(wanted) if isinstance(source, HeldThere) else wanted
 
     def _workers(self, source: Source) -> list[Mapping[str, Any]]:
         """Wait for workers, and give what the scheduler knows of each."""

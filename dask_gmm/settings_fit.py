@@ -9,6 +9,8 @@ from dask_gmm.settings_values import (
     Counts,
     Families,
     Inits,
+    Names,
+    Partitions,
     RowRange,
     Tolerance,
     row_range,
@@ -78,20 +80,33 @@ class FittingSettings(Settings):
 class FitSettings(FittingSettings):
     """Settings of ``fit``: a mixture to fit to rows, and the run folder in which it is kept."""
 
-    components: int
-    """Number of components of the mixture."""
-    covariance: Covariance = "full"
-    """Family of the covariances."""
+    components: int | None = None
+    """Number of components of the mixture; by default that of the model to start from."""
+    covariance: Covariance | None = None
+    """Family of the covariances; by default that of the model to start from, or full."""
     init: Init | None = None
     """How starts are drawn from the sample; by default merge for fast, kmeans for em."""
     reg_covar: float | None = None
     """With the solver em, added to every variance, in squared units of the data; or 1e-6."""
     repair: Repair | None = None
     """With the solver fast, what becomes of components without rows of their own; or reseed."""
+    warm_start: Path | None = None
+    """A model or run folder to start from; its components keep their order."""
+    partitions: Partitions | None = None
+    """Ranges of rows of which statistics are kept, such as mon=0:1000,tue=1000:2000."""
+    incremental: bool = False
+    """One step from the run folder to start from, which reads only partitions that changed."""
+    forgetting: float | None = None
+    """What rows of kept partitions count in that step, as a share of before; or 1."""
+    changed: Names | None = None
+    """Partitions to be read in that step, such as tue,wed, where nothing tells what changed."""
 
     def request(self) -> FitRequest:
         """What is asked of the workflow; InputError if a value is outside its domain."""
-        return FitRequest(**self._asked())
+        asked = self._asked()
+        if self.partitions is not None:
+            asked["partitions"] = {name: row_range(t) for name, t in self.partitions.items()}
+        return FitRequest(**asked)
 
 
 class SelectSettings(FittingSettings):

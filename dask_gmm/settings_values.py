@@ -15,6 +15,13 @@ COLUMNS_SCHEMA = {
         {"type": "string", "pattern": f"^{COLUMNS}$"},
     ]
 }
+ROW_RANGE = r"^[0-9]*:[0-9]*$"
+PARTITIONS_SCHEMA = {
+    "anyOf": [
+        {"type": "object", "additionalProperties": {"type": "string", "pattern": ROW_RANGE}},
+        {"type": "string", "pattern": "^[^=,]+=[0-9]*:[0-9]*(,[^=,]+=[0-9]*:[0-9]*)*$"},
+    ]
+}
 
 
 def tolerance(value: object) -> object:
@@ -83,10 +90,29 @@ def counts(value: object) -> object:
 
 def names(value: object) -> object:
     """Names from a text such as ``full,diag``; anything else is given back as it is."""
-    return tuple(value.split(",")) if isinstance(value, str) else value
+    return tuple(filter(None, value.split(","))) if isinstance(value, str) else value
 
 
-RowRange: TypeAlias = Annotated[str, Field(pattern=r"^[0-9]*:[0-9]*$")]
+def partition_rows(value: object) -> object:
+    """Rows by names from a text such as ``mon=0:1000,tue=1000:2000``.
+
+    Anything but a text is given back as it is.
+
+    Raises
+    ------
+    ValueError
+        If the text is of another form, or has a name twice.
+    """
+    if not isinstance(value, str):
+        return value
+    parts = [part.rpartition("=") for part in value.split(",")]
+    named = {name: rows for name, _, rows in parts}
+    if "" in named or len(named) < len(parts):
+        raise ValueError(f"wanted partitions such as 'mon=0:1000,tue=1000:2000', found {value!r}")
+    return named
+
+
+RowRange: TypeAlias = Annotated[str, Field(pattern=ROW_RANGE)]
 Tolerance: TypeAlias = Annotated[float | Literal["auto"], BeforeValidator(tolerance)]
 Columns: TypeAlias = Annotated[
     tuple[int, ...], BeforeValidator(column_numbers), WithJsonSchema(COLUMNS_SCHEMA)
@@ -97,3 +123,7 @@ Counts: TypeAlias = Annotated[
 ]
 Families: TypeAlias = Annotated[tuple[Covariance, ...], BeforeValidator(names)]
 Inits: TypeAlias = Annotated[tuple[Init, ...], BeforeValidator(names)]
+Names: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(names)]
+Partitions: TypeAlias = Annotated[
+    dict[str, RowRange], BeforeValidator(partition_rows), WithJsonSchema(PARTITIONS_SCHEMA)
+]

@@ -57,7 +57,7 @@ class Asked:
             if before.get(name) != now.get(name):
                 yield f"{name} {before.get(name)} there, {now.get(name)} here"
         if self.data is not None and facts.get("data") != json.loads(json.dumps(dict(self.data))):
-            yield "rows, or a model to match, that are others or were written again"
+            yield "rows, or a model to match or start from, that are others or were written again"
 
     def to_bytes(self) -> bytes:
         """Give it as it is written down in a folder, under the name `DOCUMENT`."""

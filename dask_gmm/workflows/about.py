@@ -19,7 +19,7 @@ from dask_gmm.data.zarr_source import ZarrSource
 from dask_gmm.errors import InputError
 from dask_gmm.fitting.held_out import HeldOut
 from dask_gmm.fitting.result import FittedMixture
-from dask_gmm.fitting.spec import MERGE, RESEED, TRIES, Spec
+from dask_gmm.fitting.spec import MERGE, RESEED, TRIES, USUAL, Spec
 from dask_gmm.fitting.survey import SurveyAnswer
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.records.asked import Asked, asked_in
@@ -32,14 +32,15 @@ USUAL_RIDGE: Final = 1e-6
 PACKAGES: Final = ("dask-gmm", "numpy", "scipy", "scikit-learn", "zarr", "dask", "distributed")
 
 
-def spec_of(request: FitRequest) -> Spec:
-    """Give what a candidate is asked to be.
+def spec_of(request: FitRequest, start: Reference | None = None) -> Spec:
+    """Give what a candidate is asked to be, and where it starts if that is given.
 
     Raises
     ------
     InputError
-        If options of one solver are asked of the other.
+        If options of one solver are asked of the other, or another mixture than that of the start.
     """
+    mixture = None if start is None else _refuse_other(request, start)
     fast = request.solver == "fast"
     if fast and request.reg_covar is not None:
         raise InputError(
@@ -56,15 +57,16 @@ def spec_of(request: FitRequest) -> Spec:
             f"Wanted repair with the solver fast alone, found {request.repair} with em, which "
             "keeps all components. Leave one of them out."
         )
-    init = request.init or (MERGE if fast else "kmeans")
+    init = request.init or (MERGE if fast and mixture is None else USUAL)
     if request.merge_from is not None and init != MERGE:
         raise InputError(
             f"Wanted merge_from with the init {MERGE} alone, found {request.merge_from} with "
             f"{init}. Leave one of them out."
         )
     return Spec(
-        n_components=request.components,
-        covariance_type=request.covariance,
+        n_components=request.components or (mixture.n_components if mixture else 0),
+        covariance_type=request.covariance or (mixture.covariance_type if mixture else ""),
+        start=mixture,
         solver=request.solver,
         init=init,
         merge_from=request.merge_from,
@@ -79,6 +81,20 @@ def spec_of(request: FitRequest) -> Spec:
     )
 
 
+def _refuse_other(request: FitRequest, start: Reference) -> Mixture:
+    """Give the mixture to start from; refuse one of another size or family than asked for."""
+    mixture = start.mixture
+    wanted = {"components": request.components, "covariance": request.covariance}
+    found = {"components": mixture.n_components, "covariance": mixture.covariance_type}
+    for name, value in wanted.items():
+        if value not in (None, found[name]):
+            raise InputError(
+                f"Wanted {name} {value}, as asked for, of the model to start from, found "
+                f"{found[name]} in {start.path}. Leave {name} out, or start from another model."
+            )
+    return mixture
+
+
 def settings_of(request: Any) -> dict[str, Any]:
     """Everything that was asked but where to put it, the same for requests that ask the same."""
     names = (name for name in request.__slots__ if name not in NOT_SETTINGS)
@@ -90,12 +106,15 @@ def settings_of(request: Any) -> dict[str, Any]:
     if request.rows is not None:
         ends = (request.rows.start, request.rows.stop)
         settings["rows"] = [None if end is None else index(end) for end in ends]
+    if settings.get("partitions") is not None:
+        named = request.partitions.items()
+        settings["partitions"] = {name: [rows.start, rows.stop] for name, rows in named}
     canonical = json.dumps(settings, sort_keys=True).encode()
     return {"settings": settings, "settings_sha256": hashlib.sha256(canonical).hexdigest()}
 
 
 def asked_of(verb: str, request: Any, source: Source, reference: Reference | None) -> Asked:
-    """Say what a run is asked of which rows, and in the order of which components."""
+    """Say what a run is asked of which rows, beside or from the components of which model."""
     data = identity_of(source)
     if data is not None and reference is not None:
         data = {**data, "matched_sha256": _digest(reference.mixture)}

@@ -51,7 +51,6 @@ def fit(request: FitRequest, runner: Runner, progress: Progress) -> FitResult:
     same is read instead, and one that was interrupted is gone on with, to the same bytes.
     """
     started = datetime.now(UTC)
-    spec = spec_of(request)
     source = source_of(
         request.data,
         array=request.array,
@@ -59,7 +58,8 @@ def fit(request: FitRequest, runner: Runner, progress: Progress) -> FitResult:
         rows=request.rows,
         missing_chunks=request.missing_chunks,
     )
-    reference = reference_at(request.match, source)
+    start = reference_at(request.warm_start, source, "to start from")
+    spec, reference = spec_of(request, start), start or reference_at(request.match, source)
     asked = asked_of("fit", request, source, reference)
     folder = RunFolder(local_path(request.out), asked, request.overwrite)
     refuse_own_rows(source, folder.path)

@@ -1,5 +1,6 @@
 """What can be asked of a fit."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -7,6 +8,7 @@ from typing import Any, Literal, get_args
 from dask_gmm.checks import number, one_of
 from dask_gmm.errors import InputError
 from dask_gmm.fitting.bounds import LARGEST_SHARE, NOISE
+from dask_gmm.workflows.refresh_request import check_partitions, check_start, distinct
 from dask_gmm.workflows.requests import (
     Cache,
     Covariance,
@@ -28,12 +30,12 @@ class FitRequest:
     ----------
     data : str, Path, ndarray, zarr.Array or dask array
         The rows; a path is that of a zarr array, or of a group that holds one.
-    components : int
-        Number of components, at least 1.
+    components : int or None
+        Number of components, at least 1; None for as many as the model of ``warm_start`` has.
     out : Path
         The run folder to write; the model lies in its ``model.zarr``.
-    covariance : {"full", "tied", "diag", "spherical"}, default "full"
-        Family of the covariances.
+    covariance : {"full", "tied", "diag", "spherical"}, optional
+        Family of the covariances; by default that of the model of ``warm_start``, else ``full``.
     seed : int, default 0
         Same seed, same model; at least 0.
     max_iter : int, default 100
@@ -85,6 +87,21 @@ class FitRequest:
         the processes that compute; it changes no byte. Other arrays are used as they are.
     match : str or Path, optional
         A model or run folder whose order the components have; by default, by decreasing weight.
+    warm_start : str or Path, optional
+        A model or run folder of the same columns with whose mixture the fit begins; components keep
+        their order.
+    partitions : mapping of str to slice, optional
+        Names for ranges of rows, by the numbers of the array; each row that is fitted is in one.
+        Their sufficient statistics are kept in the run folder, for which there is one more reading.
+    incremental : bool, default False
+        Instead of a fit, one step of incremental EM from the run folder of ``warm_start`` and the
+        statistics of its partitions, which reads only partitions that are new or others.
+    forgetting : float, optional
+        What the rows of a kept partition count in that step, as a share of what they counted
+        before, above 0 and at most 1; by default 1.
+    changed : sequence of str, optional
+        Partitions that are read in that step, whether they differ or not; with it, all others are
+        taken to be the same where nothing tells whether they are.
     overwrite : bool, default False
         Whether to replace a run folder that is already there.
 
@@ -95,9 +112,9 @@ class FitRequest:
     """
 
     data: Any
-    components: int
+    components: int | None
     out: Path
-    covariance: Covariance = "full"
+    covariance: Covariance | None = None
     seed: int = 0
     max_iter: int = 100
     solver: Solver = "fast"
@@ -118,21 +135,40 @@ class FitRequest:
     missing_chunks: MissingChunks = "error"
     cache: Cache = "none"
     match: str | Path | None = None
+    warm_start: str | Path | None = None
+    partitions: Mapping[str, slice] | None = None
+    incremental: bool = False
+    forgetting: float | None = None
+    changed: Sequence[str] | None = None
     overwrite: bool = False
 
     def __post_init__(self) -> None:
-        make_whole(self, components=1, seed=0, max_iter=1, n_init=1)
-        one_of("covariance", self.covariance, get_args(Covariance))
+        make_whole(self, seed=0, max_iter=1, n_init=1)
+        self._check_mixture()
         self._check_solver()
         if self.reg_covar is not None:
             number("reg_covar", self.reg_covar, 0.0)
             make_floats(self, "reg_covar")
         one_of("precision", self.precision, get_args(FloatType))
         self._check_limits()
-        if self.merge_from is not None:
+        if self.merge_from is not None and self.components is not None:
             make_whole(self, merge_from=self.components)
         one_of("missing_chunks", self.missing_chunks, get_args(MissingChunks))
         one_of("cache", self.cache, get_args(Cache))
+
+    def _check_mixture(self) -> None:
+        check_start(self)
+        check_partitions(self)
+        if self.components is not None:
+            make_whole(self, components=1)
+        if self.warm_start is None and self.covariance is None:
+            object.__setattr__(self, "covariance", "full")
+        if self.covariance is not None:
+            one_of("covariance", self.covariance, get_args(Covariance))
+        if self.changed is not None:
+            object.__setattr__(self, "changed", distinct(self.changed))
+        if self.forgetting is not None:
+            make_floats(self, "forgetting")
 
     def _check_limits(self) -> None:
         number("relative_tol", self.relative_tol, 0.0)

@@ -87,7 +87,9 @@ def _listed(numbers: Iterable[int]) -> str:
     return ", ".join(map(str, numbers))
 
 
-def reference_at(path: str | Path | None, source: Source) -> Reference | None:
+def reference_at(
+    path: str | Path | None, source: Source, purpose: str = "to match"
+) -> Reference | None:
     """Read the model that another fit, of these rows, is to be matched to; None without a path.
 
     Parameters
@@ -95,6 +97,8 @@ def reference_at(path: str | Path | None, source: Source) -> Reference | None:
     path : str or Path, optional
         Of a model, or of a run folder.
     source : Source
+    purpose : str
+        What else the fit does with it.
 
     Raises
     ------
@@ -109,7 +113,7 @@ def reference_at(path: str | Path | None, source: Source) -> Reference | None:
     mixture = model_at(path).mixture
     if mixture.n_features != source.n_features:
         raise InputError(
-            f"Wanted a model of {source.n_features} columns to match, as the rows have, found one "
+            f"Wanted a model of {source.n_features} columns {purpose}, as the rows have, found one "
             f"of {mixture.n_features} in {path}. Choose a model of the same columns."
         )
     return Reference(path, mixture)

@@ -165,7 +165,7 @@ def test_rows_that_were_written_again_are_others(
     data.rename(tmp_path / "old.zarr")
     draw(data, 1)
     for out in ("done", "half"):
-        with pytest.raises(OutputExistsError, match="rows, or a model to match, that are others"):
+        with pytest.raises(OutputExistsError, match="rows, or a model to match or start"):
             fitted(data, tmp_path / out)
 
 
@@ -177,7 +177,7 @@ def test_a_model_to_match_that_is_another_is_something_else(data: Path, tmp_path
     assert again.done_before
     assert again.to_json()["match"] == first.to_json()["match"]
     fitted(data, reference, components=3, overwrite=True)
-    with pytest.raises(OutputExistsError, match="a model to match, that are others"):
+    with pytest.raises(OutputExistsError, match="a model to match or start from, that are others"):
         fitted(data, tmp_path / "out", match=reference)
 
 

@@ -9,6 +9,7 @@ from dask_gmm.settings_values import (
     Counts,
     Families,
     Inits,
+    Moment,
     Names,
     Partitions,
     RowRange,
@@ -22,6 +23,8 @@ from dask_gmm.workflows.requests import (
     FloatType,
     Init,
     MissingChunks,
+    Nonfinite,
+    OnBadChunk,
     Repair,
     Solver,
 )
@@ -51,6 +54,8 @@ class FittingSettings(Settings):
     """Largest number of readings of all rows, at least 2."""
     max_seconds: float | None = None
     """After so many seconds no other pass over all rows is begun."""
+    deadline: Moment | None = None
+    """Time with its zone, as 2030-01-31T06:00:00+00:00; later no other pass is begun."""
     n_init: int = 1
     """Number of starts, of which the likeliest model is kept."""
     merge_from: int | None = None
@@ -65,10 +70,18 @@ class FittingSettings(Settings):
     """Rows to use, as start:stop; by default all."""
     missing_chunks: MissingChunks = "error"
     """Whether a chunk that is not stored is an error, or reads as the fill value."""
+    on_bad_chunk: OnBadChunk = "fail"
+    """Whether a chunk that is not there or not whole is an error, or is left out with its rows."""
+    max_bad_share: float | None = None
+    """With on_bad_chunk skip, the largest share of rows that may be left out so; or 0.01."""
+    nonfinite: Nonfinite = "error"
+    """Whether a row with NaN or infinity is an error, or is left out."""
     cache: Cache = "none"
     """Read stored rows in every pass, or once, and keep them in memory."""
     match: Path | None = None
     """A model or run folder whose order the components have; by default, by decreasing weight."""
+    require_converged: bool = False
+    """End with exit code 4, the result written, if that has not converged."""
     overwrite: bool = False
     """Replace a run folder that is already there."""
 

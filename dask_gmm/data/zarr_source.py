@@ -262,13 +262,14 @@ class ZarrSource:
         read = [row for row in rows if row not in skipped]
         found = digests.reshape(len(rows), len(columns))
         grid[np.ix_(read, columns)] = found[np.array(read, dtype=np.intp) - rows.start]
-        chunks = replace(self.chunks, surveyed=self.skips)
+        skips = self.skips or bool(bad_chunks)
+        chunks = replace(self.chunks, surveyed=skips)
         if known is None or not np.array_equal(grid, known):
             grid.setflags(write=False)
             chunks = replace(chunks, digests=grid, mismatch=ChangedChunkError)
-        elif not self.skips:
+        elif not skips:
             return self
-        return replace(self, chunks=chunks, skipped=skipped)
+        return replace(self, chunks=chunks, skips=skips, skipped=skipped)
 
     @property
     def _parts(self) -> tuple[ColumnPart, ...]:

@@ -44,6 +44,11 @@ class SurveyAnswer:
     bad_chunks: tuple[BadChunk, ...] = ()
 
     @property
+    def seen(self) -> int:
+        """Number of rows that the fit sees: those that are neither held out nor left out."""
+        return self.summary.rows
+
+    @property
     def skipped_rows(self) -> int:
         """Number of rows that are left out for bad chunks."""
         return sum(each.rows for each in self.bad_chunks)

@@ -46,7 +46,7 @@ def check(source: Source, spec: Spec) -> None:
 
 
 def check_present(source: Source) -> None:
-    """Refuse a stored array of which chunks are absent."""
+    """Refuse a stored array of which chunks are absent that may not be, or were there before."""
     if isinstance(source, ZarrSource | Held):
         source.check_present()
 
@@ -66,7 +66,6 @@ def refuse_other_rows(source: Source, checkpoint: Checkpoint) -> None:
             f"in {len(wanted):,} leaves; found {found.rows:,} of {source.n_features:,} in "
             f"{len(found):,} in {source.name}. Give the data of then, or begin anew."
         )
-    check_present(source)
 
 
 def check_distinct(sample: Sample, spec: Spec, name: str) -> None:
@@ -88,16 +87,9 @@ def inspected(survey: SurveyAnswer, source: Source) -> tuple[str, ...]:
     Raises
     ------
     DataError
-        If rows are not finite, or too large to be squared.
+        If rows are too large to be squared.
     """
     summary = survey.summary
-    if summary.bad_rows:
-        row, column = summary.first_bad
-        raise DataError(
-            f"Wanted finite values; found NaN or infinity in {summary.bad_rows:,} of "
-            f"{source.layout.rows:,} rows, the first at {source.where(row, column)}. Clean the "
-            "data."
-        )
     if not np.isfinite(summary.scatter).all():
         column = int(np.argmin(np.isfinite(np.diagonal(summary.scatter))))
         raise DataError(

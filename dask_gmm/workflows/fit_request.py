@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from dask_gmm.checks import number, one_of
+from dask_gmm.checks import moment, number, one_of
 from dask_gmm.errors import InputError
 from dask_gmm.fitting.bounds import LARGEST_SHARE, NOISE
 from dask_gmm.workflows.refresh_request import check_partitions, check_start, distinct
@@ -15,8 +16,11 @@ from dask_gmm.workflows.requests import (
     FloatType,
     Init,
     MissingChunks,
+    Nonfinite,
+    OnBadChunk,
     Repair,
     Solver,
+    check_bad_rows,
     make_floats,
     make_whole,
 )
@@ -59,6 +63,9 @@ class FitRequest:
         Largest number of readings of all rows, at least 2: the survey, and one that measures.
     max_seconds : float, optional
         After so many seconds no other pass over all rows is begun, but the first that measures.
+    deadline : datetime, optional
+        After this time, which has a zone, no other pass over all rows is begun, but the first that
+        measures. The same fit may be asked for again with another one.
     n_init : int, default 1
         Number of starts, at least 1; the likeliest model is kept.
     merge_from : int, optional
@@ -82,6 +89,13 @@ class FitRequest:
         Rows to use, in steps of 1; by default all.
     missing_chunks : {"error", "fill"}, default "error"
         Whether a chunk that is not stored is an error, or reads as the fill value of its array.
+    on_bad_chunk : {"fail", "skip"}, default "fail"
+        Whether a chunk of a zarr array that is not there or not whole is an error, or is left out
+        with its rows, if the first pass finds it so. Later ones are errors in any case.
+    max_bad_share : float, optional
+        With ``skip``, the largest share of the rows that may be left out so; 0.01 by default.
+    nonfinite : {"error", "drop"}, default "error"
+        Whether a row with NaN or infinity is an error, or is left out.
     cache : {"none", "memory"}, default "none"
         Whether zarr arrays are read in every pass, or once, and then kept decoded in the memory of
         the processes that compute; it changes no byte. Other arrays are used as they are.
@@ -102,6 +116,8 @@ class FitRequest:
     changed : sequence of str, optional
         Partitions that are read in that step, whether they differ or not; with it, all others are
         taken to be the same where nothing tells whether they are.
+    require_converged : bool, default False
+        Whether it is an error, which carries the result, if it ends before it has converged.
     overwrite : bool, default False
         Whether to replace a run folder that is already there.
 
@@ -124,6 +140,7 @@ class FitRequest:
     held_out: float = 0.0
     max_passes: int | None = None
     max_seconds: float | None = None
+    deadline: datetime | None = None
     n_init: int = 1
     merge_from: int | None = None
     reg_covar: float | None = None
@@ -133,6 +150,9 @@ class FitRequest:
     columns: tuple[int, ...] | None = None
     rows: slice | None = None
     missing_chunks: MissingChunks = "error"
+    on_bad_chunk: OnBadChunk = "fail"
+    max_bad_share: float | None = None
+    nonfinite: Nonfinite = "error"
     cache: Cache = "none"
     match: str | Path | None = None
     warm_start: str | Path | None = None
@@ -140,6 +160,7 @@ class FitRequest:
     incremental: bool = False
     forgetting: float | None = None
     changed: Sequence[str] | None = None
+    require_converged: bool = False
     overwrite: bool = False
 
     def __post_init__(self) -> None:
@@ -154,6 +175,9 @@ class FitRequest:
         if self.merge_from is not None and self.components is not None:
             make_whole(self, merge_from=self.components)
         one_of("missing_chunks", self.missing_chunks, get_args(MissingChunks))
+        check_bad_rows(self.on_bad_chunk, self.max_bad_share, self.nonfinite)
+        if self.max_bad_share is not None:
+            make_floats(self, "max_bad_share")
         one_of("cache", self.cache, get_args(Cache))
 
     def _check_mixture(self) -> None:
@@ -184,6 +208,8 @@ class FitRequest:
         if self.max_seconds is not None:
             number("max_seconds", self.max_seconds, 0.0)
             make_floats(self, "max_seconds")
+        if self.deadline is not None:
+            object.__setattr__(self, "deadline", moment("deadline", self.deadline))
 
     def _refuse_rounding(self, name: str, value: float) -> None:
         """Refuse a tolerance that only rounding could meet."""

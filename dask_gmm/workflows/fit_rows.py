@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TypeAlias
 
 from dask_gmm.data.source import Source
@@ -18,6 +19,7 @@ from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.runner import Runner
 from dask_gmm.passes.threads import ONE_THREAD
 from dask_gmm.records.checkpoint import Checkpoint, PassRecord
+from dask_gmm.workflows.left_out import NOTHING, Allowed
 from dask_gmm.workflows.limits import NO_LIMITS, Limits
 from dask_gmm.workflows.trip import Trip
 
@@ -84,6 +86,7 @@ def fit_rows(
     on_pass: OnPass = lambda record: None,
     on_checkpoint: OnCheckpoint = lambda checkpoint: None,
     limits: Limits = NO_LIMITS,
+    allowed: Allowed = NOTHING,
 ) -> FitOutcome:
     """Fit a mixture to all rows of a source.
 
@@ -104,17 +107,19 @@ def fit_rows(
         Given what `resume_rows` needs, after each pass over all rows or over the sample.
     limits : Limits
         When it has to end.
+    allowed : Allowed
+        Which rows may be left out; bad chunks, if the source is one that `Allowed.of` gives.
 
     Raises
     ------
     InputError
         If there are fewer rows than components, or the start has other columns.
     DataError
-        If rows are not finite, damaged, or change during the run. That all chunks are there is
-        looked at before any is read.
+        If rows are not finite, damaged, or change during the run, and may not be left out. That
+        all chunks are there is looked at before any is read, unless bad ones may be left out.
     """
-    outcomes = fit_all(source, [spec], n_init, runner, progress, on_pass, on_checkpoint, limits)
-    return outcomes.only
+    told = (progress, on_pass, on_checkpoint)
+    return fit_all(source, [spec], n_init, runner, *told, limits, allowed).only
 
 
 def fit_all(
@@ -126,6 +131,7 @@ def fit_all(
     on_pass: OnPass = lambda record: None,
     on_checkpoint: OnCheckpoint = lambda checkpoint: None,
     limits: Limits = NO_LIMITS,
+    allowed: Allowed = NOTHING,
 ) -> FitOutcomes:
     """Fit several mixtures to all rows of a source, in the same readings.
 
@@ -136,7 +142,7 @@ def fit_all(
     source : Source
     specs : sequence of Spec
         What is asked of each; they have one seed, and hold out the same rows.
-    n_init, runner, progress, on_pass, on_checkpoint, limits
+    n_init, runner, progress, on_pass, on_checkpoint, limits, allowed
         See `fit_rows`.
 
     Raises
@@ -144,7 +150,7 @@ def fit_all(
     InputError, DataError
         See `fit_rows`.
     """
-    trip = Trip(source, runner, progress, on_pass)
+    trip = Trip(source, runner, progress, on_pass, allowed)
     with ONE_THREAD:
         cohort = cohort_of(trip, specs, n_init)
         _warn(trip.warnings)
@@ -222,7 +228,7 @@ def _searched(
         on_checkpoint(trip.checkpoint(members))
 
     def end(members: Sequence[Member]) -> Sequence[Member]:
-        ended = limited(members, limits.reached(len(trip.records), trip.seconds))
+        ended = limited(members, limits.reached(len(trip.records), trip.seconds, datetime.now(UTC)))
         by = limits.drop_hopeless_by
         return ended if by is None else without_hopeless(ended, trip.answer.summary.rows, by)
 

@@ -9,12 +9,16 @@ from dask_gmm.checks import number, one_of, whole
 Covariance: TypeAlias = Literal["full", "tied", "diag", "spherical"]
 FloatType: TypeAlias = Literal["float64", "float32"]
 MissingChunks: TypeAlias = Literal["error", "fill"]
+OnBadChunk: TypeAlias = Literal["fail", "skip"]
+Nonfinite: TypeAlias = Literal["error", "drop"]
 Cache: TypeAlias = Literal["none", "memory"]
 Solver: TypeAlias = Literal["fast", "em"]
 Repair: TypeAlias = Literal["reseed", "drop", "keep"]
 Init: TypeAlias = Literal["merge", "short-em", "kmeans", "k-means++", "random", "random_from_data"]
 # Covariances beyond it are so near to singular that rounding may leave them no Cholesky factor.
 MOST_CONDITION: Final = 1e12
+# The largest share of the rows that bad chunks may take with them, unless told otherwise.
+USUAL_BAD_SHARE: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,6 +83,20 @@ class GenerateRequest:
         number("condition", self.condition, 1.0, MOST_CONDITION)
         number("outliers", self.outliers, 0.0, 0.5)
         make_floats(self, "overlap", "imbalance", "condition", "outliers")
+
+
+def check_bad_rows(on_bad_chunk: str, max_bad_share: float | None, nonfinite: str) -> None:
+    """Check what is said of chunks that are bad and of rows that are not finite.
+
+    Raises
+    ------
+    InputError
+        If a value is outside its domain.
+    """
+    one_of("on_bad_chunk", on_bad_chunk, get_args(OnBadChunk))
+    one_of("nonfinite", nonfinite, get_args(Nonfinite))
+    if max_bad_share is not None:
+        number("max_bad_share", max_bad_share, 0.0, 1.0)
 
 
 def make_whole(request: object, **least: int) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, get_args
 
@@ -9,7 +10,16 @@ from dask_gmm.checks import one_of, whole
 from dask_gmm.errors import InputError
 from dask_gmm.fitting.bounds import MERGED_FROM
 from dask_gmm.workflows.fit_request import FitRequest
-from dask_gmm.workflows.requests import Cache, Covariance, FloatType, Init, MissingChunks, Solver
+from dask_gmm.workflows.requests import (
+    Cache,
+    Covariance,
+    FloatType,
+    Init,
+    MissingChunks,
+    Nonfinite,
+    OnBadChunk,
+    Solver,
+)
 
 Criterion: TypeAlias = Literal["bic", "aic", "icl", "held_out"]
 
@@ -19,10 +29,12 @@ SAME_AS_FIT: Final = (
     "max_iter",
     "max_passes",
     "max_seconds",
+    "deadline",
     "n_init",
     "tol",
     "relative_tol",
     "held_out",
+    "max_bad_share",
 )
 
 
@@ -54,7 +66,9 @@ class SelectRequest:
         ``held_out``; see `without_hopeless`.
     seed, max_iter, solver, tol, relative_tol, held_out, max_passes, max_seconds, n_init, precision
         See `FitRequest`; of each candidate.
-    array, columns, rows, missing_chunks, cache, match, overwrite
+    array, columns, rows, missing_chunks, on_bad_chunk, max_bad_share, nonfinite
+        See `FitRequest`.
+    cache, match, overwrite
         See `FitRequest`; ``match`` of each candidate.
 
     Raises
@@ -78,6 +92,7 @@ class SelectRequest:
     held_out: float = 0.0
     max_passes: int | None = None
     max_seconds: float | None = None
+    deadline: datetime | None = None
     n_init: int = 1
     merge_from: int | None = None
     precision: FloatType = "float64"
@@ -85,8 +100,12 @@ class SelectRequest:
     columns: tuple[int, ...] | None = None
     rows: slice | None = None
     missing_chunks: MissingChunks = "error"
+    on_bad_chunk: OnBadChunk = "fail"
+    max_bad_share: float | None = None
+    nonfinite: Nonfinite = "error"
     cache: Cache = "none"
     match: str | Path | None = None
+    require_converged: bool = False
     overwrite: bool = False
 
     def __post_init__(self) -> None:

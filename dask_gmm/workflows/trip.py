@@ -10,6 +10,7 @@ import numpy as np
 from dask_gmm.data.array_source import ArraySource
 from dask_gmm.data.source import Layout, Source
 from dask_gmm.errors import MemoryLimitError
+from dask_gmm.fitting.finite import FiniteRows
 from dask_gmm.fitting.foreseen import largest_e_step, survey_of
 from dask_gmm.fitting.held_out import check_shares
 from dask_gmm.fitting.levels import LARGEST_SAMPLE_BYTES, levels_of
@@ -17,7 +18,7 @@ from dask_gmm.fitting.members import Member
 from dask_gmm.fitting.questions import ALL_ROWS, Question, Rows
 from dask_gmm.fitting.sample import SMALLEST_SAMPLE
 from dask_gmm.fitting.spec import Spec
-from dask_gmm.fitting.survey import Survey, SurveyAnswer
+from dask_gmm.fitting.survey import Survey, SurveyAnswer, SurveyFold
 from dask_gmm.mixture.typical import typical_covariance
 from dask_gmm.passes.cost import Cost
 from dask_gmm.passes.fold import Fold
@@ -27,10 +28,12 @@ from dask_gmm.records.checkpoint import Checkpoint, PassRecord
 from dask_gmm.workflows.admission import (
     check,
     check_distinct,
+    check_present,
     inspected,
     least_rows,
     refuse_other_rows,
 )
+from dask_gmm.workflows.left_out import NOTHING, Allowed, check_left, rows_left, told
 
 # Bytes of rows of the sample that are held in the order of the data.
 LARGEST_SAMPLES: Final = 2 * LARGEST_SAMPLE_BYTES
@@ -47,8 +50,10 @@ class Trip:
         runner: Runner,
         progress: Progress,
         on_pass: Callable[[PassRecord], None],
+        allowed: Allowed = NOTHING,
     ) -> None:
         self._source = source
+        self._allowed = allowed
         self._samples: dict[Rows, ArraySource] = {}
         self._runner = runner
         # The sample is in this process, and asked about often.
@@ -77,23 +82,34 @@ class Trip:
         InputError
             If there are fewer rows than components, or the start has other columns.
         DataError
-            If rows are not finite, or damaged. That all chunks are there is looked at before any
-            is read.
+            If rows are not finite, or damaged, and may not be left out. That all chunks are there
+            is looked at before any is read, unless bad ones may be left out.
         MemoryLimitError
             If one of them alone does not fit in memory.
         """
         rows, n_features = self._source.layout.rows, self._source.n_features
         for each in specs:
             check(self._source, each)
-        fold = survey_of(specs, rows, n_features)
+        fold = replace(survey_of(specs, rows, n_features), usable=self._allowed.usable)
         for each_fold in (fold, largest_e_step(specs, n_features)):
             self._runner.outlook(self._source, [each_fold]).require(self._source.name)
-        answer: SurveyAnswer = self._read(self._source, [fold], "survey")[0]
-        self._record(())
+        least = max(map(least_rows, specs))
+        answer = self._survey(fold, least)
         self._know(answer)
         if specs[0].held_out.any:
-            least = max(map(least_rows, specs))
-            check_shares(rows, answer.summary.rows, least, self._source.name)
+            left = rows_left(self._source, answer)
+            check_shares(left, answer.summary.rows, least, self._source.name)
+        return answer
+
+    def _survey(self, fold: SurveyFold, least: int) -> SurveyAnswer:
+        """Make the first pass, once more where so few rows were left that the sample is short."""
+        for _ in range(2):
+            answer: SurveyAnswer = self._read(self._source, [fold], "survey")[0]
+            self._record(())
+            check_left(self._source, answer, self._allowed, least)
+            if not answer.leaves_out or len(answer.sample.rows) >= min(fold.size, answer.seen):
+                break
+            fold = replace(fold, usable=rows_left(self._source, answer) / (2 * fold.rows))
         return answer
 
     def take_up(self, checkpoint: Checkpoint) -> None:
@@ -108,6 +124,7 @@ class Trip:
         self.records.extend(checkpoint.passes)
         self._before = sum(each.seconds for each in checkpoint.passes)
         self._know(checkpoint.survey)
+        check_present(self._source)
 
     def checkpoint(self, members: Sequence[Member]) -> Checkpoint:
         """Give what is needed to go on from here."""
@@ -115,8 +132,8 @@ class Trip:
         return Checkpoint(self.answer, tuple(members), passes, layout)
 
     def _know(self, answer: SurveyAnswer) -> None:
-        self.warnings = inspected(answer, self._source)
-        self._source = self._source.pinned(answer.digests)
+        self.warnings = (*told(self._source, answer), *inspected(answer, self._source))
+        self._source = self._source.pinned(answer.digests, answer.bad_chunks)
         self._surveyed = answer
 
     @property
@@ -160,7 +177,8 @@ class Trip:
         self._about = rows
         folds = [question.fold for question in questions]
         if rows.are_all:
-            return self._read(self._source, folds, f"EM pass {len(self.records)}")
+            asked = [FiniteRows(fold) for fold in folds] if self.answer.leaves_out else folds
+            return self._read(self._source, asked, f"EM pass {len(self.records)}")
         return self._ask_sample(self._sampled(rows), folds)
 
     def _ask_sample(self, source: Source, folds: Sequence[Fold]) -> Sequence[Any]:

@@ -58,6 +58,9 @@ def test_generate_refuses_what_is_outside_its_domain(name: str, value: object) -
         ("reg_covar", math.inf),
         ("precision", "float16"),
         ("missing_chunks", "ignore"),
+        ("on_bad_chunk", "ignore"),
+        ("max_bad_share", 1.1),
+        ("nonfinite", "keep"),
         ("cache", "disk"),
     ],
 )

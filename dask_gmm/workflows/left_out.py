@@ -1,0 +1,160 @@
+"""Rows that a fit leaves out: which may be, which were, and how that is told."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from dask_gmm.data.source import BadChunk, Source
+from dask_gmm.data.zarr_source import ZarrSource
+from dask_gmm.errors import DataError, InputError
+from dask_gmm.fitting.survey import SurveyAnswer
+from dask_gmm.workflows.requests import USUAL_BAD_SHARE
+
+# A sample is drawn as if no more than this share of the rows were finite; see `Allowed.usable`.
+FINITE_SHARE: Final = 0.25
+# So many bad chunks are named in a message.
+NAMED: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """What may be left out.
+
+    Parameters
+    ----------
+    bad_share : float, optional
+        The largest share of the rows that bad chunks may take with them; None where each is an
+        error.
+    nonfinite : bool
+        Whether rows that are not finite are left out, instead of being an error.
+    """
+
+    bad_share: float | None = None
+    nonfinite: bool = False
+
+    @classmethod
+    def by(cls, request: Any) -> "Allowed":
+        """Give what the request of a fit or a selection allows.
+
+        Raises
+        ------
+        InputError
+            If a share is given of what is not skipped.
+        """
+        skips, share = request.on_bad_chunk == "skip", request.max_bad_share
+        if share is not None and not skips:
+            raise InputError(
+                f"Wanted max_bad_share with on_bad_chunk skip alone, found {share:g} with "
+                f"{request.on_bad_chunk}. Leave one of them out."
+            )
+        usual = USUAL_BAD_SHARE if share is None else share
+        return cls(usual if skips else None, request.nonfinite == "drop")
+
+    @property
+    def usable(self) -> float:
+        """Give a share of the rows that is left, or nearly always is."""
+        return (1 - (self.bad_share or 0.0)) * (FINITE_SHARE if self.nonfinite else 1.0)
+
+    def of(self, source: Source) -> Source:
+        """Give the source whose first reading leaves out what may be.
+
+        Raises
+        ------
+        InputError
+            If bad chunks are to be left out of rows that are not stored.
+        """
+        if self.bad_share is None:
+            return source
+        if not isinstance(source, ZarrSource):
+            raise InputError(
+                f"Wanted rows in zarr for on_bad_chunk skip, found {source.name}, which has no "
+                "stored chunks. Give a zarr array, or leave on_bad_chunk out."
+            )
+        return source.skipping()
+
+
+NOTHING: Final = Allowed()
+
+
+def rows_left(source: Source, survey: SurveyAnswer) -> int:
+    """Give the number of rows that are not left out; those held out are among them."""
+    return source.layout.rows - survey.skipped_rows - survey.summary.bad_rows
+
+
+def check_left(source: Source, survey: SurveyAnswer, allowed: Allowed, least: int) -> None:
+    """Refuse a survey that had to leave out more than is allowed, or left too little.
+
+    Parameters
+    ----------
+    source : Source
+    survey : SurveyAnswer
+    allowed : Allowed
+    least : int
+        The fewest rows that can be fitted.
+
+    Raises
+    ------
+    DataError
+    """
+    rows, skipped = source.layout.rows, survey.skipped_rows
+    if skipped > rows * (allowed.bad_share or 0.0):
+        raise DataError(
+            f"Wanted bad chunks to take at most {allowed.bad_share or 0.0:.3g} of the rows with "
+            f"them; found {_chunks(survey.bad_chunks)} with {skipped:,} of {rows:,} rows of "
+            f"{source.name}: {_named(survey.bad_chunks)}. Restore them from a copy, or set "
+            "max_bad_share."
+        )
+    if survey.summary.bad_rows and not allowed.nonfinite:
+        row, column = survey.summary.first_bad
+        raise DataError(
+            f"Wanted finite values; found NaN or infinity in {survey.summary.bad_rows:,} of "
+            f"{rows:,} rows, the first at {source.where(row, column)}. Clean the data, or let fit "
+            "or select leave out such rows with nonfinite drop."
+        )
+    left = rows_left(source, survey)
+    if survey.leaves_out and left < least:
+        raise DataError(
+            f"Wanted at least {least:,} rows that are whole and finite; found {left:,} of "
+            f"{rows:,} in {source.name}. Restore or clean the data."
+        )
+
+
+def told(source: Source, survey: SurveyAnswer) -> Iterator[str]:
+    """Say what was left out, a line each for chunks and rows."""
+    rows = source.layout.rows
+    if survey.bad_chunks:
+        yield (
+            f"{_chunks(survey.bad_chunks)} of {source.name} skipped, with {survey.skipped_rows:,} "
+            f"of {rows:,} rows: {_named(survey.bad_chunks)}"
+        )
+    if survey.summary.bad_rows:
+        yield (
+            f"{survey.summary.bad_rows:,} of {rows:,} rows of {source.name} left out, which are "
+            f"not finite, the first at {source.where(*survey.summary.first_bad)}"
+        )
+
+
+def left_out_facts(source: Source, survey: SurveyAnswer) -> dict[str, Any]:
+    """Say what was left out as JSON values; rows have the numbers of the array."""
+    first = source.rows.start if isinstance(source, ZarrSource) else 0
+    return {
+        "bad_chunks": [
+            {
+                "chunk": each.key,
+                "rows": [each.start + first, each.stop + first],
+                "cause": each.cause,
+            }
+            for each in survey.bad_chunks
+        ],
+        "skipped_rows": survey.skipped_rows,
+        "dropped_rows": survey.summary.bad_rows,
+    }
+
+
+def _chunks(bad: Sequence[BadChunk]) -> str:
+    return f"{len(bad):,} bad chunk{'s' * (len(bad) > 1)}"
+
+
+def _named(bad: Sequence[BadChunk]) -> str:
+    more = f", and {len(bad) - NAMED:,} more" * (len(bad) > NAMED)
+    return ", ".join(f"{each.key} {each.cause}" for each in bad[:NAMED]) + more

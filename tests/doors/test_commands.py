@@ -30,6 +30,17 @@ PREDICTED = PredictRequest("x.zarr", Path("run"), Path("y.zarr"))
 SCORE = ("score", "x.zarr", "run")
 SCORED = ScoreRequest("x.zarr", Path("run"))
 
+REFRESH = {
+    "warm_start": (("--warm-start", "other"), Path("other")),
+    "partitions": (
+        ("--partitions", "a=:5,b c=5:20"),
+        {"a": slice(None, 5), "b c": slice(5, 20)},
+    ),
+    "incremental": (("--incremental",), True),
+    "forgetting": (("--forgetting", "0.9"), 0.9),
+    "changed": (("--changed", "b c,a"), ("b c", "a")),
+}
+
 GENERATE_OPTIONS = {
     "rows": (("--rows", "7"), 7),
     "features": (("--features", "7"), 7),
@@ -138,6 +149,24 @@ def test_an_option_of_generate_sets_its_field_alone(
     assert asdict(only_request(twins, "generate")) == {**asdict(GENERATED), name: value}
 
 
+@pytest.mark.parametrize("but", ["nothing", "forgetting", "changed"])
+def test_the_options_of_a_refresh_set_their_fields(twins: Twins, invoke: Invoke, but: str) -> None:
+    given = {name: each for name, each in REFRESH.items() if name != but}
+    args = [arg for args, _ in given.values() for arg in args]
+    assert invoke("fit", "x.zarr", "--out", "run", *args).exit_code == 0
+    asked = {name: value for name, (_, value) in given.items()}
+    wanted = {**asdict(FITTED), "components": None, "covariance": None, **asked}
+    assert asdict(only_request(twins, "fit")) == wanted
+
+
+@pytest.mark.parametrize("text", ["mon", "=0:5", "a=0:5,a=5:9", "a=0-5"])
+def test_partitions_of_another_form_are_refused(twins: Twins, invoke: Invoke, text: str) -> None:
+    refused = invoke(*FIT, "--partitions", text)
+    assert refused.exit_code == 2
+    assert "partitions" in refused.stderr
+    assert twins.calls == []
+
+
 @pytest.mark.parametrize("name", FIT_OPTIONS)
 def test_an_option_of_fit_sets_its_field_alone(twins: Twins, invoke: Invoke, name: str) -> None:
     args, value = FIT_OPTIONS[name]
@@ -212,7 +241,7 @@ def test_every_field_has_an_option_that_is_tested() -> None:
     assert {"data", *REPORT_OPTIONS} == set(ReportSettings.model_fields)
     assert {"data", "model", *SCORE_OPTIONS} == set(ScoreSettings.model_fields)
     assert {"out", *GENERATE_OPTIONS} == set(GenerateSettings.model_fields)
-    assert {"data", *FIT_OPTIONS} == set(FitSettings.model_fields)
+    assert {"data", *FIT_OPTIONS, *REFRESH} == set(FitSettings.model_fields)
     assert {"data", *SELECT_OPTIONS} == set(SelectSettings.model_fields)
 
 
@@ -254,7 +283,7 @@ def test_schema_prints_the_schema_of_a_settings_file(invoke: Invoke) -> None:
     assert set(printed["properties"]) == {"steps", "runner"}
     fit = printed["$defs"]["FitSettings"]
     assert fit["additionalProperties"] is False
-    assert set(fit["required"]) == {"data", "components", "out"}
+    assert set(fit["required"]) == {"data", "out"}
 
 
 def test_the_help_of_an_option_is_the_text_of_its_field(invoke: Invoke) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -114,27 +115,28 @@ def test_values_are_read_as_people_write_them(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "request_type"),
+    ("settings", "request_type", "given"),
     [
-        (GenerateSettings, GenerateRequest),
-        (FitSettings, FitRequest),
-        (ReportSettings, ReportRequest),
-        (PredictSettings, PredictRequest),
-        (ScoreSettings, ScoreRequest),
+        (GenerateSettings, GenerateRequest, {}),
+        # What a fit without a model to start from needs.
+        (FitSettings, FitRequest, {"components": 1, "covariance": "full"}),
+        (ReportSettings, ReportRequest, {}),
+        (PredictSettings, PredictRequest, {}),
+        (ScoreSettings, ScoreRequest, {}),
     ],
 )
 def test_settings_and_requests_have_the_same_fields_and_defaults(
-    settings: type[Settings], request_type: type
+    settings: type[Settings], request_type: type, given: dict[str, Any]
 ) -> None:
     optional = {
         name: field.default
         for name, field in settings.model_fields.items()
         if not field.is_required()
     }
-    required = dict.fromkeys(set(settings.model_fields) - set(optional), 1)
+    required = dict.fromkeys(set(settings.model_fields) - set(optional), 1) | given
     made = request_type(**required)
     assert {field.name for field in fields(made)} == set(settings.model_fields)
-    assert asdict(made) == {**required, **optional}
+    assert asdict(made) == {**optional, **required}
 
 
 def test_settings_are_frozen() -> None:

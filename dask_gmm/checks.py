@@ -4,6 +4,7 @@ import math
 import os
 import re
 from collections.abc import Collection
+from datetime import UTC, datetime
 from numbers import Integral, Real
 from pathlib import Path
 from urllib.parse import unquote
@@ -28,6 +29,16 @@ def number(
         low = f"{'above' if above else 'of at least'} {least:g}"
         high = "" if most == math.inf else f" and at most {most:g}"
         raise _refusal(name, value, f"a finite number {low}{high}")
+
+
+def moment(name: str, value: object) -> datetime:
+    """Give a time in UTC, or refuse what is none, or does not say its zone."""
+    if not isinstance(value, datetime) or value.utcoffset() is None:
+        raise InputError(
+            f"Wanted a time with its zone as {name}, found {value}. Write the zone behind it, such "
+            "as 2030-01-31T06:00:00+00:00 for UTC."
+        )
+    return value.astimezone(UTC)
 
 
 def one_of(name: str, value: object, choices: Collection[str]) -> None:

@@ -72,7 +72,7 @@ def fit(as_json: bool, **values: Any) -> None:
     request = settings.request()
     from dask_gmm.workflows.fit import fit as twin
 
-    with _at_work(where) as (runner, progress):
+    with _shown_if_unmet(as_json), _at_work(where) as (runner, progress):
         result = twin(request, runner, progress)
     _show(result, as_json)
 
@@ -87,7 +87,7 @@ def select(as_json: bool, **values: Any) -> None:
     request = settings.request()
     from dask_gmm.workflows.select import select as twin
 
-    with _at_work(where) as (runner, progress):
+    with _shown_if_unmet(as_json), _at_work(where) as (runner, progress):
         result = twin(request, runner, progress)
     _show(result, as_json)
 

@@ -2,6 +2,7 @@
 
 import math
 import re
+from datetime import date, datetime
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
@@ -112,8 +113,26 @@ def partition_rows(value: object) -> object:
     return named
 
 
+def moment(value: object) -> object:
+    """A time from a text such as ``2030-01-31T06:00:00+00:00``, or as YAML reads it.
+
+    Raises
+    ------
+    ValueError
+        If it is neither.
+    """
+    try:
+        found = datetime.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        found = None
+    if not isinstance(found, date):
+        raise ValueError(f"wanted a time such as 2030-01-31T06:00:00+00:00, found {value}")
+    return found
+
+
 RowRange: TypeAlias = Annotated[str, Field(pattern=ROW_RANGE)]
 Tolerance: TypeAlias = Annotated[float | Literal["auto"], BeforeValidator(tolerance)]
+Moment: TypeAlias = Annotated[datetime, BeforeValidator(moment)]
 Columns: TypeAlias = Annotated[
     tuple[int, ...], BeforeValidator(column_numbers), WithJsonSchema(COLUMNS_SCHEMA)
 ]

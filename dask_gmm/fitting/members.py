@@ -24,6 +24,7 @@ class Why(Enum):
     MAX_ITER = "stopped: max_iter iterations were made"
     MAX_PASSES = "stopped: max_passes readings of all rows were made"
     MAX_SECONDS = "stopped: max_seconds had passed"
+    DEADLINE = "stopped: the deadline had passed"
     HOPELESS = "stopped: it could not become the best of the candidates"
     HELD_OUT = "stopped: rows held out were described no better in two iterations"
 

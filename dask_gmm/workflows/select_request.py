@@ -64,12 +64,14 @@ class SelectRequest:
     drop_hopeless : bool, default False
         Whether candidates end early that cannot become the best by the criterion, which must not be
         ``held_out``; see `without_hopeless`.
-    seed, max_iter, solver, tol, relative_tol, held_out, max_passes, max_seconds, n_init, precision
+    seed, max_iter, solver, tol, relative_tol, held_out, max_passes, max_seconds, deadline, n_init
+        See `FitRequest`; of each candidate.
+    precision
         See `FitRequest`; of each candidate.
     array, columns, rows, missing_chunks, on_bad_chunk, max_bad_share, nonfinite
         See `FitRequest`.
-    cache, match, overwrite
-        See `FitRequest`; ``match`` of each candidate.
+    cache, match, require_converged, overwrite
+        See `FitRequest`; ``match`` of each candidate, ``require_converged`` of the chosen one.
 
     Raises
     ------

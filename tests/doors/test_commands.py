@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,11 @@ FITTING_OPTIONS = {
     "held_out": (("--held-out", "0.1"), 0.1),
     "max_passes": (("--max-passes", "7"), 7),
     "max_seconds": (("--max-seconds", "7.5"), 7.5),
+    "deadline": (
+        ("--deadline", "2030-01-31T06:00:00+02:00"),
+        datetime(2030, 1, 31, 4, tzinfo=UTC),
+    ),
+    "require_converged": (("--require-converged",), True),
     "n_init": (("--n-init", "7"), 7),
     "merge_from": (("--merge-from", "9"), 9),
     "precision": (("--precision", "float32"), "float32"),

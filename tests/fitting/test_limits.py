@@ -1,5 +1,6 @@
 """When a fit ends: tolerances, rows that it does not see, and limits to what it may cost."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -146,6 +147,16 @@ def test_when_time_is_up_the_model_has_been_measured_once(solver: str) -> None:
     outcome = fitted(Spec(3, **SOLVERS[solver]), limits=Limits(max_seconds=0.0))
     assert len(outcome.passes) == 2
     assert outcome.model.reason == Why.MAX_SECONDS.value
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_a_deadline_ends_a_fit_that_goes_on_beyond_it(solver: str) -> None:
+    spec, now = Spec(3, **SOLVERS[solver]), datetime.now(UTC)
+    late = fitted(spec, limits=Limits(deadline=now))
+    assert len(late.passes) == 2
+    assert late.model.reason == Why.DEADLINE.value
+    early = fitted(spec, limits=Limits(deadline=now + timedelta(days=1)))
+    assert early.model.log_likelihoods == fitted(spec).model.log_likelihoods
 
 
 @pytest.mark.parametrize("solver", SOLVERS)

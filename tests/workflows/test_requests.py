@@ -1,6 +1,7 @@
 """Requests refuse what is outside its domain, naming it."""
 
 import math
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,12 @@ FIT: dict[str, Any] = {"data": "x.zarr", "components": 2, "out": Path("run")}
 def test_generate_refuses_what_is_outside_its_domain(name: str, value: object) -> None:
     with pytest.raises(InputError, match=rf"^Wanted .*, found .* as {name}\. Give another"):
         GenerateRequest(**{**GENERATE, name: value})
+
+
+@pytest.mark.parametrize("value", ["2030-01-31T06:00:00+00:00", datetime(2030, 1, 31)])
+def test_a_deadline_without_its_zone_is_refused(value: object) -> None:
+    with pytest.raises(InputError, match=r"Wanted a time with its zone as deadline, .* for UTC\."):
+        FitRequest(**{**FIT, "deadline": value})
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import json
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import datetime
 from importlib.metadata import version
 from operator import index
 from pathlib import Path
@@ -25,9 +26,11 @@ from dask_gmm.mixture.model import Mixture
 from dask_gmm.records.asked import Asked, asked_in
 from dask_gmm.records.kinds import RUN_FOLDER
 from dask_gmm.workflows.fit_request import FitRequest
+from dask_gmm.workflows.left_out import LeftOut
 from dask_gmm.workflows.order import Reference
 
-NOT_SETTINGS: Final = ("out", "overwrite", "cache")
+# The same run may be asked for with others of these.
+NOT_SETTINGS: Final = ("out", "overwrite", "cache", "deadline", "require_converged")
 USUAL_RIDGE: Final = 1e-6
 PACKAGES: Final = ("dask-gmm", "numpy", "scipy", "scikit-learn", "zarr", "dask", "distributed")
 
@@ -146,6 +149,12 @@ def refuse_own_rows(source: Source, out: Path) -> None:
         )
 
 
+def times_of(started: datetime, ended: datetime, deadline: datetime | None) -> dict[str, Any]:
+    """Say when a run began and ended, and by when it had to."""
+    times = {"started": started, "ended": ended, "deadline": deadline}
+    return {name: None if time is None else time.isoformat() for name, time in times.items()}
+
+
 def facts_of(source: Source, survey: SurveyAnswer) -> dict[str, Any]:
     """Say which rows were read, and with what."""
     return {
@@ -156,6 +165,7 @@ def facts_of(source: Source, survey: SurveyAnswer) -> dict[str, Any]:
             "dtype": str(source.dtype),
             "fingerprint": fingerprint(source, survey),
         },
+        **LeftOut.of(source, survey).to_json(),
         "versions": versions(),
     }
 
@@ -187,11 +197,12 @@ def held_out(model: FittedMixture) -> dict[str, float] | None:
 
 
 def fingerprint(source: Source, survey: SurveyAnswer) -> str:
-    """SHA-256 of the layout, the chunks' digests and the moments of the rows."""
+    """SHA-256 of the layout, the chunks' digests, what was left out, and moments of the rows."""
     summary = survey.summary
     digest = hashlib.sha256(f"{source.n_features} {source.dtype}".encode())
     for values in (source.layout.edges, survey.digests, summary.mean, summary.scatter):
         digest.update(np.ascontiguousarray(values).tobytes())
+    digest.update(json.dumps(LeftOut.of(source, survey).to_json()).encode())
     return digest.hexdigest()
 
 

@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from dask_gmm.errors import NotConvergedError
 from dask_gmm.fitting.members import Climb
 from dask_gmm.fitting.result import Dropped, FittedMixture
 from dask_gmm.records.model_file import load_model
 from dask_gmm.records.run_folder import MODEL, read_manifest
 from dask_gmm.workflows.about import held_out
+from dask_gmm.workflows.course import seconds_of
+from dask_gmm.workflows.left_out import NOTHING_LEFT_OUT, LeftOut
 from dask_gmm.workflows.order import Ordered, Reference, in_order
 from dask_gmm.workflows.text import mixture_table
 
@@ -33,6 +35,8 @@ class FitResult:
     warnings : tuple of str
     done_before : bool
         Whether the run folder was there already, and nothing had to be done.
+    left_out : LeftOut
+        Rows that the fit did not see.
     """
 
     ordered: Ordered
@@ -41,6 +45,7 @@ class FitResult:
     seconds: float
     warnings: tuple[str, ...]
     done_before: bool = False
+    left_out: LeftOut = NOTHING_LEFT_OUT
 
     @property
     def model(self) -> FittedMixture:
@@ -75,6 +80,7 @@ class FitResult:
             "covariances": model.covariances.tolist(),
             **self.ordered.to_json(),
             "repairs": [list(repair) for repair in model.repairs],
+            **self.left_out.to_json(),
             "warnings": list(self.warnings),
         }
 
@@ -92,6 +98,7 @@ class FitResult:
                 model.reason,
                 f"{model.n_iter} iterations, {self.passes} readings of {model.rows:,} rows, "
                 f"{self.seconds:.1f} s",
+                *self.left_out.to_text(),
                 f"log-likelihood {model.log_likelihood:.6f} nats per row, BIC {model.bic:,.1f}",
                 *_held_out_text(model),
                 *_left(model),
@@ -114,13 +121,25 @@ def stored_fit(path: Path, reference: Reference | None) -> FitResult:
     model = _as_it_was(load_model(path / MODEL), manifest)
     ordered = replace(in_order(model, reference), order=tuple(manifest["order"]))
     told, seconds = tuple(manifest["warnings"]), seconds_of(manifest)
-    return FitResult(ordered, path, manifest["passes"], seconds, told, done_before=True)
+    passes, left_out = manifest["passes"], LeftOut.kept_in(manifest)
+    return FitResult(ordered, path, passes, seconds, told, done_before=True, left_out=left_out)
 
 
-def seconds_of(manifest: Mapping[str, Any]) -> float:
-    """Give the seconds from the start of a run to its end."""
-    started, ended = (datetime.fromisoformat(manifest[name]) for name in ("started", "ended"))
-    return (ended - started).total_seconds()
+def refuse_unconverged(model: FittedMixture, out: Path, result: object) -> None:
+    """Refuse a model that has not converged, of a result that has been written.
+
+    Raises
+    ------
+    NotConvergedError
+        With the result.
+    """
+    if not model.converged:
+        raise NotConvergedError(
+            f"Wanted a model that has converged, found in {out} one that has not "
+            f"({model.reason}). Raise what ended it and overwrite it, or take it as it is, without "
+            "require_converged.",
+            result,
+        )
 
 
 def _as_it_was(model: FittedMixture, manifest: Mapping[str, Any]) -> FittedMixture:

@@ -1,8 +1,7 @@
 """Fit a grid of mixtures to stored rows in the same readings, and choose one of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,9 +23,12 @@ from dask_gmm.workflows.about import (
     settings_of,
     spec_of,
 )
-from dask_gmm.workflows.fit_result import DONE_BEFORE, seconds_of
+from dask_gmm.workflows.callbacks import Audience, Callback
+from dask_gmm.workflows.course import seconds_of
+from dask_gmm.workflows.fit_result import DONE_BEFORE, refuse_unconverged
 from dask_gmm.workflows.fit_rows import FitOutcomes
 from dask_gmm.workflows.going_on import go_on
+from dask_gmm.workflows.left_out import NOTHING_LEFT_OUT, Allowed, LeftOut
 from dask_gmm.workflows.limits import Limits
 from dask_gmm.workflows.models import with_quantiles
 from dask_gmm.workflows.order import Ordered, in_order, reference_at
@@ -57,6 +59,8 @@ class SelectResult:
     warnings : tuple of str
     done_before : bool
         Whether the run folder was there already, and nothing had to be done.
+    left_out : LeftOut
+        Rows that the fits did not see.
     """
 
     selected: Selected
@@ -66,6 +70,7 @@ class SelectResult:
     seconds: float
     warnings: tuple[str, ...]
     done_before: bool = False
+    left_out: LeftOut = NOTHING_LEFT_OUT
 
     @property
     def chosen(self) -> int:
@@ -85,6 +90,7 @@ class SelectResult:
             "passes": self.passes,
             "seconds": round(self.seconds, 3),
             **selected_json(self.selected),
+            **self.left_out.to_json(),
             "warnings": list(self.warnings),
         }
 
@@ -98,10 +104,13 @@ class SelectResult:
         picture = self.out / PLOT if can_plot() else "none, without the extra plot (matplotlib)"
         places.append(f"picture: {picture}")
         before = [DONE_BEFORE, ""] * self.done_before
-        return "\n".join([*before, selected_text(self.selected), "", readings, *places])
+        read = [readings, *self.left_out.to_text()]
+        return "\n".join([*before, selected_text(self.selected), "", *read, *places])
 
 
-def select(request: SelectRequest, runner: Runner, progress: Progress) -> SelectResult:
+def select(
+    request: SelectRequest, runner: Runner, progress: Progress, callbacks: Sequence[Callback] = ()
+) -> SelectResult:
     """Fit all mixtures of a grid, write the run folder, and choose one.
 
     Parameters
@@ -111,6 +120,8 @@ def select(request: SelectRequest, runner: Runner, progress: Progress) -> Select
         Where the passes run.
     progress : Progress
         Who hears of the passes.
+    callbacks : sequence of Callback
+        Who is told what is written of them, and when the run is done.
 
     Raises
     ------
@@ -118,18 +129,30 @@ def select(request: SelectRequest, runner: Runner, progress: Progress) -> Select
         See `fit_rows`.
     MemoryLimitError
         If one candidate alone does not fit in memory; nothing has been read then.
-    OutputExistsError, OutputError
+    OutputExistsError, OutputError, BusyError
         See `fit`.
+    NotConvergedError
+        If the one that is chosen ended before it had converged, and was required to converge.
     """
-    started = datetime.now(UTC)
+    result = _selected(request, runner, progress, Audience(callbacks))
+    if request.require_converged:
+        refuse_unconverged(result.model, request.out, result)
+    return result
+
+
+def _selected(
+    request: SelectRequest, runner: Runner, progress: Progress, audience: Audience
+) -> SelectResult:
     specs = [spec_of(each) for each in request.cells()]
-    source = source_of(
+    allowed = Allowed.by(request)
+    found = source_of(
         request.data,
         array=request.array,
         columns=request.columns,
         rows=request.rows,
         missing_chunks=request.missing_chunks,
     )
+    source = allowed.of(found)
     reference = reference_at(request.match, source)
     asked = asked_of("select", request, source, reference)
     folder = RunFolder(local_path(request.out), asked, request.overwrite)
@@ -139,28 +162,27 @@ def select(request: SelectRequest, runner: Runner, progress: Progress) -> Select
     with folder.started() as ours:
         if ours is None:
             return stored_selection(folder.path)
-        machines = runner.machines()
         limits = _limits(request)
         with rows_for(source, runner, request.cache) as rows:
-            outcome = go_on(ours, rows, specs, request.n_init, runner, progress, limits)
-        ended = datetime.now(UTC)
+            asked_so = (specs, request.n_init, runner, progress, limits, audience)
+            course = go_on(ours, rows, *asked_so, allowed)
+        outcome = course.outcomes
         size = (source.layout.rows, source.n_features)
         samples = (outcome.survey.sample.first(spec.sample_rows(*size)) for spec in specs)
         models = map(with_quantiles, outcome.models, samples)
         ordered = tuple(in_order(each, reference) for each in models)
-        seconds = (ended - started).total_seconds()
-        result = _result(request, ordered, outcome, seconds)
+        left_out = LeftOut.of(source, outcome.survey)
+        result = replace(_result(request, ordered, outcome, course.seconds), left_out=left_out)
         manifest = {
-            "started": started.isoformat(),
-            "ended": ended.isoformat(),
+            **course.to_json(request.deadline),
             **settings_of(request),
-            "machines": list(machines),
             **facts_of(source, outcome.survey),
             **_ending(result, request.merged_from),
             **ordered[result.chosen].to_json(),
         }
         sample = outcome.survey.sample
         ours.finish(result.model, manifest, lambda wip: _write(result, sample, wip))
+    audience.run_ended(read_manifest(folder.path), folder.path)
     return result
 
 
@@ -185,20 +207,19 @@ def stored_selection(path: Path) -> SelectResult:
     manifest, (selected, names) = read_manifest(path), read_table(path)
     models = tuple(load_model(path / CANDIDATES / name) for name in names)
     told = tuple(manifest["warnings"])
-    seconds = seconds_of(manifest)
-    return SelectResult(selected, models, path, manifest["passes"], seconds, told, done_before=True)
+    seconds, left_out = seconds_of(manifest), LeftOut.kept_in(manifest)
+    kept = (path, manifest["passes"], seconds, told)
+    return SelectResult(selected, models, *kept, done_before=True, left_out=left_out)
 
 
 def _limits(request: SelectRequest) -> Limits:
     by = request.criterion if request.drop_hopeless else None
-    return Limits(request.max_passes, request.max_seconds, drop_hopeless_by=by)
+    return Limits(request.max_passes, request.max_seconds, request.deadline, by)
 
 
 def _ending(result: SelectResult, merged_from: int | None) -> dict[str, Any]:
     return {
         **model_facts(result.model),
-        "passes": result.passes,
-        "warnings": list(result.warnings),
         "selection": TABLE,
         "merged_from": merged_from,
     }

@@ -1,7 +1,7 @@
 """Rows that a fit leaves out: which may be, which were, and how that is told."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from dask_gmm.data.source import BadChunk, Source
@@ -76,6 +76,67 @@ class Allowed:
 NOTHING: Final = Allowed()
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class LeftOut:
+    """What was left out.
+
+    Parameters
+    ----------
+    chunks : tuple of BadChunk
+        Bad ones; their rows have the numbers of the array.
+    dropped_rows : int
+        Number of rows that are not finite.
+    """
+
+    chunks: tuple[BadChunk, ...] = ()
+    dropped_rows: int = 0
+
+    @classmethod
+    def of(cls, source: Source, survey: SurveyAnswer) -> "LeftOut":
+        """Give what a survey left out of a source."""
+        first = source.rows.start if isinstance(source, ZarrSource) else 0
+        chunks = (
+            replace(each, start=each.start + first, stop=each.stop + first)
+            for each in survey.bad_chunks
+        )
+        return cls(tuple(chunks), survey.summary.bad_rows)
+
+    @classmethod
+    def kept_in(cls, manifest: Mapping[str, Any]) -> "LeftOut":
+        """Give what the manifest of a run says of it."""
+        chunks = (
+            BadChunk(each["chunk"], each["rows"][0], each["rows"][1], each["cause"])
+            for each in manifest["bad_chunks"]
+        )
+        return cls(tuple(chunks), manifest["dropped_rows"])
+
+    @property
+    def skipped_rows(self) -> int:
+        """Number of rows of bad chunks."""
+        return sum(each.rows for each in self.chunks)
+
+    def to_json(self) -> dict[str, Any]:
+        """Give it as JSON values."""
+        chunks = [
+            {"chunk": each.key, "rows": [each.start, each.stop], "cause": each.cause}
+            for each in self.chunks
+        ]
+        return {
+            "bad_chunks": chunks,
+            "skipped_rows": self.skipped_rows,
+            "dropped_rows": self.dropped_rows,
+        }
+
+    def to_text(self) -> tuple[str, ...]:
+        """Give it as lines of plain text; none if it is nothing."""
+        skipped = f"left out: {self.skipped_rows:,} rows of {_chunks(self.chunks)}"
+        dropped = f"left out: {self.dropped_rows:,} rows that are not finite"
+        return ((skipped,) if self.chunks else ()) + ((dropped,) if self.dropped_rows else ())
+
+
+NOTHING_LEFT_OUT: Final = LeftOut()
+
+
 def rows_left(source: Source, survey: SurveyAnswer) -> int:
     """Give the number of rows that are not left out; those held out are among them."""
     return source.layout.rows - survey.skipped_rows - survey.summary.bad_rows
@@ -132,23 +193,6 @@ def told(source: Source, survey: SurveyAnswer) -> Iterator[str]:
             f"{survey.summary.bad_rows:,} of {rows:,} rows of {source.name} left out, which are "
             f"not finite, the first at {source.where(*survey.summary.first_bad)}"
         )
-
-
-def left_out_facts(source: Source, survey: SurveyAnswer) -> dict[str, Any]:
-    """Say what was left out as JSON values; rows have the numbers of the array."""
-    first = source.rows.start if isinstance(source, ZarrSource) else 0
-    return {
-        "bad_chunks": [
-            {
-                "chunk": each.key,
-                "rows": [each.start + first, each.stop + first],
-                "cause": each.cause,
-            }
-            for each in survey.bad_chunks
-        ],
-        "skipped_rows": survey.skipped_rows,
-        "dropped_rows": survey.summary.bad_rows,
-    }
 
 
 def _chunks(bad: Sequence[BadChunk]) -> str:

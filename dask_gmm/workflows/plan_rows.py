@@ -19,7 +19,7 @@ from dask_gmm.workflows.describe import NUMBERS, refuse_other_columns
 from dask_gmm.workflows.drawing import RowsToDraw, arrays_of
 from dask_gmm.workflows.generate import is_drawn
 from dask_gmm.workflows.models import density_of_mixture
-from dask_gmm.workflows.planned import DONE, PlannedPass, PlannedStep, Size
+from dask_gmm.workflows.planned import DONE, NOT_THERE, PlannedPass, PlannedStep, Size
 from dask_gmm.workflows.predict import answers_wanted, wanted_of
 from dask_gmm.workflows.predictions import Predictions, refuse_own_rows
 from dask_gmm.workflows.probe import probe
@@ -29,7 +29,6 @@ from dask_gmm.workflows.score import bound_of
 from dask_gmm.workflows.to_come import ToCome
 
 ONE: Final = "one"
-NOT_THERE: Final = "nothing is measured: the rows, or the model, are not there yet"
 
 
 def plan_generate(

@@ -71,11 +71,11 @@ def _memory(each: PlannedPass) -> str:
     room = each.outlook.room
     held = room.projection
     limit = f" of {mib(room.limit)}" if room.limit else ""
+    rows = f" + {mib(held.held)} of rows that are kept" if held.held else ""
     fits = "" if each.outlook.fits else ": does not fit"
-    return (
-        f"{each.name}: {mib(held.total)}{limit} per process, {held.threads} x "
-        f"({mib(held.reading)} to read + {mib(held.tile)} to compute) + {mib(held.base)}{fits}"
-    )
+    threads = f"{held.threads} x ({mib(held.reading)} to read + {mib(held.tile)} to compute)"
+    total = f"{mib(held.total)}{limit} per process"
+    return f"{each.name}: {total}, {threads} + {mib(held.base)}{rows}{fits}"
 
 
 def _seconds(step: PlannedStep) -> Iterator[str]:

@@ -10,6 +10,7 @@ from dask_gmm.data.zarr_source import ZarrSource
 from dask_gmm.passes.outlook import Outlook
 
 DONE: Final = "done before: nothing to do"
+NOT_THERE: Final = "nothing is measured: what it reads is not there yet"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,6 +104,7 @@ class PlannedPass:
                 "tile": held.tile,
                 "threads": held.threads,
                 "base": held.base,
+                "held": held.held,
                 "total": held.total,
                 "limit": room.limit or None,
             },

@@ -1,0 +1,272 @@
+"""A plan says what then happens, and writes nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from distributed import Client
+
+from dask_gmm.data.source import Source
+from dask_gmm.errors import InputError, MemoryLimitError, OutputExistsError
+from dask_gmm.fitting.foreseen import asking_at_once, largest_e_step, survey_of
+from dask_gmm.passes.distributed_runner import DistributedRunner
+from dask_gmm.passes.fold import Fold
+from dask_gmm.passes.outlook import Outlook
+from dask_gmm.passes.progress import Progress, Silent
+from dask_gmm.passes.runner import ThreadRunner
+from dask_gmm.records.run_folder import read_manifest
+from dask_gmm.workflows.about import spec_of
+from dask_gmm.workflows.fit_request import FitRequest
+from dask_gmm.workflows.generate import generate
+from dask_gmm.workflows.plan import plan
+from dask_gmm.workflows.planned import DONE, PlannedStep
+from dask_gmm.workflows.report_request import ReportRequest
+from dask_gmm.workflows.requests import GenerateRequest
+from dask_gmm.workflows.row_requests import PredictRequest, ScoreRequest
+from dask_gmm.workflows.run import Request, run
+from dask_gmm.workflows.select_request import SelectRequest
+
+MIB = 2**20
+
+
+class Watched(ThreadRunner):
+    """Keeps what was foreseen of each pass over stored rows, and in how many tasks it was made."""
+
+    def __init__(self, threads: int = 2, **knobs: Any) -> None:
+        super().__init__(threads, **knobs)
+        self.passes: list[tuple[Outlook, int]] = []
+
+    def run(self, source: Source, folds: Sequence[Fold], progress: Progress) -> Any:
+        reading = super().run(source, folds, progress)
+        if source.shareable:
+            self.passes.append((self.outlook(source, folds), reading.cost.tasks))
+        return reading
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Steps in a folder, each with a few that follow from it."""
+
+    folder: Path
+
+    def drawn(self, **asked: Any) -> GenerateRequest:
+        return GenerateRequest(
+            self.folder / "x.zarr", 60_000, 3, 2, **{"chunk_rows": 7_001, **asked}
+        )
+
+    def fitted(self, **asked: Any) -> FitRequest:
+        data, out = str(self.folder / "x.zarr"), self.folder / "run"
+        return FitRequest(data, out=out, **{"components": 2, **asked})
+
+    def selected(self, **asked: Any) -> SelectRequest:
+        data, out = str(self.folder / "x.zarr"), self.folder / "select"
+        return SelectRequest(data, (2, 3), out, solver="em", max_iter=3, tol=0.0, **asked)
+
+    def predicted(self, **asked: Any) -> PredictRequest:
+        data, out = str(self.folder / "x.zarr"), self.folder / "predicted.zarr"
+        return PredictRequest(data, self.folder / "run", out, **asked)
+
+    def scored(self) -> ScoreRequest:
+        return ScoreRequest(str(self.folder / "x.zarr"), self.folder / "run")
+
+    @property
+    def names(self) -> list[str]:
+        return sorted(str(each.relative_to(self.folder)) for each in self.folder.rglob("*"))
+
+
+@pytest.fixture
+def steps(tmp_path: Path) -> Steps:
+    return Steps(tmp_path)
+
+
+@pytest.fixture
+def there(steps: Steps) -> Steps:
+    """Steps of which the first was carried out."""
+    generate(steps.drawn(), ThreadRunner(2), Silent())
+    return steps
+
+
+def only(request: Request, runner: Any = None, probe: int = 0) -> PlannedStep:
+    (step,) = plan([request], runner or ThreadRunner(2), probe).steps
+    return step
+
+
+def test_what_is_planned_is_what_happens(steps: Steps) -> None:
+    asked: list[Request] = [
+        steps.drawn(),
+        steps.fitted(rows=slice(10, 58_000), columns=(2, 0)),
+        PredictRequest(
+            steps.drawn().out, steps.fitted().out, steps.folder / "y.zarr", True, columns=(2, 0)
+        ),
+        ScoreRequest(steps.drawn().out, steps.fitted().out, columns=(2, 0)),
+        ReportRequest(steps.folder / "run"),
+    ]
+    runner = Watched()
+    planned = plan(asked, runner).steps
+    assert runner.passes == []
+    assert steps.names == []
+    drawn, fitted, predicted, scored, reported = planned
+    run(asked, runner, Silent())
+    passes = read_manifest(steps.folder / "run")["passes"]
+    assert fitted.least <= passes <= (fitted.most or 0)
+    survey, e_step = fitted.passes
+    foreseen = [drawn.passes[0], survey, *[e_step] * (passes - 1), predicted.passes[0]]
+    for one, (outlook, tasks) in zip([*foreseen, scored.passes[0]], runner.passes, strict=True):
+        assert (one.outlook.tasks, one.outlook.task_rows) == (tasks, outlook.task_rows)
+        assert one.outlook.room.projection.reading == outlook.room.projection.reading
+        assert one.outlook.room.left <= outlook.room.left
+    assert (reported.passes, reported.out) == ((), steps.folder / "run" / "report.html")
+    for step, name in ((drawn, "x.zarr"), (predicted, "y.zarr")):
+        files = [
+            each
+            for array in step.outputs
+            for each in (steps.folder / name / array.name).rglob("*")
+            if each.is_file() and each.name != "zarr.json"
+        ]
+        assert sum(each.stat().st_size for each in files) == step.written_bytes
+        assert len(files) == sum(array.n_chunks for array in step.outputs)
+
+
+def test_rows_that_are_there_are_planned_as_those_that_are_to_come(steps: Steps) -> None:
+    asked: list[Request] = [steps.drawn(), steps.fitted(rows=slice(10, 58_000), columns=(2, 0))]
+    before = plan(asked, ThreadRunner(2)).steps[1]
+    generate(steps.drawn(), ThreadRunner(2), Silent())
+    assert plan(asked, ThreadRunner(2)).steps[1].to_json() == before.to_json()
+
+
+def test_a_plan_of_a_fit_has_its_blocks_chunks_and_bytes(there: Steps) -> None:
+    step = only(there.fitted())
+    assert step.size is not None
+    found = step.size.to_json()
+    assert (found["rows"], found["features"], found["chunks"]) == (60_000, 3, 9)
+    assert (found["blocks"], found["bytes_per_pass"]) == (2, 60_000 * 3 * 8)
+    survey = step.to_json()["pass"][0]
+    assert survey["memory"]["limit"] == ThreadRunner().memory_limit
+    assert (survey["tasks"], survey["bytes_per_task"]) == (2, 7 * 7_001 * 3 * 8)
+
+
+def test_limits_bound_the_number_of_passes(there: Steps) -> None:
+    assert [only(there.fitted(max_iter=7)).most, only(there.fitted(max_iter=7)).least] == [10, 2]
+    assert only(there.fitted(max_iter=7, solver="em")).most == 9
+    assert only(there.fitted(max_iter=7, repair="drop")).most == 12
+    limited = only(there.fitted(max_iter=7, max_passes=4))
+    assert (limited.most, limited.bounded_by) == (4, "max_passes")
+    timed = only(there.fitted(max_seconds=10))
+    assert timed.bounded_by == "max_iter or max_seconds"
+
+
+def test_on_few_rows_races_and_escapes_are_not_bounded_beforehand(there: Steps) -> None:
+    few = only(there.fitted(rows=slice(0, 30_000)))
+    assert few.most is None
+    assert (
+        "from 2 to any number of passes"
+        in plan([there.fitted(rows=slice(0, 30_000))], ThreadRunner(2)).to_text()
+    )
+    assert only(there.fitted(rows=slice(0, 30_000), max_passes=9)).most == 9
+
+
+def test_a_cohort_that_does_not_fit_is_read_in_as_many_groups_as_planned(there: Steps) -> None:
+    alone = only(there.selected()).passes[-1]
+    assert (alone.questions, alone.readings) == (2, 1)
+    limit = alone.outlook.room.projection.total - 1
+    runner = Watched(memory_limit=limit)
+    step = only(there.selected(), runner)
+    assert (step.passes[-1].questions, step.passes[-1].readings, step.most) == (2, 2, 9)
+    assert step.passes[-1].outlook.fits
+    run([there.selected()], runner, Silent())
+    assert len(runner.passes) == step.most
+
+
+def test_more_starts_are_more_questions(there: Steps) -> None:
+    alone, more = (only(there.fitted(solver="em", n_init=n)).passes[-1] for n in (1, 5))
+    assert (alone.questions, more.questions) == (1, 5)
+    assert more.outlook.room.projection.tile > 4 * alone.outlook.room.projection.tile
+
+
+def test_a_run_that_cannot_fit_is_refused_before_its_first_step(steps: Steps) -> None:
+    asked: list[Request] = [steps.drawn(), steps.fitted(components=20)]
+    room = plan(asked, ThreadRunner(2)).steps[1].passes[-1].outlook.room
+    runner = Watched(memory_limit=room.projection.total - 1)
+    result = plan(asked, runner)
+    assert not result.fits
+    assert [each.outlook.fits for each in result.steps[1].passes] == [True, False]
+    assert ": does not fit" in result.to_text()
+    with pytest.raises(MemoryLimitError, match="projected") as caught:
+        run(asked, runner, Silent())
+    assert f"{room.projection.total / MIB:,.0f} MiB" in str(caught.value)
+    assert caught.value.__notes__ == ["That is step 2, fit; none was begun."]
+    assert (steps.names, runner.passes) == ([], [])
+    run(asked[:1], runner, Silent())
+    assert plan(asked[:1], runner).fits
+
+
+def test_the_workers_change_the_plan(there: Steps, client: Client) -> None:
+    here = only(there.fitted(), ThreadRunner(3)).passes[0].outlook
+    assert (here.processes, here.threads, here.room.projection.threads) == (1, 3, 3)
+    spread = only(there.fitted(), DistributedRunner(client)).passes[0].outlook
+    assert (spread.processes, spread.threads, spread.room.projection.threads) == (2, 2, 1)
+
+
+def test_what_was_done_before_is_said_to_be_done(there: Steps) -> None:
+    asked: list[Request] = [there.drawn(), there.fitted(), there.predicted()]
+    run(asked, ThreadRunner(2), Silent())
+    names = there.names
+    result = plan(asked, ThreadRunner(2), probe=2)
+    assert [(each.note, each.passes) for each in result.steps] == [(DONE, ())] * 3
+    assert result.to_text().count(DONE) == 3
+    again = plan([there.drawn(), there.fitted(overwrite=True)], ThreadRunner(2)).steps
+    assert [each.note for each in again] == [DONE, ""]
+    with pytest.raises(OutputExistsError, match="components 2 there, 3 here"):
+        plan([there.fitted(components=3)], ThreadRunner(2))
+    assert there.names == names
+
+
+def test_what_was_interrupted_is_said_to_go_on(there: Steps) -> None:
+    class Stopping(Watched):
+        def run(self, *args: Any) -> Any:
+            if len(self.passes) == 3:
+                raise KeyboardInterrupt
+            return super().run(*args)
+
+    asked = there.fitted(solver="em", max_iter=9, tol=0.0)
+    whole = only(asked)
+    with pytest.raises(KeyboardInterrupt):
+        run([asked], Stopping(), Silent())
+    result = plan([asked], ThreadRunner(2))
+    (step,) = result.steps
+    assert (step.kept, step.least, step.most) == (3, 0, (whole.most or 0) - 3)
+    assert "goes on after pass 3: from 0 to 8 more passes" in result.to_text()
+    assert only(there.fitted(solver="em", max_iter=9, overwrite=True)).kept == 0
+
+
+def test_what_lies_in_an_earlier_output_is_planned_where_its_shape_is_known(steps: Steps) -> None:
+    drawn, fitted, predicted = steps.drawn(), steps.fitted(), steps.predicted(probabilities=True)
+    shares = FitRequest(str(predicted.out), 2, steps.folder / "shares", columns=(0,))
+    named = replace(shares, data=str(predicted.out / "probabilities"), out=steps.folder / "b")
+    unknown = replace(shares, data=str(fitted.out / "sample.zarr"), out=steps.folder / "c")
+    asked: list[Request] = [drawn, fitted, predicted, shares, named, unknown]
+    *_, one, other, last = plan(asked, ThreadRunner(2)).steps
+    assert one.size is not None
+    assert other.size is not None
+    assert (one.size.features, one.size.to_json()) == (1, other.size.to_json())
+    assert (last.size, last.passes) == (None, ())
+    assert "not known before" in last.note
+
+
+def test_a_plan_refuses_what_a_step_would_refuse(there: Steps) -> None:
+    with pytest.raises(InputError, match="is not there"):
+        plan([FitRequest("nowhere.zarr", 2, there.folder / "run")], ThreadRunner(2))
+    with pytest.raises(InputError, match="at least 70000 rows"):
+        plan([there.drawn(), there.fitted(components=70_000)], ThreadRunner(2))
+    with pytest.raises(InputError, match="probe"):
+        plan([], ThreadRunner(2), probe=-1)
+
+
+def test_candidates_say_beforehand_what_they_will_ask() -> None:
+    spec = spec_of(FitRequest("x.zarr", 3, Path("run"), n_init=2))
+    assert len(asking_at_once([spec], 2, 10**6, 4)) == 1
+    assert len(asking_at_once([spec], 2, 1_000, 4)) == len(spec.candidates(2)) == 8
+    assert len(largest_e_step([spec], 4).density.constants) == spec.most_components == 6
+    assert survey_of([spec], 10**6, 4).size == spec.sample_rows(10**6, 4)

@@ -11,11 +11,18 @@ Keys = npt.NDArray[np.uint64]
 
 SMALLEST_SAMPLE: Final = 20_000
 ROWS_PER_COMPONENT_AND_COLUMN: Final = 50
+# A sample itself, its levels with rows drawn for rare components, and the bytes of a checkpoint.
+FORMS: Final = 4
 
 
 def sample_size(n_components: int, n_features: int) -> int:
     """Number of rows to start from: 20,000, or 50 per component and column if that is more."""
     return max(SMALLEST_SAMPLE, ROWS_PER_COMPONENT_AND_COLUMN * n_components * n_features)
+
+
+def kept_bytes(rows: int, n_features: int) -> int:
+    """Project what a fit holds of a sample of so many rows from one pass to the next."""
+    return FORMS * rows * 8 * (n_features + 2)  # with a key and a number
 
 
 def row_keys(seed: int, start: int, stop: int) -> Keys:

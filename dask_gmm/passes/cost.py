@@ -32,7 +32,7 @@ class Cost:
     retries : int
         Tasks that were lost with workers, and made again.
     decoded_bytes : int
-        Of the rows that were read, as numbers in memory.
+        Of the rows, as numbers in memory, be they read or held since an earlier pass.
     peak_bytes : int
         The most that this process has held until then.
     worker_peak_bytes : int, optional

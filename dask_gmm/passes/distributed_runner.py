@@ -102,6 +102,10 @@ class DistributedRunner:
         wanted = self._tasks_wanted(source, len(folds), threads)
         return Outlook.of(cut_in_nodes(source, len(folds), wanted), rooms)
 
+    def beside(self, n_bytes: int) -> "DistributedRunner":
+        """Give itself: passes run in other processes."""
+        return self
+
     def machines(self) -> tuple[str, ...]:
         """See `Runner.machines`."""
         return tuple(sorted({machine(), *self.client.run(machine).values()}))

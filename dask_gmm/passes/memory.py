@@ -30,6 +30,8 @@ class Projection:
         The interpreter and the libraries.
     held : int
         Rows that are held from one pass to the next.
+    beside : int
+        What the process holds that is nobody's in the pass, such as a sample.
     """
 
     reading: int
@@ -37,11 +39,13 @@ class Projection:
     threads: int
     base: int = PROCESS_BYTES
     held: int = 0
+    beside: int = 0
 
     @property
     def total(self) -> int:
         """All of it."""
-        return self.base + self.threads * (self.reading + self.tile) + self.held
+        kept = self.held + self.beside
+        return self.base + self.threads * (self.reading + self.tile) + kept
 
     def require(self, limit: int, name: str) -> None:
         """Refuse if it is more than the limit, in bytes; 0 is no limit.
@@ -56,17 +60,24 @@ class Projection:
                 f"Wanted a pass over {name} to hold at most {_mib(limit)} per process; projected "
                 f"{_mib(self.total)}: {self.threads} x ({_mib(self.reading)} to read chunks + "
                 f"{_mib(self.tile)} to compute on a tile) + {_mib(self.base)} for the process"
-                f"{self._cure()}, use fewer threads per process, or give each process more memory."
+                f"{self._kept()}. {self._cure()}, use fewer threads per process, or give each "
+                "process more memory."
             )
 
+    def _kept(self) -> str:
+        held = f" + {_mib(self.held)} for rows that are kept" if self.held else ""
+        return held + (f" + {_mib(self.beside)} for a sample" if self.beside else "")
+
     def _cure(self) -> str:
-        if not self.held:
-            return ". Store the rows in smaller chunks"
-        return f" + {_mib(self.held)} for rows that are kept. Set cache to none"
+        return "Set cache to none" if self.held else "Store the rows in smaller chunks"
 
 
 def project(
-    source: Source, folds: Sequence[Fold], threads: int, of: int | None = None
+    source: Source,
+    folds: Sequence[Fold],
+    threads: int,
+    of: int | None = None,
+    beside: int = 0,
 ) -> Projection:
     """Project what a process will hold at most.
 
@@ -78,12 +89,14 @@ def project(
         Those of the process.
     of : int, optional
         Those of all processes that work on the pass; by default there is one.
+    beside : int
+        See `Projection`.
     """
     tile = sum(fold.tile_bytes(source.n_features) for fold in folds)
     held = bytes_of(source) if isinstance(source, Held) else 0
     if of is not None and of > threads:
         held = min(held, int(IMBALANCE * held * threads / of))
-    return Projection(source.task_bytes(), tile, threads, held=held)
+    return Projection(source.task_bytes(), tile, threads, held=held, beside=beside)
 
 
 def bytes_of(source: Source) -> int:

@@ -4,8 +4,9 @@ import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from copy import copy
 from threading import Event
-from typing import Protocol
+from typing import Protocol, Self
 
 from distributed.system import MEMORY_LIMIT
 
@@ -51,6 +52,10 @@ class Runner(Protocol):
         """
         ...
 
+    def beside(self, n_bytes: int) -> "Runner":
+        """Give the same runner where this process holds so many bytes beside what passes hold."""
+        ...
+
     def machines(self) -> tuple[str, ...]:
         """Name the kinds of processors at work; one kind is needed for the same bytes."""
         ...
@@ -70,6 +75,7 @@ class ThreadRunner:
     def __init__(self, threads: int | None = None, memory_limit: int = MEMORY_LIMIT) -> None:
         self.threads = threads or available_processors()
         self.memory_limit = memory_limit
+        self._beside = 0
         self._workspaces: deque[Workspace] = deque()
 
     def run(self, source: Source, folds: Sequence[Fold], progress: Progress) -> Reading:
@@ -86,8 +92,15 @@ class ThreadRunner:
     def outlook(self, source: Source, folds: Sequence[Fold]) -> Outlook:
         """See `Runner.outlook`."""
         wanted = self._tasks_wanted(source, len(folds))
-        room = Room(project(source, folds, self.threads), self.memory_limit)
+        projection = project(source, folds, self.threads, beside=self._beside)
+        room = Room(projection, self.memory_limit)
         return Outlook.of(cut_in_nodes(source, len(folds), wanted), [room])
+
+    def beside(self, n_bytes: int) -> Self:
+        """See `Runner.beside`."""
+        runner = copy(self)
+        runner._beside = n_bytes
+        return runner
 
     def machines(self) -> tuple[str, ...]:
         """See `Runner.machines`."""

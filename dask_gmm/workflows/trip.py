@@ -16,12 +16,13 @@ from dask_gmm.fitting.held_out import check_shares
 from dask_gmm.fitting.levels import LARGEST_SAMPLE_BYTES, levels_of
 from dask_gmm.fitting.members import Member
 from dask_gmm.fitting.questions import ALL_ROWS, Question, Rows
-from dask_gmm.fitting.sample import SMALLEST_SAMPLE
+from dask_gmm.fitting.sample import SMALLEST_SAMPLE, kept_bytes
 from dask_gmm.fitting.spec import Spec
 from dask_gmm.fitting.survey import Survey, SurveyAnswer, SurveyFold
 from dask_gmm.mixture.typical import typical_covariance
 from dask_gmm.passes.cost import Cost
 from dask_gmm.passes.fold import Fold
+from dask_gmm.passes.held import HeldHere
 from dask_gmm.passes.progress import Progress, Silent
 from dask_gmm.passes.runner import Runner, ThreadRunner
 from dask_gmm.records.checkpoint import Checkpoint, PassRecord
@@ -91,8 +92,9 @@ class Trip:
         for each in specs:
             check(self._source, each)
         fold = replace(survey_of(specs, rows, n_features), usable=self._allowed.usable)
-        for each_fold in (fold, largest_e_step(specs, n_features)):
-            self._runner.outlook(self._source, [each_fold]).require(self._source.name)
+        self._runner.outlook(self._source, [fold]).require(self._source.name)
+        later = self._runner.beside(kept_bytes(min(fold.size, rows), n_features))
+        later.outlook(self._source, [largest_e_step(specs, n_features)]).require(self._source.name)
         least = max(map(least_rows, specs))
         answer = self._survey(fold, least)
         self._know(answer)
@@ -135,6 +137,9 @@ class Trip:
         self.warnings = (*told(self._source, answer), *inspected(answer, self._source))
         self._source = self._source.pinned(answer.digests, answer.bad_chunks)
         self._surveyed = answer
+        kept = kept_bytes(len(answer.sample.rows), self._source.n_features)
+        here = self._source.held_bytes if isinstance(self._source, HeldHere) else 0
+        self._runner, self._here = self._runner.beside(kept), self._here.beside(kept + here)
 
     @property
     def answer(self) -> SurveyAnswer:

@@ -93,6 +93,17 @@ def test_the_memory_of_tiles_counts_too() -> None:
     ThreadRunner(1, memory_limit=2**30).run(source(), [Spell(tile=2**29)], Silent())
 
 
+def test_what_this_process_holds_beside_a_pass_counts_too(client: Client) -> None:
+    runner = ThreadRunner(1, memory_limit=2**30)
+    runner.outlook(source(), [Total()]).require("rows")
+    later = runner.beside(2**30)
+    with pytest.raises(MemoryLimitError, match=r"1,024 MiB for a sample. Store the rows"):
+        later.run(source(), [Total()], Silent())
+    later.beside(0).run(source(), [Total()], Silent())
+    elsewhere = DistributedRunner(client)
+    assert elsewhere.beside(2**60).outlook(source(), [Total()]).fits
+
+
 def test_a_pass_in_which_nothing_ends_is_given_up(client: Client) -> None:
     runner = DistributedRunner(client, stall_seconds=0.0)
     with pytest.raises(ClusterError, match="found none"):

@@ -235,4 +235,6 @@ def _plain_warnings() -> Iterator[None]:
 
 
 def _show(result: "Result", as_json: bool) -> None:
-    click.echo(json.dumps(result.to_json(), indent=2) if as_json else result.to_text())
+    from dask_gmm.records.json_text import json_text
+
+    click.echo(json_text(result.to_json(), indent=2) if as_json else result.to_text())

@@ -60,20 +60,23 @@ class Checkpoints:
     ----------
     store : Store
         Where they are kept; what else is there is left alone.
-    header : mapping
-        JSON values to keep with each that is written, such as what tells a fit from others.
     """
 
-    def __init__(self, store: Store, header: Mapping[str, Json] = NO_HEADER) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
-        self._header = header
         # What is known to be stored.
         self._survey: tuple[SurveyAnswer, Stored] | None = None
 
-    def write(self, checkpoint: Checkpoint) -> None:
+    def write(self, checkpoint: Checkpoint, header: Mapping[str, Json] = NO_HEADER) -> None:
         """Keep a checkpoint, and then forget all but the last three.
 
         When it fails, the newest one is this one or the one before, and both can be read.
+
+        Parameters
+        ----------
+        checkpoint : Checkpoint
+        header : mapping
+            JSON values to keep with it, such as how it came about.
 
         Raises
         ------
@@ -90,7 +93,7 @@ class Checkpoints:
         while not self._store.put_if_absent(arrays_name(number), data):
             number += 1
         arrays = Stored.of(arrays_name(number), data)
-        pointer = Pointer(number, arrays, survey, self._header)
+        pointer = Pointer(number, arrays, survey, header)
         self._store.put(pointer_name(number), pointer.to_bytes())
         wanted = frozenset().union(*(each.names for each in (pointer, *before[: KEPT - 1])))
         for name in there:

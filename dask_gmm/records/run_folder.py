@@ -25,6 +25,7 @@ from dask_gmm.records.asked import DOCUMENT, Asked, asked_in
 from dask_gmm.records.checkpoints import Checkpoints
 from dask_gmm.records.exclusive import only_writer
 from dask_gmm.records.held_store import HeldStore
+from dask_gmm.records.json_text import json_text
 from dask_gmm.records.kinds import PAGE, RUN_FOLDER, remove
 from dask_gmm.records.lease import Lease
 from dask_gmm.records.model_file import write_model
@@ -183,7 +184,7 @@ class RunFolder:
     def take_up(self, records: Iterable[Mapping[str, Any]]) -> None:
         """Begin the history with the passes that are not made again."""
         self._check()
-        lines = "".join(json.dumps(record) + "\n" for record in records)
+        lines = "".join(json_text(record) + "\n" for record in records)
         with output_errors(self.path):
             (self.wip / HISTORY).write_text(lines)
 
@@ -191,7 +192,7 @@ class RunFolder:
         """Add a line to the history."""
         self._check()
         with output_errors(self.path), (self.wip / HISTORY).open("a") as history:
-            history.write(json.dumps(record) + "\n")
+            history.write(json_text(record) + "\n")
 
     def finish(
         self,
@@ -208,7 +209,7 @@ class RunFolder:
             half.replace(self.wip / MODEL)
             write_beside(self.wip)
             full = {"format": "run", "version": VERSION, **manifest, **self._told()}
-            (self.wip / MANIFEST).write_text(json.dumps(full, indent=2) + "\n")
+            (self.wip / MANIFEST).write_text(json_text(full, indent=2) + "\n")
         self._check()
         publish(self.wip, self.path, self.overwrite, RUN_FOLDER)
         with output_errors(self.path):

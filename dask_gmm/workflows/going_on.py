@@ -4,6 +4,7 @@ import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Final
 
 from dask_gmm.data.source import Source
@@ -12,8 +13,12 @@ from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.runner import Runner
 from dask_gmm.records.checkpoint import Checkpoint, PassRecord
 from dask_gmm.records.checkpoints import Checkpoints
+from dask_gmm.records.parts import Part, header_of, parts_in
 from dask_gmm.records.run_folder import RunFolder
-from dask_gmm.workflows.fit_rows import DataWarning, FitOutcomes, OnCheckpoint, fit_all, resume_all
+from dask_gmm.workflows.callbacks import Audience
+from dask_gmm.workflows.course import Course, part_of
+from dask_gmm.workflows.fit_rows import DataWarning, OnCheckpoint, fit_all, resume_all
+from dask_gmm.workflows.left_out import NOTHING, Allowed
 from dask_gmm.workflows.limits import Limits
 
 # Between two passes over all rows, so many seconds of passes over samples may be made again.
@@ -25,11 +30,22 @@ class Keeper:
 
     With the first one, other interrupted runs are given up, where that is wanted: no sooner, since
     what is asked may turn out to be wrong until then.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    checkpoints : Checkpoints
+        In it.
+    parts : tuple of Part
+        Of the run, the present one last.
     """
 
-    def __init__(self, folder: RunFolder, checkpoints: Checkpoints) -> None:
+    def __init__(
+        self, folder: RunFolder, checkpoints: Checkpoints, parts: tuple[Part, ...]
+    ) -> None:
         self._folder = folder
         self._checkpoints = checkpoints
+        self._parts = parts
         self._passes = 0
         self._written = time.monotonic()
 
@@ -37,7 +53,9 @@ class Keeper:
         """Write it, if it is its turn."""
         now, passes = time.monotonic(), len(checkpoint.passes)
         if passes > self._passes or now - self._written >= SECONDS:
-            self._checkpoints.write(checkpoint)
+            *before, part = self._parts
+            here = part.at(passes, datetime.now(UTC))
+            self._checkpoints.write(checkpoint, header_of((*before, here)))
             if not self._passes:
                 self._folder.give_up_others()
             self._passes, self._written = passes, now
@@ -51,30 +69,42 @@ def go_on(
     runner: Runner,
     progress: Progress,
     limits: Limits,
-) -> FitOutcomes:
+    audience: Audience,
+    allowed: Allowed = NOTHING,
+) -> Course:
     """Fit specs together, or what is left of that to do; see `fit_all`.
 
     Parameters
     ----------
     folder : RunFolder
         That has been started.
-    source, specs, n_init, runner, progress, limits
+    source, specs, n_init, runner, progress, limits, allowed
         See `fit_all`.
+    audience : Audience
+        Who hears of the passes that are still to be made.
     """
 
     def on_pass(record: PassRecord) -> None:
         folder.add_pass(record.to_json())
+        audience.pass_ended(record.to_json())
 
-    checkpoints = folder.checkpoints
-    keep: OnCheckpoint = Keeper(folder, checkpoints) if checkpoints else lambda checkpoint: None
+    part, checkpoints = part_of(runner), folder.checkpoints
     found = checkpoints.latest() if checkpoints else None
+    made = len(found.checkpoint.passes) if found else 0
+    parts = (*parts_in(found.header if found else {}), part.after(made))
+    keep: OnCheckpoint = (
+        Keeper(folder, checkpoints, parts) if checkpoints else lambda checkpoint: None
+    )
     told = (*folder.warnings, *(found.warnings if found else ()))
     for text in told:
         warnings.warn(text, DataWarning, stacklevel=2)
     if found is None:
-        outcomes = fit_all(source, specs, n_init, runner, progress, on_pass, keep, limits)
+        told_to = (progress, on_pass, keep)
+        outcomes = fit_all(source, specs, n_init, runner, *told_to, limits, allowed)
     else:
         before = found.checkpoint
         folder.take_up(record.to_json() for record in before.passes)
         outcomes = resume_all(source, before, runner, progress, on_pass, keep, limits)
-    return replace(outcomes, warnings=(*told, *outcomes.warnings))
+    done = parts[-1].ended(len(outcomes.passes), datetime.now(UTC))
+    warned = replace(outcomes, warnings=(*told, *outcomes.warnings))
+    return Course(warned, (*parts[:-1], done))

@@ -12,6 +12,7 @@ from dask_gmm.passes.runner import Runner
 from dask_gmm.records.kinds import DATA_GROUP, PREDICTIONS, RUN_FOLDER
 from dask_gmm.records.publish import refuse_occupied
 from dask_gmm.workflows.about import was_asked
+from dask_gmm.workflows.callbacks import Callback
 from dask_gmm.workflows.fit import fit
 from dask_gmm.workflows.fit_request import FitRequest
 from dask_gmm.workflows.generate import generate, is_drawn
@@ -63,7 +64,12 @@ class RunResult:
         return "\n\n".join(step.to_text() for step in self.steps)
 
 
-def run(requests: Sequence[Request], runner: Runner, progress: Progress) -> RunResult:
+def run(
+    requests: Sequence[Request],
+    runner: Runner,
+    progress: Progress,
+    callbacks: Sequence[Callback] = (),
+) -> RunResult:
     """Carry out steps in order; a later one may read what an earlier one wrote.
 
     That all outputs but reports can be written, and that all passes fit in memory as far as their
@@ -79,6 +85,8 @@ def run(requests: Sequence[Request], runner: Runner, progress: Progress) -> RunR
         Where the passes of all steps run.
     progress : Progress
         Who hears of the passes.
+    callbacks : sequence of Callback
+        Who is told of each fit and of each selection; see `fit`.
 
     Returns
     -------
@@ -99,7 +107,7 @@ def run(requests: Sequence[Request], runner: Runner, progress: Progress) -> RunR
     done: list[Result] = []
     try:
         for request in requests:
-            done.append(_carry_out(request, runner, progress))
+            done.append(_carry_out(request, runner, progress, callbacks))
     except UnmetError as unmet:
         unmet.result = RunResult((*done, unmet.result))
         raise
@@ -129,14 +137,16 @@ def _is_there(request: GenerateRequest | FitRequest | SelectRequest) -> bool:
     return not request.overwrite and was_asked(verb, request)
 
 
-def _carry_out(request: Request, runner: Runner, progress: Progress) -> Result:
+def _carry_out(
+    request: Request, runner: Runner, progress: Progress, callbacks: Sequence[Callback]
+) -> Result:
     match request:
         case GenerateRequest():
             return generate(request, runner, progress)
         case FitRequest():
-            return fit(request, runner, progress)
+            return fit(request, runner, progress, callbacks)
         case SelectRequest():
-            return select(request, runner, progress)
+            return select(request, runner, progress, callbacks)
         case PredictRequest():
             return predict(request, runner, progress)
         case ScoreRequest():

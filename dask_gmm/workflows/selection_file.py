@@ -7,6 +7,7 @@ from typing import Final
 
 from dask_gmm.errors import DataError
 from dask_gmm.fitting.selected import Entry, Selected
+from dask_gmm.records.json_text import json_text
 from dask_gmm.workflows.selection_text import selected_json
 
 TABLE: Final = "selection.json"
@@ -15,7 +16,7 @@ TABLE: Final = "selection.json"
 def write_table(selected: Selected, names: Sequence[str], folder: Path) -> None:
     """Write a table, with the names of the models of its candidates."""
     table = {**selected_json(selected), "models": list(names)}
-    (folder / TABLE).write_text(json.dumps(table, indent=2) + "\n")
+    (folder / TABLE).write_text(json_text(table, indent=2) + "\n")
 
 
 def read_table(folder: Path) -> tuple[Selected, tuple[str, ...]]:

@@ -220,7 +220,7 @@ def test_of_two_that_write_at_once_both_are_whole(monkeypatch: pytest.MonkeyPatc
 
 def test_a_header_is_read_without_arrays() -> None:
     store, header = MemoryStore(), {"settings": "a1b2", "nested": {"passes": [1, None, 0.5]}}
-    Checkpoints(store, header).write(FIT[0])
+    Checkpoints(store).write(FIT[0], header)
     found = Checkpoints(store).latest()
     assert found is not None
     assert found.header == header
@@ -234,7 +234,7 @@ def test_a_header_is_read_without_arrays() -> None:
 def test_a_header_that_is_no_json_leaves_what_stands(header: dict[str, Any]) -> None:
     store = holding(FIT[0])
     with pytest.raises((TypeError, ValueError), match="JSON"):
-        Checkpoints(store, header).write(FIT[1])
+        Checkpoints(store).write(FIT[1], header)
     assert is_latest(store, FIT[0])
 
 

@@ -70,7 +70,22 @@ def refuse_existing(path: Path, overwrite: bool, kind: Kind) -> None:
 def refuse_occupied(path: Path, overwrite: bool, kind: Kind) -> None:
     """Check that an output can be published at a path; for all who look before they write.
 
-    Folders above it are made.
+    Folders above it are made. Parameters, and what else is raised, are those of `refuse_taken`.
+
+    Raises
+    ------
+    OutputError
+        If nothing can be written there.
+    """
+    refuse_taken(path, overwrite, kind)
+    with output_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+
+
+def refuse_taken(path: Path, overwrite: bool, kind: Kind) -> None:
+    """Check that what is at a path, if anything, may be replaced by an output; write nothing.
 
     Parameters
     ----------
@@ -89,7 +104,7 @@ def refuse_occupied(path: Path, overwrite: bool, kind: Kind) -> None:
         If there is something and ``overwrite`` is false, or it is of another kind, or something
         else lies in it.
     OutputError
-        If nothing can be written there.
+        If the system does not let it be looked at.
     """
     refuse_nameless(path)
     here = Path.cwd()
@@ -101,9 +116,6 @@ def refuse_occupied(path: Path, overwrite: bool, kind: Kind) -> None:
     with output_errors(path):
         if os.path.lexists(path):
             _refuse_to_replace(path, overwrite, kind)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
 
 
 def _refuse_to_replace(path: Path, overwrite: bool, kind: Kind) -> None:

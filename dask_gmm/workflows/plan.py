@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 from dask_gmm.checks import whole
 from dask_gmm.errors import DataError, InputError, MemoryLimitError, OutputExistsError
 from dask_gmm.passes.runner import Runner
+from dask_gmm.records.publish import refuse_taken
 from dask_gmm.workflows.fit_request import FitRequest
+from dask_gmm.workflows.places import refuse_output
 from dask_gmm.workflows.plan_fits import plan_fit
 from dask_gmm.workflows.plan_rows import plan_generate, plan_predict, plan_score
 from dask_gmm.workflows.plan_text import step_text
@@ -97,6 +99,7 @@ def plan(requests: Sequence["Request"], runner: Runner, probe: int = 0) -> PlanR
     to_come = NOTHING_YET
     for request in requests:
         step, to_come = _planned(request, runner, to_come, n_blocks)
+        refuse_output(request, refuse_taken)
         steps.append(step)
     return PlanResult(tuple(steps))
 

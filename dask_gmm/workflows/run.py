@@ -1,21 +1,18 @@
 """Carry out several steps, one after another, on one runner."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
-from dask_gmm.checks import local_path
 from dask_gmm.errors import UnmetError
 from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.runner import Runner
-from dask_gmm.records.kinds import DATA_GROUP, PREDICTIONS, RUN_FOLDER
 from dask_gmm.records.publish import refuse_occupied
-from dask_gmm.workflows.about import was_asked
 from dask_gmm.workflows.callbacks import Callback
 from dask_gmm.workflows.fit import fit
 from dask_gmm.workflows.fit_request import FitRequest
-from dask_gmm.workflows.generate import generate, is_drawn
+from dask_gmm.workflows.generate import generate
+from dask_gmm.workflows.places import refuse_output
 from dask_gmm.workflows.plan import require_memory
 from dask_gmm.workflows.predict import predict
 from dask_gmm.workflows.report import report
@@ -101,9 +98,9 @@ def run(
         Of the first step that fails; what the steps before it wrote is kept. An `UnmetError` has
         the results until then.
     """
-    for request in requests:
-        _refuse_output(request)
     require_memory(requests, runner)
+    for request in requests:
+        refuse_output(request, refuse_occupied)
     done: list[Result] = []
     try:
         for request in requests:
@@ -112,29 +109,6 @@ def run(
         unmet.result = RunResult((*done, unmet.result))
         raise
     return RunResult(tuple(done))
-
-
-def _refuse_output(request: Request) -> None:
-    """Refuse a step whose output could not be put in its place."""
-    match request:
-        case ScoreRequest() | ReportRequest():
-            return
-        case PredictRequest():
-            # Beside a model that an earlier step makes, in a folder that is not yet there, too.
-            out = local_path(request.out)
-            if os.path.lexists(out) and not PREDICTIONS.is_at(out):
-                refuse_occupied(out, request.overwrite, PREDICTIONS)
-        case _ if not _is_there(request):
-            kind = DATA_GROUP if isinstance(request, GenerateRequest) else RUN_FOLDER
-            refuse_occupied(local_path(request.out), request.overwrite, kind)
-
-
-def _is_there(request: GenerateRequest | FitRequest | SelectRequest) -> bool:
-    """Whether what is asked for is there, as far as can be told without its rows."""
-    if isinstance(request, GenerateRequest):
-        return is_drawn(request)
-    verb = "fit" if isinstance(request, FitRequest) else "select"
-    return not request.overwrite and was_asked(verb, request)
 
 
 def _carry_out(

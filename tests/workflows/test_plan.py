@@ -202,6 +202,12 @@ def test_a_run_that_cannot_fit_is_refused_before_its_first_step(steps: Steps) ->
     assert plan(asked[:1], runner).fits
 
 
+def test_rows_that_are_kept_are_counted(there: Steps, client: Client) -> None:
+    for runner, most in ((ThreadRunner(2), 1.0), (DistributedRunner(client), 0.75)):
+        found = only(there.fitted(cache="memory"), runner).to_json()["pass"][0]["memory"]
+        assert found["held"] == pytest.approx(most * 60_000 * 3 * 8)
+
+
 def test_the_workers_change_the_plan(there: Steps, client: Client) -> None:
     here = only(there.fitted(), ThreadRunner(3)).passes[0].outlook
     assert (here.processes, here.threads, here.room.projection.threads) == (1, 3, 3)
@@ -260,6 +266,10 @@ def test_a_plan_refuses_what_a_step_would_refuse(there: Steps) -> None:
         plan([FitRequest("nowhere.zarr", 2, there.folder / "run")], ThreadRunner(2))
     with pytest.raises(InputError, match="at least 70000 rows"):
         plan([there.drawn(), there.fitted(components=70_000)], ThreadRunner(2))
+    (there.folder / "mine").mkdir()
+    (there.folder / "mine" / "notes").write_text("mine")
+    with pytest.raises(OutputExistsError, match="neither"):
+        plan([replace(there.fitted(overwrite=True), out=there.folder / "mine")], ThreadRunner(2))
     with pytest.raises(InputError, match="probe"):
         plan([], ThreadRunner(2), probe=-1)
 

@@ -1,0 +1,54 @@
+"""Whether the outputs of steps can be put in their places, looked at before any step is begun."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dask_gmm.checks import local_path
+from dask_gmm.records.kinds import DATA_GROUP, PREDICTIONS, RUN_FOLDER, Kind
+from dask_gmm.workflows.about import was_asked
+from dask_gmm.workflows.fit_request import FitRequest
+from dask_gmm.workflows.generate import is_drawn
+from dask_gmm.workflows.report_request import ReportRequest
+from dask_gmm.workflows.requests import GenerateRequest
+from dask_gmm.workflows.row_requests import PredictRequest, ScoreRequest
+from dask_gmm.workflows.select_request import SelectRequest
+
+if TYPE_CHECKING:
+    from dask_gmm.workflows.run import Request
+
+
+def refuse_output(request: "Request", refuse: Callable[[Path, bool, Kind], None]) -> None:
+    """Refuse a step whose output could not be put in its place.
+
+    Parameters
+    ----------
+    request : request
+    refuse : callable
+        `dask_gmm.records.publish.refuse_occupied`, or `refuse_taken`, which writes nothing.
+
+    Raises
+    ------
+    InputError, OutputExistsError, OutputError
+        See there.
+    """
+    match request:
+        case ScoreRequest() | ReportRequest():
+            return
+        case PredictRequest():
+            # Beside a model that an earlier step makes, in a folder that is not yet there, too.
+            out = local_path(request.out)
+            if os.path.lexists(out) and not PREDICTIONS.is_at(out):
+                refuse(out, request.overwrite, PREDICTIONS)
+        case _ if not _is_there(request):
+            kind = DATA_GROUP if isinstance(request, GenerateRequest) else RUN_FOLDER
+            refuse(local_path(request.out), request.overwrite, kind)
+
+
+def _is_there(request: GenerateRequest | FitRequest | SelectRequest) -> bool:
+    """Whether what is asked for is there, as far as can be told without its rows."""
+    if isinstance(request, GenerateRequest):
+        return is_drawn(request)
+    verb = "fit" if isinstance(request, FitRequest) else "select"
+    return not request.overwrite and was_asked(verb, request)

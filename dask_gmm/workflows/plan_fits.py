@@ -17,10 +17,12 @@ from dask_gmm.fitting.foreseen import (
     survey_of,
 )
 from dask_gmm.fitting.questions import EStep
+from dask_gmm.fitting.sample import kept_bytes
 from dask_gmm.fitting.spec import Spec
 from dask_gmm.fitting.survey import SurveyFold
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.passes.fold import Answers, Fold
+from dask_gmm.passes.outlook import Outlook
 from dask_gmm.passes.runner import Runner
 from dask_gmm.records.asked import asked_in
 from dask_gmm.records.run_folder import RunFolder
@@ -111,8 +113,8 @@ class _Fitting:
     def passes(self, kept: int) -> tuple[PlannedPass, ...]:
         """Give those that are still to be made, when so many are kept."""
         groups = self._groups()
-        outlooks = [self.runner.outlook(self.rows, group) for group in groups]
-        alone = self.runner.outlook(self.rows, [largest_e_step(self.specs, self.rows.n_features)])
+        outlooks = [self._outlook(group) for group in groups]
+        alone = self._outlook([largest_e_step(self.specs, self.rows.n_features)])
         tightest = min((*outlooks, alone), key=lambda outlook: outlook.room.left)
         e_step = PlannedPass(
             "E-step",
@@ -159,7 +161,12 @@ class _Fitting:
         ]
         like = {size: EStep.like(*size, self.rows.n_features) for size in set(sizes)}
         folds = [like[size] for size in sizes]
-        return in_groups(folds, lambda some: self.runner.outlook(self.rows, some).fits)
+        return in_groups(folds, lambda some: self._outlook(some).fits)
+
+    def _outlook(self, folds: Sequence[Fold]) -> Outlook:
+        """Give that of a pass after the survey, of whose sample something is kept."""
+        kept = kept_bytes(min(self._survey().size, self._shape[0]), self.rows.n_features)
+        return self.runner.beside(kept).outlook(self.rows, folds)
 
     def _most(self, readings: int, kept: int) -> int | None:
         """Give the number of rounds that may follow those that are kept."""

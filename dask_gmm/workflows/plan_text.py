@@ -72,6 +72,7 @@ def _memory(each: PlannedPass) -> str:
     held = room.projection
     limit = f" of {mib(room.limit)}" if room.limit else ""
     rows = f" + {mib(held.held)} of rows that are kept" if held.held else ""
+    rows += f" + {mib(held.beside)} of a sample" if held.beside else ""
     fits = "" if each.outlook.fits else ": does not fit"
     threads = f"{held.threads} x ({mib(held.reading)} to read + {mib(held.tile)} to compute)"
     total = f"{mib(held.total)}{limit} per process"

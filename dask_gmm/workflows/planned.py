@@ -105,6 +105,7 @@ class PlannedPass:
                 "threads": held.threads,
                 "base": held.base,
                 "held": held.held,
+                "sample": held.beside,
                 "total": held.total,
                 "limit": room.limit or None,
             },

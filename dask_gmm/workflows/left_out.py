@@ -10,8 +10,8 @@ from dask_gmm.errors import DataError, InputError
 from dask_gmm.fitting.survey import SurveyAnswer
 from dask_gmm.workflows.requests import USUAL_BAD_SHARE
 
-# A sample is drawn as if no more than this share of the rows were finite; see `Allowed.usable`.
-FINITE_SHARE: Final = 0.25
+# Where rows may be left out, a sample is drawn as if no more than this share of them were left.
+FEWEST_LEFT: Final = 0.25
 # So many bad chunks are named in a message.
 NAMED: Final = 3
 
@@ -53,7 +53,7 @@ class Allowed:
     @property
     def usable(self) -> float:
         """Give a share of the rows that is left, or nearly always is."""
-        return (1 - (self.bad_share or 0.0)) * (FINITE_SHARE if self.nonfinite else 1.0)
+        return FEWEST_LEFT if self.nonfinite else max(1 - (self.bad_share or 0.0), FEWEST_LEFT)
 
     def of(self, source: Source) -> Source:
         """Give the source whose first reading leaves out what may be.

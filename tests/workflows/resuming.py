@@ -18,6 +18,7 @@ from dask_gmm.passes.runner import Runner, ThreadRunner
 from dask_gmm.records.checkpoint import Checkpoint, PassRecord
 from dask_gmm.workflows import trip
 from dask_gmm.workflows.fit_rows import FitOutcome, fit_rows, resume_all, resume_rows
+from dask_gmm.workflows.left_out import NOTHING, Allowed
 from tests.records.stored import differences, stored
 
 # Passes after which a fit has been in every phase.
@@ -56,7 +57,9 @@ def interrupt(checkpoint: Checkpoint) -> None:
     raise Interrupted(checkpoint)
 
 
-def checkpoints(spec: Spec, n_init: int = 1, source: Source = SOURCE) -> list[Checkpoint]:
+def checkpoints(
+    spec: Spec, n_init: int = 1, source: Source = SOURCE, allowed: Allowed = NOTHING
+) -> list[Checkpoint]:
     """Fit without interruption, and give the checkpoint after every pass, up to so many."""
     kept: list[Checkpoint] = []
 
@@ -66,7 +69,7 @@ def checkpoints(spec: Spec, n_init: int = 1, source: Source = SOURCE) -> list[Ch
             raise Interrupted(checkpoint)
 
     with suppress(Interrupted):
-        fit_rows(source, spec, n_init, ONE, Silent(), on_checkpoint=keep)
+        fit_rows(source, spec, n_init, ONE, Silent(), on_checkpoint=keep, allowed=allowed)
     return kept
 
 

@@ -10,6 +10,7 @@ import dask
 from distributed import Client, LocalCluster, get_client, get_worker
 
 from dask_gmm.errors import ClusterError, InputError
+from dask_gmm.passes import worker_signals
 from dask_gmm.passes.distributed_runner import DistributedRunner
 from dask_gmm.passes.performance import check_report, reported
 from dask_gmm.passes.runner import Runner, ThreadRunner
@@ -118,6 +119,7 @@ def local_cluster(workers: int) -> Iterator[Client]:
             threads_per_worker=1,
             host="127.0.0.1",
             dashboard_address="127.0.0.1:0",
+            preload=[worker_signals.__name__],
         ) as cluster,
         Client(cluster) as client,
     ):

@@ -11,7 +11,7 @@ from dask_gmm import load_model
 from dask_gmm.records.run_folder import CHECKPOINTS
 from tests.whole.refusals import command
 
-# The command line in a process that sends itself a signal before an operation on its records.
+# The command line in a process that sends a signal to its group before an operation on its records.
 PROGRAM = """
 import os, signal, sys
 from dask_gmm.records.store import FolderStore
@@ -25,7 +25,7 @@ def counted(method):
         calls += not args[0].path.name.endswith(".wip-lease")
         if calls == at:
             calls += 1
-            os.kill(os.getpid(), number)
+            os.kill(0, number)
         return method(*args)
     return call
 
@@ -48,7 +48,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def told(at: int, number: int, *args: object) -> subprocess.CompletedProcess[str]:
     """Run a command that gets a signal at an operation on its records."""
     words = [sys.executable, "-c", PROGRAM, str(at), str(number), *map(str, args)]
-    return subprocess.run(words, check=False, capture_output=True, text=True)
+    return subprocess.run(
+        words, check=False, capture_output=True, text=True, start_new_session=True
+    )
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -61,6 +63,19 @@ def test_a_command_that_is_told_to_stop_says_how_to_go_on(
     assert "the same command goes on there." in stopped.stderr
     assert "Traceback" not in stopped.stderr
     assert not (folder / "out").exists()
+    gone_on(folder)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_workers_that_are_told_to_stop_too_say_nothing(
+    folder: Path, number: signal.Signals
+) -> None:
+    stopped = told(8, number, *FIT, "out", "--workers", 2)
+    assert (stopped.returncode, stopped.stdout) == (75, "")
+    *passes, said, kept = stopped.stderr.splitlines()
+    assert said == f"Stopped by {number.name}."
+    assert kept.endswith("the same command goes on there.")
+    assert all(each.startswith(("survey", "sample", "EM pass")) for each in passes), stopped.stderr
     gone_on(folder)
 
 

@@ -13,7 +13,10 @@ from dask_gmm.workflows.selection_text import selected_columns
 from dask_gmm.workflows.text import numbers, variances
 
 # Facts of the manifest that have tables or lists of their own.
-ELSEWHERE: Final = ("levels", "notes", "dropped", "repairs", "warnings", "settings", "versions")
+ELSEWHERE: Final = (
+    *("levels", "notes", "dropped", "repairs", "warnings", "settings", "versions"),
+    *("bad_chunks", "skipped_rows", "dropped_rows"),
+)
 # What each of the short ones is called.
 ENDING: Final = {
     "reason": "why it ended",
@@ -123,8 +126,21 @@ def ending(run: KeptRun) -> Table:
 
 
 def data(run: KeptRun) -> Table:
-    """Which rows were read."""
-    return _of_mapping("Data", run.manifest["data"])
+    """Which rows were read, and how many of them were left out."""
+    left_out = {
+        "rows of bad chunks, skipped": run.manifest["skipped_rows"],
+        "rows that are not finite, dropped": run.manifest["dropped_rows"],
+    }
+    return _of_mapping("Data", {**run.manifest["data"], **left_out})
+
+
+def bad_chunks(run: KeptRun) -> Table:
+    """Which chunks were skipped, and why."""
+    lines = tuple(
+        (each["chunk"], " to ".join(map(shown, each["rows"])), each["cause"])
+        for each in run.manifest["bad_chunks"]
+    )
+    return Table("Bad chunks, skipped", ("chunk", "rows", "what was found"), lines, numeric=False)
 
 
 def settings(run: KeptRun) -> Table:

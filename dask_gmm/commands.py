@@ -7,7 +7,7 @@ to be right, so that neither ``--help`` nor a mistake waits for Dask.
 import json
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,7 +16,13 @@ import click
 
 from dask_gmm.errors import UnmetError
 from dask_gmm.options import json_option, options_of, settings_from
-from dask_gmm.settings import GenerateSettings, ReportSettings, RunnerSettings, RunSettings
+from dask_gmm.settings import (
+    CallbackSettings,
+    GenerateSettings,
+    ReportSettings,
+    RunnerSettings,
+    RunSettings,
+)
 from dask_gmm.settings import schema as settings_schema
 from dask_gmm.settings_base import Settings
 from dask_gmm.settings_file import load_settings
@@ -27,6 +33,7 @@ from dask_gmm.signals import stopping_in_order
 if TYPE_CHECKING:
     from dask_gmm.passes.progress import Progress
     from dask_gmm.passes.runner import Runner
+    from dask_gmm.workflows.callbacks import Callback
     from dask_gmm.workflows.run import Result
 
 PATH = click.Path(path_type=Path)
@@ -64,31 +71,35 @@ def generate(as_json: bool, **values: Any) -> None:
 
 @click.command()
 @options_of(FitSettings, argument="data")
+@options_of(CallbackSettings)
 @options_of(RunnerSettings)
 @json_option
-def fit(as_json: bool, **values: Any) -> None:
+def fit(callbacks: str | None, as_json: bool, **values: Any) -> None:
     """Fit a Gaussian mixture to the rows of DATA, a zarr array or a group that holds one."""
     settings, where = _settings(FitSettings, values)
     request = settings.request()
+    told = _callbacks(settings_from(CallbackSettings, {"callbacks": callbacks}))
     from dask_gmm.workflows.fit import fit as twin
 
     with _shown_if_unmet(as_json), _at_work(where) as (runner, progress):
-        result = twin(request, runner, progress)
+        result = twin(request, runner, progress, callbacks=told)
     _show(result, as_json)
 
 
 @click.command()
 @options_of(SelectSettings, argument="data")
+@options_of(CallbackSettings)
 @options_of(RunnerSettings)
 @json_option
-def select(as_json: bool, **values: Any) -> None:
+def select(callbacks: str | None, as_json: bool, **values: Any) -> None:
     """Fit a grid of mixtures to the rows of DATA, all in the same readings, and choose one."""
     settings, where = _settings(SelectSettings, values)
     request = settings.request()
+    told = _callbacks(settings_from(CallbackSettings, {"callbacks": callbacks}))
     from dask_gmm.workflows.select import select as twin
 
     with _shown_if_unmet(as_json), _at_work(where) as (runner, progress):
-        result = twin(request, runner, progress)
+        result = twin(request, runner, progress, callbacks=told)
     _show(result, as_json)
 
 
@@ -172,10 +183,11 @@ def run(config: Path, dry_run: bool, as_json: bool) -> None:
     if dry_run:
         _plan(settings, 0, as_json)
         return
+    told = _callbacks(settings)
     from dask_gmm.workflows.run import run as twin
 
     with _shown_if_unmet(as_json), _at_work(settings.runner) as (runner, progress):
-        result = twin(settings.requests(), runner, progress)
+        result = twin(settings.requests(), runner, progress, callbacks=told)
     _show(result, as_json)
 
 
@@ -189,6 +201,13 @@ def _settings(verb: type[S], values: dict[str, Any]) -> tuple[S, RunnerSettings]
     """Settings of a verb and of a runner from the options of a command, which are those of both."""
     where = {name: values.pop(name) for name in RunnerSettings.model_fields}
     return settings_from(verb, values), settings_from(RunnerSettings, where)
+
+
+def _callbacks(settings: CallbackSettings) -> "Sequence[Callback]":
+    """Make the callbacks that settings name."""
+    from dask_gmm.workflows.callbacks import callbacks_from
+
+    return callbacks_from(settings.callbacks or ())
 
 
 def _plan(settings: RunSettings, probe: int, as_json: bool) -> None:

@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field, model_validator
 from dask_gmm.settings_base import Settings
 from dask_gmm.settings_fit import FitSettings, SelectSettings
 from dask_gmm.settings_rows import PredictSettings, ScoreSettings
-from dask_gmm.settings_values import Columns
+from dask_gmm.settings_values import Columns, ImportPaths
 from dask_gmm.workflows.fit_request import FitRequest
 from dask_gmm.workflows.report_request import ReportRequest
 from dask_gmm.workflows.requests import (
@@ -103,6 +103,13 @@ class RunnerSettings(Settings):
         return self
 
 
+class CallbackSettings(Settings):
+    """Who is told of the passes of fits and selections, and of their end."""
+
+    callbacks: ImportPaths | None = None
+    """Who is told of each pass and of the end, as package.module:factory, several with commas."""
+
+
 class Step(Settings):
     """One step of a run: exactly one verb with its settings."""
 
@@ -143,7 +150,7 @@ class Step(Settings):
         return verb.request()
 
 
-class RunSettings(Settings):
+class RunSettings(CallbackSettings):
     """A settings file: steps, carried out in order on one runner."""
 
     steps: Annotated[tuple[Step, ...], Field(json_schema_extra={"minItems": 1})]

@@ -5,7 +5,7 @@ import re
 from datetime import date, datetime
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from dask_gmm.workflows.requests import Covariance, Init
 
@@ -130,6 +130,20 @@ def moment(value: object) -> object:
     return found
 
 
+def import_path(value: str) -> str:
+    """Check that a text is of the form ``package.module:factory``.
+
+    Raises
+    ------
+    ValueError
+        If it is not.
+    """
+    module, _, factory = value.partition(":")
+    if not all(part.isidentifier() for part in (*module.split("."), *factory.split("."))):
+        raise ValueError(f"wanted import paths such as 'package.module:factory', found {value!r}")
+    return value
+
+
 RowRange: TypeAlias = Annotated[str, Field(pattern=ROW_RANGE)]
 Tolerance: TypeAlias = Annotated[float | Literal["auto"], BeforeValidator(tolerance)]
 Moment: TypeAlias = Annotated[datetime, BeforeValidator(moment)]
@@ -143,6 +157,8 @@ Counts: TypeAlias = Annotated[
 Families: TypeAlias = Annotated[tuple[Covariance, ...], BeforeValidator(names)]
 Inits: TypeAlias = Annotated[tuple[Init, ...], BeforeValidator(names)]
 Names: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(names)]
+ImportPath: TypeAlias = Annotated[str, AfterValidator(import_path)]
+ImportPaths: TypeAlias = Annotated[tuple[ImportPath, ...], BeforeValidator(names)]
 Partitions: TypeAlias = Annotated[
     dict[str, RowRange], BeforeValidator(partition_rows), WithJsonSchema(PARTITIONS_SCHEMA)
 ]

@@ -286,7 +286,7 @@ def test_run_passes_the_steps_of_the_file(twins: Twins, invoke: Invoke, tmp_path
 
 def test_schema_prints_the_schema_of_a_settings_file(invoke: Invoke) -> None:
     printed = json.loads(invoke("schema").stdout)
-    assert set(printed["properties"]) == {"steps", "runner"}
+    assert set(printed["properties"]) == {"steps", "runner", "callbacks"}
     fit = printed["$defs"]["FitSettings"]
     assert fit["additionalProperties"] is False
     assert set(fit["required"]) == {"data", "out"}

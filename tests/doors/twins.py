@@ -50,6 +50,7 @@ class Twins:
     calls: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)
     opened: list[tuple[int | None, str | None]] = field(default_factory=list)
     reports: list[Path | None] = field(default_factory=list)
+    callbacks: tuple[Any, ...] = ()
     closed: int = 0
     error: DaskGMMError | None = None
     warning: str | None = None
@@ -66,8 +67,9 @@ class Twins:
         finally:
             self.closed += 1
 
-    def call(self, verb: str, *args: Any) -> FakeResult:
+    def call(self, verb: str, *args: Any, callbacks: tuple[Any, ...] = ()) -> FakeResult:
         self.calls.append((verb, args))
+        self.callbacks += callbacks
         if self.warning:
             warnings.warn(self.warning, UserWarning, stacklevel=2)
         if self.error:
@@ -84,7 +86,7 @@ class Twins:
             self._module(monkeypatch, f"dask_gmm.workflows.{verb}", **{verb: self._twin(verb)})
 
     def _twin(self, verb: str) -> Any:
-        return lambda *args: self.call(verb, *args)
+        return lambda *args, **named: self.call(verb, *args, **named)
 
     @staticmethod
     def _module(monkeypatch: pytest.MonkeyPatch, name: str, **names: Any) -> None:

@@ -97,22 +97,29 @@ def refuse_unanswerable(tile: Tile, peak: Floats) -> None:
 
 def standardized(tile: Tile, frame: Frame, dtype: np.dtype[np.floating]) -> Floats:
     """Give the tile in the frame, feature-major (D, B), once for all who ask."""
+    place = _place(tile, frame)
 
     def build() -> Floats:
         shape = tile.rows.shape[::-1]
-        out = tile.workspace.array(("standardized", id(frame)), shape, dtype)
+        out = tile.workspace.array(("standardized", place), shape, dtype)
         if dtype == np.float64:
             return frame.standardize(tile.rows, out, out)
         work = tile.workspace.array("centered", shape, np.float64)
         return frame.standardize(tile.rows, out, work)
 
-    return tile.once(("standardized", id(frame), dtype), build)
+    return tile.once(("standardized", place, dtype), build)
+
+
+def _place(tile: Tile, frame: Frame) -> int:
+    """Number the frames that a tile is asked in; memory that outlives it knows no other name."""
+    places: dict[int, int] = tile.once("frames", dict)
+    return places.setdefault(id(frame), len(places))
 
 
 def built_features(tile: Tile, density: JointDensity) -> Iterator[tuple[Strip, Floats]]:
     """Give the features of a tile strip by strip; a single strip is built once for all."""
     strips = density.strips(len(tile.rows))
-    key = ("features", id(density.frame), density.features, density.dtype)
+    key = ("features", _place(tile, density.frame), density.features, density.dtype)
     if len(strips) == 1:
         yield strips[0], tile.once(key, lambda: _build(tile, density, strips[0]))
     else:
@@ -123,5 +130,6 @@ def built_features(tile: Tile, density: JointDensity) -> Iterator[tuple[Strip, F
 def _build(tile: Tile, density: JointDensity, strip: Strip) -> Floats:
     z = standardized(tile, density.frame, density.dtype)
     shape = (strip.size, len(tile.rows))
-    out = tile.workspace.array(("features", density.features), shape, density.dtype)
+    name = ("features", _place(tile, density.frame), density.features)
+    out = tile.workspace.array(name, shape, density.dtype)
     return density.features.build(z, strip, out)

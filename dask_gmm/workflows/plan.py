@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dask_gmm.checks import whole
-from dask_gmm.errors import DataError, InputError, MemoryLimitError, OutputExistsError
+from dask_gmm.errors import ClusterError, DaskGMMError, MemoryLimitError
 from dask_gmm.passes.runner import Runner
 from dask_gmm.records.publish import refuse_taken
 from dask_gmm.workflows.fit_request import FitRequest
@@ -121,7 +121,9 @@ def require_memory(requests: Sequence["Request"], runner: Runner) -> None:
     for request in requests:
         try:
             step, to_come = _planned(request, runner, to_come, 0)
-        except (InputError, DataError, OutputExistsError):
+        except (MemoryLimitError, ClusterError):
+            raise
+        except DaskGMMError:
             step = PlannedStep(_verb(request), None)
         steps.append(step)
     PlanResult(tuple(steps)).require()

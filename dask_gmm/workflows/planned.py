@@ -74,7 +74,8 @@ class PlannedPass:
     readings : int
         Of all rows in a round: several where the questions do not fit in memory together.
     outlook : Outlook
-        Of one reading; the room is the least that any of them leaves.
+        Of one reading; the room is the least that any of them leaves. What a first pass draws for
+        rare components comes on top.
     least, most : int or None
         Number of rounds; None where nothing bounds it beforehand.
     """

@@ -12,6 +12,7 @@ from dask_gmm.data.source import Source
 from dask_gmm.data.to_come import source_to_come
 from dask_gmm.data.zarr_source import ZarrSource
 from dask_gmm.mixture.model import Mixture
+from dask_gmm.passes.dask_frames import is_dask_frame
 from dask_gmm.records.run_folder import MODEL
 from dask_gmm.workflows.models import KnownModel, known_model
 from dask_gmm.workflows.sources import source_of
@@ -58,10 +59,12 @@ class ToCome:
         Raises
         ------
         NotKnownYet
-            If they are to come and their shape is not known.
+            If they are to come and their shape is not known, or only reading them would count them.
         InputError, DataError
             See `source_of`; `source_to_come`.
         """
+        if is_dask_frame(request.data):
+            raise NotKnownYet("the rows of a data frame of Dask are counted when they are read")
         if request.data in self:
             return self._source_to_come(local_path(request.data), request)
         return source_of(

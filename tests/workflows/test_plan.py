@@ -1,96 +1,29 @@
 """A plan says what then happens, and writes nothing."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from distributed import Client
 
-from dask_gmm.data.source import Source
-from dask_gmm.errors import InputError, MemoryLimitError, OutputExistsError
+from dask_gmm.errors import MemoryLimitError, OutputExistsError
 from dask_gmm.fitting.foreseen import asking_at_once, largest_e_step, survey_of
 from dask_gmm.passes.distributed_runner import DistributedRunner
-from dask_gmm.passes.fold import Fold
-from dask_gmm.passes.outlook import Outlook
-from dask_gmm.passes.progress import Progress, Silent
+from dask_gmm.passes.progress import Silent
 from dask_gmm.passes.runner import ThreadRunner
 from dask_gmm.records.run_folder import read_manifest
 from dask_gmm.workflows.about import spec_of
 from dask_gmm.workflows.fit_request import FitRequest
-from dask_gmm.workflows.generate import generate
 from dask_gmm.workflows.plan import plan
-from dask_gmm.workflows.planned import DONE, PlannedStep
+from dask_gmm.workflows.planned import DONE
 from dask_gmm.workflows.report_request import ReportRequest
-from dask_gmm.workflows.requests import GenerateRequest
 from dask_gmm.workflows.row_requests import PredictRequest, ScoreRequest
 from dask_gmm.workflows.run import Request, run
-from dask_gmm.workflows.select_request import SelectRequest
+from tests.workflows.planning import Steps, Watched, only
+from tests.workflows.planning import steps as steps
+from tests.workflows.planning import there as there
 
 MIB = 2**20
-
-
-class Watched(ThreadRunner):
-    """Keeps what was foreseen of each pass over stored rows, and in how many tasks it was made."""
-
-    def __init__(self, threads: int = 2, **knobs: Any) -> None:
-        super().__init__(threads, **knobs)
-        self.passes: list[tuple[Outlook, int]] = []
-
-    def run(self, source: Source, folds: Sequence[Fold], progress: Progress) -> Any:
-        reading = super().run(source, folds, progress)
-        if source.shareable:
-            self.passes.append((self.outlook(source, folds), reading.cost.tasks))
-        return reading
-
-
-@dataclass(frozen=True)
-class Steps:
-    """Steps in a folder, each with a few that follow from it."""
-
-    folder: Path
-
-    def drawn(self, **asked: Any) -> GenerateRequest:
-        return GenerateRequest(
-            self.folder / "x.zarr", 60_000, 3, 2, **{"chunk_rows": 7_001, **asked}
-        )
-
-    def fitted(self, **asked: Any) -> FitRequest:
-        data, out = str(self.folder / "x.zarr"), self.folder / "run"
-        return FitRequest(data, out=out, **{"components": 2, **asked})
-
-    def selected(self, **asked: Any) -> SelectRequest:
-        data, out = str(self.folder / "x.zarr"), self.folder / "select"
-        return SelectRequest(data, (2, 3), out, solver="em", max_iter=3, tol=0.0, **asked)
-
-    def predicted(self, **asked: Any) -> PredictRequest:
-        data, out = str(self.folder / "x.zarr"), self.folder / "predicted.zarr"
-        return PredictRequest(data, self.folder / "run", out, **asked)
-
-    def scored(self) -> ScoreRequest:
-        return ScoreRequest(str(self.folder / "x.zarr"), self.folder / "run")
-
-    @property
-    def names(self) -> list[str]:
-        return sorted(str(each.relative_to(self.folder)) for each in self.folder.rglob("*"))
-
-
-@pytest.fixture
-def steps(tmp_path: Path) -> Steps:
-    return Steps(tmp_path)
-
-
-@pytest.fixture
-def there(steps: Steps) -> Steps:
-    """Steps of which the first was carried out."""
-    generate(steps.drawn(), ThreadRunner(2), Silent())
-    return steps
-
-
-def only(request: Request, runner: Any = None, probe: int = 0) -> PlannedStep:
-    (step,) = plan([request], runner or ThreadRunner(2), probe).steps
-    return step
 
 
 def test_what_is_planned_is_what_happens(steps: Steps) -> None:
@@ -127,13 +60,6 @@ def test_what_is_planned_is_what_happens(steps: Steps) -> None:
         ]
         assert sum(each.stat().st_size for each in files) == step.written_bytes
         assert len(files) == sum(array.n_chunks for array in step.outputs)
-
-
-def test_rows_that_are_there_are_planned_as_those_that_are_to_come(steps: Steps) -> None:
-    asked: list[Request] = [steps.drawn(), steps.fitted(rows=slice(10, 58_000), columns=(2, 0))]
-    before = plan(asked, ThreadRunner(2)).steps[1]
-    generate(steps.drawn(), ThreadRunner(2), Silent())
-    assert plan(asked, ThreadRunner(2)).steps[1].to_json() == before.to_json()
 
 
 def test_a_plan_of_a_fit_has_its_blocks_chunks_and_bytes(there: Steps) -> None:
@@ -245,33 +171,6 @@ def test_what_was_interrupted_is_said_to_go_on(there: Steps) -> None:
     assert (step.kept, step.least, step.most) == (3, 0, (whole.most or 0) - 3)
     assert "goes on after pass 3: from 0 to 8 more passes" in result.to_text()
     assert only(there.fitted(solver="em", max_iter=9, overwrite=True)).kept == 0
-
-
-def test_what_lies_in_an_earlier_output_is_planned_where_its_shape_is_known(steps: Steps) -> None:
-    drawn, fitted, predicted = steps.drawn(), steps.fitted(), steps.predicted(probabilities=True)
-    shares = FitRequest(str(predicted.out), 2, steps.folder / "shares", columns=(0,))
-    named = replace(shares, data=str(predicted.out / "probabilities"), out=steps.folder / "b")
-    unknown = replace(shares, data=str(fitted.out / "sample.zarr"), out=steps.folder / "c")
-    asked: list[Request] = [drawn, fitted, predicted, shares, named, unknown]
-    *_, one, other, last = plan(asked, ThreadRunner(2)).steps
-    assert one.size is not None
-    assert other.size is not None
-    assert (one.size.features, one.size.to_json()) == (1, other.size.to_json())
-    assert (last.size, last.passes) == (None, ())
-    assert "not known before" in last.note
-
-
-def test_a_plan_refuses_what_a_step_would_refuse(there: Steps) -> None:
-    with pytest.raises(InputError, match="is not there"):
-        plan([FitRequest("nowhere.zarr", 2, there.folder / "run")], ThreadRunner(2))
-    with pytest.raises(InputError, match="at least 70000 rows"):
-        plan([there.drawn(), there.fitted(components=70_000)], ThreadRunner(2))
-    (there.folder / "mine").mkdir()
-    (there.folder / "mine" / "notes").write_text("mine")
-    with pytest.raises(OutputExistsError, match="neither"):
-        plan([replace(there.fitted(overwrite=True), out=there.folder / "mine")], ThreadRunner(2))
-    with pytest.raises(InputError, match="probe"):
-        plan([], ThreadRunner(2), probe=-1)
 
 
 def test_candidates_say_beforehand_what_they_will_ask() -> None:

@@ -15,7 +15,7 @@ from dask_gmm import generate_gmm_data
 from dask_gmm.data import blocks
 from dask_gmm.data.array_source import ArraySource
 from dask_gmm.data.open import open_source
-from dask_gmm.data.zarr_source import ZarrReader
+from dask_gmm.data.zarr_reader import ZarrReader
 from dask_gmm.errors import DataError, MemoryLimitError
 from dask_gmm.fitting.foreseen import largest_e_step, survey_of
 from dask_gmm.fitting.sample import kept_bytes

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from dask_gmm.data.source import Block
-from dask_gmm.data.zarr_source import ZarrReader
+from dask_gmm.data.zarr_reader import ZarrReader
 from dask_gmm.errors import DataError
 from dask_gmm.passes.fold import Answers, Fold
 from dask_gmm.passes.progress import Silent

@@ -201,6 +201,10 @@ class Sink:
         """Whether every chunk is there, in its size."""
         return not any(self._missing(spec) for spec in self.arrays)
 
+    def count_there(self) -> int:
+        """Count the chunks of rows of which each array has its own there, in its size."""
+        return min(spec.n_chunks - len(self._missing(spec)) for spec in self.arrays)
+
     def finalize(self, digests: Mapping[str, Digests]) -> None:
         """Complete the group, or refuse.
 

@@ -90,9 +90,12 @@ def plan_predict(
     there = known is not None and request.data not in to_come
     if there and group.is_at(local_path(out), overwrite=request.overwrite):
         return replace(step, note=DONE), to_come
-    fold = Describe(density, wanted, GroupTarget(group.sink(local_path(out))))
+    sink = group.sink(local_path(out))
+    kept = sink.count_there() if there else 0
+    note = f"goes on: {kept:,} of {group.n_chunks:,} chunks are there" if kept else ""
+    fold = Describe(density, wanted, GroupTarget(sink))
     passes = (PlannedPass("predict", 1, 1, runner.outlook(group.source, [fold])),)
-    step = replace(step, passes=passes, outputs=group.specs)
+    step = replace(step, passes=passes, outputs=group.specs, note=note)
     left = to_come.with_group(out, group.specs)
     if not n_blocks or not passes[0].outlook.fits:
         return step, left

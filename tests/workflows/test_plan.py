@@ -179,3 +179,18 @@ def test_candidates_say_beforehand_what_they_will_ask() -> None:
     assert len(asking_at_once([spec], 2, 1_000, 4)) == len(spec.candidates(2)) == 8
     assert len(largest_e_step([spec], 4).density.constants) == spec.most_components == 6
     assert survey_of([spec], 10**6, 4).size == spec.sample_rows(10**6, 4)
+
+
+def test_predictions_that_were_interrupted_are_said_to_go_on(there: Steps) -> None:
+    class Stopping(Watched):
+        def run(self, *args: Any) -> Any:
+            super().run(*args)
+            raise KeyboardInterrupt
+
+    run([there.fitted(max_iter=1)], ThreadRunner(2), Silent())
+    with pytest.raises(KeyboardInterrupt):
+        run([there.predicted(top=2)], Stopping(), Silent())
+    (chunk,) = there.folder.glob(".predicted.zarr.wip-*/top_components/c/0/0")
+    chunk.unlink()
+    assert only(there.predicted(top=2)).note == "goes on: 1 of 2 chunks are there"
+    assert only(there.predicted(top=1)).note == ""

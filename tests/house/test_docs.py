@@ -17,6 +17,7 @@ PAGES = [
     ROOT / "README.md",
     ROOT / "CONTRIBUTING.md",
     ROOT / "CHANGELOG.md",
+    ROOT / "docs/callbacks.md",
     ROOT / "docs/design.md",
     ROOT / "docs/scikit-learn.md",
 ]

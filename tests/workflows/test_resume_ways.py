@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from dask_gmm.data.array_source import ArraySource
+from dask_gmm.data.open import open_source
 from dask_gmm.fitting.ascent import Ascended, Ascending
 from dask_gmm.fitting.escape import Escaping, last_way_out
 from dask_gmm.fitting.members import Member
@@ -22,6 +24,8 @@ from dask_gmm.records.checkpoint import Checkpoint
 from dask_gmm.records.codec import encode
 from dask_gmm.records.registry import TYPES
 from dask_gmm.workflows.fit_rows import resume_all
+from dask_gmm.workflows.left_out import Allowed
+from tests.data.arrays import chunk_file, foreign
 from tests.workflows.resuming import (
     ONE,
     SOURCE,
@@ -115,8 +119,13 @@ def test_fits_that_leave_a_saddle_go_on_with_the_same_bytes() -> None:
     assert_same(undisturbed[: len(steps) - 1], steps[1:])
 
 
-def test_every_type_in_the_registry_is_met_in_some_fit() -> None:
-    met: set[str] = set()
+@pytest.mark.filterwarnings("ignore:1 bad chunk")
+def test_every_type_in_the_registry_is_met_in_some_fit(tmp_path: Path) -> None:
+    chunk_file(foreign(tmp_path / "a", "crc32c")).unlink()
+    allowed = Allowed(bad_share=0.5)
+    damaged = allowed.of(open_source(tmp_path / "a"))
+    (first, *_) = checkpoints(Spec(2, max_iter=2), source=damaged, allowed=allowed)
+    met: set[str] = set(encode(first).document["types"])
     cases = ("em, kmeans, full", "fast, merge, diag", "fast, short-em, diag", "em, given")
     for case in (*cases, "fast, merge from more, full"):
         for checkpoint in checkpoints(SPECS[case]):

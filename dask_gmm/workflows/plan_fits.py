@@ -65,15 +65,17 @@ def plan_fit(
     stored = isinstance(source, ZarrSource)
     with rows_for(source, runner, request.cache) if stored else nullcontext(source) as rows:
         fitting = _Fitting(request, specs, rows, allowed, runner)
-        step = replace(step, passes=fitting.passes(kept), bounded_by=fitting.bound(), kept=kept)
+        whole, passes = fitting.passes(0), fitting.passes(kept)
+        step = replace(step, passes=passes, bounded_by=fitting.bound(), kept=kept)
     like = max(specs, key=lambda spec: spec.n_parameters(source.n_features))
     left = to_come.with_model(request.out, _like(like, source.n_features))
-    if not n_blocks or not all(each.outlook.fits for each in step.passes):
+    if not n_blocks or not all(each.outlook.fits for each in whole):
         return step, left
     if request.data in to_come:
         return replace(step, note=NOT_THERE), left
-    probed = probe(source, n_blocks, step.passes, fitting.asks()[-len(step.passes) :])
-    return replace(step, probed=probed), left
+    probed = probe(source, n_blocks, whole, fitting.asks())
+    seconds = probed.seconds[-len(passes) :]
+    return replace(step, probed=replace(probed, seconds=seconds)), left
 
 
 def in_groups(

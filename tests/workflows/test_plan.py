@@ -170,6 +170,10 @@ def test_what_was_interrupted_is_said_to_go_on(there: Steps) -> None:
     (step,) = result.steps
     assert (step.kept, step.least, step.most) == (3, 0, (whole.most or 0) - 3)
     assert "goes on after pass 3: from 0 to 8 more passes" in result.to_text()
+    probed = only(asked, probe=1)
+    assert probed.probed is not None
+    (seconds,) = probed.probed.seconds
+    assert probed.seconds == pytest.approx((0, 8 * seconds))
     assert only(there.fitted(solver="em", max_iter=9, overwrite=True)).kept == 0
 
 

@@ -10,12 +10,12 @@ from distributed import Client, Future, KilledWorker
 
 from dask_gmm.data.source import Source
 from dask_gmm.data.zarr_source import ZarrSource
-from dask_gmm.errors import ClusterError
 from dask_gmm.passes.cost import Peak
 from dask_gmm.passes.dask_blocks import DaskBlocks
 from dask_gmm.passes.dask_source import DaskSource
 from dask_gmm.passes.fold import Answers, Fold, Workspace, measure
 from dask_gmm.passes.held import Piece
+from dask_gmm.passes.patience import Patience
 from dask_gmm.passes.pieces import PIECES, HeldThere, Pieces
 from dask_gmm.passes.progress import Progress, Silent
 from dask_gmm.passes.task import answer_node
@@ -80,13 +80,13 @@ class Attempt:
     client : distributed.Client
     prefix : str
         What all its keys begin with; no other attempt has the same.
-    stall_seconds : float
-        It is given up when no task ends for so long.
+    patience : Patience
+        When it is given up.
     """
 
     client: Client
     prefix: str
-    stall_seconds: float
+    patience: Patience
 
     def run(
         self, source: Source, folds: tuple[Fold, ...], n_tasks: int, progress: Progress
@@ -175,13 +175,14 @@ class Attempt:
                 for number, group in enumerate(groups)
             ]
         self._watch(parts, progress)
-        answers: Answers = self._result(tasks[0])
+        self._watch([Part(tasks[0], 0, 0)], Silent())
+        answers: Answers = tasks[0].result()
         return answers
 
     def _collect(self, parts: Sequence[Part], progress: Progress) -> Answers:
         self._watch(parts, Silent())
         progress.advance(parts[0].stop)
-        answers, peaks = zip(*(self._result(part.task) for part in parts), strict=True)
+        answers, peaks = zip(*(part.task.result() for part in parts), strict=True)
         return Answers((*answers, fold_in_order(peaks)))
 
     def _watch(self, parts: Sequence[Part], progress: Progress) -> None:
@@ -190,27 +191,10 @@ class Attempt:
         for part in parts:
             part.task.add_done_callback(_tell(ended, part))
         for _ in parts:
-            try:
-                part = ended.get(timeout=self.stall_seconds)
-            except queue.Empty:
-                raise self._stalled() from None
+            part = self.patience.next(ended)
             if part.task.status != "finished":
                 return
             progress.advance(part.stop - part.start)
-
-    def _result(self, task: Task) -> Any:
-        try:
-            return task.result(timeout=self.stall_seconds)
-        except TimeoutError:
-            raise self._stalled() from None
-
-    def _stalled(self) -> ClusterError:
-        running = sum(map(len, self.client.processing().values()))
-        return ClusterError(
-            f"Wanted a task of the pass to end within {self.stall_seconds:,.0f} s, found none "
-            f"({running} tasks assigned, {len(self.client.scheduler_info()['workers'])} workers). "
-            "Look at the workers' logs, then run it again."
-        )
 
 
 def _blamed(parts: Sequence[Part]) -> frozenset[tuple[int, int]]:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -16,8 +17,12 @@ from dask_gmm.passes.performance import check_report, reported
 from dask_gmm.passes.runner import Runner, ThreadRunner
 
 CONNECT_TIMEOUT: Final = "30s"
-# Deaths of workers that a task may witness before it is blamed for them.
-ALLOWED_FAILURES: Final = 5
+# Deaths of workers that a task may witness before it is blamed for them, and how long a worker of
+# this machine may be silent before another one takes its place.
+CAREFUL: Final = {
+    "distributed.scheduler.allowed-failures": 3,
+    "distributed.scheduler.worker-ttl": "60s",
+}
 CLOSED: Final = ("closing", "closed")
 
 
@@ -61,7 +66,10 @@ def open_runner(
         yield ThreadRunner()
         return
     with opened as client, reported(client, performance_report):
-        yield DistributedRunner(client)
+        if workers is None or client.cluster is None:
+            yield DistributedRunner(client)
+        else:
+            yield DistributedRunner(client, mend=partial(client.cluster.scale, workers))
 
 
 def runner_for(client: Client | None, *, in_memory: bool) -> Runner:
@@ -113,7 +121,7 @@ def local_cluster(workers: int) -> Iterator[Client]:
         raise InputError(f"Wanted at least 1 worker, found {workers}. Give another number.")
     environment = dict(os.environ)
     with (
-        dask.config.set({"distributed.scheduler.allowed-failures": ALLOWED_FAILURES}),
+        dask.config.set(CAREFUL),
         LocalCluster(
             n_workers=workers,
             threads_per_worker=1,

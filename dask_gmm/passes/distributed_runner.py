@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError
 from typing import Any, Final
 
@@ -20,13 +20,12 @@ from dask_gmm.passes.losses import Losses, LossLog
 from dask_gmm.passes.machine import machine
 from dask_gmm.passes.memory import bytes_of, project
 from dask_gmm.passes.outlook import Outlook, Room, cut_in_leaves, cut_in_nodes
+from dask_gmm.passes.patience import STALL_SECONDS, WORKER_SECONDS, Patience
 from dask_gmm.passes.pieces import HeldThere
 from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.sizing import tasks_wanted
 
 ATTEMPTS: Final = 3
-STALL_SECONDS: Final = 600.0
-WORKER_SECONDS: Final = 60.0
 LOST: Final = (DeadlyRowsError, KilledWorker, FutureCancelledError, CancelledError)
 
 
@@ -41,10 +40,8 @@ class DistributedRunner:
     Parameters
     ----------
     client : distributed.Client
-    stall_seconds : float
-        A pass in which no task ends for so long is given up.
-    worker_seconds : float
-        So long a pass waits for the first worker, as an adaptive cluster may have none.
+    stall_seconds, worker_seconds, mend
+        See `Patience`.
     """
 
     def __init__(
@@ -52,10 +49,10 @@ class DistributedRunner:
         client: Client,
         stall_seconds: float = STALL_SECONDS,
         worker_seconds: float = WORKER_SECONDS,
+        mend: Callable[[], object] = lambda: None,
     ) -> None:
         self.client = client
-        self.stall_seconds = stall_seconds
-        self.worker_seconds = worker_seconds
+        self._patience = Patience(client, stall_seconds, worker_seconds, mend=mend)
         self._run = uuid.uuid4().hex[:12]
         self._passes = 0
         self._thread_seconds: float | None = None
@@ -73,7 +70,7 @@ class DistributedRunner:
         groups: frozenset[str] = frozenset()
         while True:
             prefix = f"dask-gmm-{self._run}-{self._passes}-{len(losses)}"
-            attempt = Attempt(self.client, prefix, self.stall_seconds)
+            attempt = Attempt(self.client, prefix, self._patience)
             groups |= attempt.groups
             started = time.monotonic()
             try:
@@ -91,7 +88,7 @@ class DistributedRunner:
 
     def outlook(self, source: Source, folds: Sequence[Fold]) -> Outlook:
         """See `Runner.outlook`; of the first pass, since the time of one decides the next one's."""
-        workers = self._workers(source)
+        workers = self._workers()
         threads = sum(worker["nthreads"] for worker in workers)
         rooms = [
             Room(project(source, folds, worker["nthreads"], threads), worker["memory_limit"])
@@ -114,20 +111,10 @@ class DistributedRunner:
         wanted = tasks_wanted(threads, self._thread_seconds, bytes_of(source) * n_folds)
         return source.tasks_wanted(wanted) if isinstance(source, HeldThere) else wanted
 
-    def _workers(self, source: Source) -> list[Mapping[str, Any]]:
+    def _workers(self) -> list[Mapping[str, Any]]:
         """Wait for workers, and give what the scheduler knows of each."""
-        try:
-            self.client.wait_for_workers(1, timeout=self.worker_seconds)
-        except TimeoutError:
-            raise ClusterError(
-                f"Wanted at least one worker for a pass over {source.name}, found none at "
-                f"{self._address()} within {self.worker_seconds:,.0f} s. Start workers, then run "
-                "it again."
-            ) from None
+        self._patience.wait_for_workers()
         return list(self.client.scheduler_info(n_workers=-1)["workers"].values())
-
-    def _address(self) -> str:
-        return str(self.client.scheduler_info().get("address", "its address"))
 
     def _give_up_or_go_on(self, source: Source, losses: Sequence[BaseException]) -> None:
         last = losses[-1]

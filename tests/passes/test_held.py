@@ -14,12 +14,14 @@ from distributed import Client
 
 from dask_gmm.data import blocks
 from dask_gmm.data.open import open_source
-from dask_gmm.data.zarr_source import ZarrReader, ZarrSource
+from dask_gmm.data.zarr_reader import ZarrReader
+from dask_gmm.data.zarr_source import ZarrSource
 from dask_gmm.errors import DataError, MemoryLimitError
 from dask_gmm.passes.attempt import Attempt
 from dask_gmm.passes.distributed_runner import DistributedRunner
 from dask_gmm.passes.held import HeldHere, Piece
 from dask_gmm.passes.memory import IMBALANCE, PROCESS_BYTES, project
+from dask_gmm.passes.patience import Patience
 from dask_gmm.passes.pieces import HeldThere, Pieces
 from dask_gmm.passes.progress import Silent
 from dask_gmm.passes.runner import Runner, ThreadRunner
@@ -235,7 +237,8 @@ def test_later_tasks_may_be_parts_of_a_piece(
     (total, spelled) = ThreadRunner(1).run(source, folds, Silent())
     readings.clear()
     for n_tasks in (2, 64):
-        answers = Attempt(client, f"parts-{n_tasks}", 60.0).run(rows, folds, n_tasks, Silent())
+        attempt = Attempt(client, f"parts-{n_tasks}", Patience(client))
+        answers = attempt.run(rows, folds, n_tasks, Silent())
         assert (answers.answers[0].tobytes(), answers.answers[1]) == (total.tobytes(), spelled)
         assert len(rows.pieces) == 2
     assert readings == dict.fromkeys(range(LEAVES), 1)
@@ -285,7 +288,7 @@ def test_workers_too_small_for_their_share_are_refused(
     limit = alone + int(IMBALANCE * rows.held_bytes / 2)
 
     def workers(limit: int) -> Any:
-        return lambda source: [{"nthreads": 1, "memory_limit": limit}] * 2
+        return lambda: [{"nthreads": 1, "memory_limit": limit}] * 2
 
     monkeypatch.setattr(runner, "_workers", workers(limit))
     assert runner.outlook(rows, [Total()]).fits

@@ -76,3 +76,8 @@ def _float(value: object) -> float:
 
 def _refusal(name: str, value: object, wanted: str) -> InputError:
     return InputError(f"Wanted {wanted}, found {value!r} as {name}. Give another value for {name}.")
+
+
+def number_or_none(value: float) -> float | None:
+    """Give a number as JSON knows it: None where it is NaN, which stands for unknown."""
+    return None if math.isnan(value) else value

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from dask_gmm.data.selection import column_parts
 from dask_gmm.data.source import Source
 from dask_gmm.data.zarr_source import ZarrSource
 
@@ -54,4 +55,35 @@ def _files(folder: Path, keys: Sequence[str]) -> str:
             digest.update(f"{key} {found.st_size} {found.st_mtime_ns}\n".encode())
         except FileNotFoundError:
             digest.update(f"{key}\n".encode())
+    return digest.hexdigest()
+
+
+def identity_of_rows(source: Source, start: int, stop: int) -> str | None:
+    """Give what tells some of the rows of a source from others, wherever in an array they lie.
+
+    Stored digests of their chunks tell that: the same rows in chunks of another shape are others,
+    and so are those whose chunk holds other rows that changed.
+
+    Parameters
+    ----------
+    source : Source
+    start, stop : int
+        Rows of the source.
+
+    Returns
+    -------
+    str or None
+        64 hexadecimal digits; None where no digests are stored.
+    """
+    if not isinstance(source, ZarrSource) or not source.verified:
+        return None
+    chunks, form = source.chunks, source.chunks.format
+    assert chunks.digests is not None
+    top, height = source.rows.start + start, form.chunk[0]
+    first, last = top // height, -(-(source.rows.start + stop) // height)
+    parts = column_parts(source.columns, form.shape[1], form.chunk[1])
+    facts = [str(form.dtype), form.shape[1], *form.chunk, *form.codecs]
+    facts += [source.columns, top - first * height, stop - start]
+    digest = hashlib.sha256(repr(facts).encode())
+    digest.update(chunks.digests[first:last, [part.chunk for part in parts]].tobytes())
     return digest.hexdigest()

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from dask_gmm.fitting.members import Climb, Evaluation, Finished, Member, last_kept
 from dask_gmm.fitting.quantiles import DensityQuantiles
 from dask_gmm.fitting.race import Lost
@@ -61,6 +63,9 @@ class FittedMixture:
         The other candidates, and how far below they were.
     quantiles : DensityQuantiles, optional
         Of the log densities of a sample of these rows, where that was looked at.
+    rows_read : int, optional
+        Of a model that an incremental step led to, the number of rows that it read: the
+        log-likelihoods are theirs, before the step and after it, or NaN if there are none.
     """
 
     mixture: Mixture
@@ -73,6 +78,7 @@ class FittedMixture:
     notes: tuple[str, ...] = ()
     dropped: tuple[Dropped, ...] = ()
     quantiles: DensityQuantiles | None = None
+    rows_read: int | None = None
 
     @classmethod
     def of(
@@ -113,6 +119,11 @@ class FittedMixture:
         return self.mixture.precisions
 
     @property
+    def incremental(self) -> bool:
+        """Whether an incremental step led to it, whose log-likelihood is of some rows alone."""
+        return self.rows_read is not None
+
+    @property
     def log_likelihoods(self) -> tuple[float, ...]:
         """Mean log-likelihood per row in nats: at the start, and after each iteration."""
         return tuple(each.log_likelihood for each in self.history)
@@ -149,13 +160,21 @@ class FittedMixture:
 
     @property
     def aic(self) -> float:
-        """Akaike's criterion on the rows of the fit; smaller is better."""
-        return aic(self.log_likelihood, self.rows, self.mixture.n_parameters)
+        """Akaike's criterion on the rows of the fit; smaller is better; NaN if incremental."""
+        return (
+            np.nan
+            if self.incremental
+            else aic(self.log_likelihood, self.rows, self.mixture.n_parameters)
+        )
 
     @property
     def bic(self) -> float:
-        """Schwarz's criterion on the rows of the fit; smaller is better."""
-        return bic(self.log_likelihood, self.rows, self.mixture.n_parameters)
+        """Schwarz's criterion on the rows of the fit; smaller is better; NaN if incremental."""
+        return (
+            np.nan
+            if self.incremental
+            else bic(self.log_likelihood, self.rows, self.mixture.n_parameters)
+        )
 
     @property
     def icl(self) -> float | None:

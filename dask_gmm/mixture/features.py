@@ -56,6 +56,10 @@ class Features(ABC):
     def product_sums(self, z: Floats, weighted: Floats) -> Floats:
         """Sums of the products of columns of ``z`` (D, B) and of the same, weighted."""
 
+    @abstractmethod
+    def moved(self, sums: Array, by: Array) -> Array:
+        """Sums (P, K) about other centers, which lie farther by ``by`` (K, D) than those of now."""
+
     @property
     def size(self) -> int:
         """P, the number of features."""
@@ -120,6 +124,15 @@ class Quadratic(Features):
         """Take them from one matrix product."""
         return np.asarray((weighted @ z.T)[self.pairs()])
 
+    def moved(self, sums: Array, by: Array) -> Array:
+        """Take the products apart."""
+        first, second = self.pairs()
+        products, columns, mass = np.split(sums, [len(first), len(first) + self.n_features])
+        left, right = by.T[first], by.T[second]
+        cross = left * columns[second] + right * columns[first]
+        products = products - cross + left * right * mass
+        return np.concatenate([products, columns - by.T * mass, mass])
+
     def pairs(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
         """First and second column of each product, in their order."""
         n = self.n_features
@@ -159,6 +172,12 @@ class Squared(Features):
         """Sum the squares."""
         return np.asarray(np.einsum("db,db->d", weighted, z))
 
+    def moved(self, sums: Array, by: Array) -> Array:
+        """Take the squares apart."""
+        squares, columns, mass = np.split(sums, [self.n_features, 2 * self.n_features])
+        squares = squares - 2 * by.T * columns + by.T**2 * mass
+        return np.concatenate([squares, columns - by.T * mass, mass])
+
     def pack(self, squares: Array, linear: Array, constant: Array) -> Array:
         """Coefficients (K, P) of ``a' x**2 + b' x + c`` from a (K, D), b (K, D), c (K,)."""
         return np.concatenate([squares, linear, constant[:, None]], axis=1)
@@ -184,6 +203,11 @@ class Linear(Features):
     def product_sums(self, z: Floats, weighted: Floats) -> Floats:
         """Give nothing."""
         return z[:0, 0]
+
+    def moved(self, sums: Array, by: Array) -> Array:
+        """Move the columns."""
+        columns, mass = np.split(sums, [self.n_features])
+        return np.concatenate([columns - by.T * mass, mass])
 
     def pack(self, linear: Array, constant: Array) -> Array:
         """Coefficients (K, P) of ``b' x + c`` from b (K, D), c (K,)."""

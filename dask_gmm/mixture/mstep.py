@@ -1,6 +1,6 @@
 """The M-step: from sums to the parameters that they make most likely, and repairs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -161,3 +161,11 @@ def log_likelihood(
         scatter = summary.scatter_about(statistics.frame.shift)
         total -= 0.5 * float(np.einsum("ij,ij->", mixture.precisions, scatter))
     return total / statistics.rows
+
+
+def completed(
+    statistics: SufficientStatistics, mixture: Mixture, summary: DataSummary
+) -> SufficientStatistics:
+    """Give sums made at ``mixture`` whose log-likelihood lacks nothing."""
+    total = log_likelihood(statistics, mixture, summary) * statistics.rows
+    return replace(statistics, log_likelihood=total, lacks_common=False)

@@ -1,11 +1,12 @@
 """The sums that an M-step needs, of any set of rows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from dask_gmm.mixture.features import Array
+from dask_gmm.mixture.features import Array, Features
 from dask_gmm.mixture.frame import Frame
 
 
@@ -98,6 +99,28 @@ class SufficientStatistics:
             self.centers,
             None if self.judged is None or other.judged is None else self.judged + other.judged,
         )
+
+    def times(self, weight: float) -> "SufficientStatistics":
+        """Let each row count so often; what is said of rows that were left out is dropped."""
+        return SufficientStatistics(
+            weight * self.rows,
+            weight * self.log_likelihood,
+            weight * self.sums,
+            self.frame,
+            self.lacks_common,
+            self.centers,
+        )
+
+    def about(self, centers: Array, features: Features) -> "SufficientStatistics":
+        """Give the same sums about other centers (K, D), for the features that were summed."""
+        before = np.zeros_like(centers) if self.centers is None else self.centers
+        by = (centers - before) * self.frame.scale
+        return replace(self, sums=features.moved(self.sums, by), centers=centers)
+
+    def reordered(self, order: npt.NDArray[np.intp]) -> "SufficientStatistics":
+        """Give the same sums with the components in another order."""
+        centers = None if self.centers is None else self.centers[order]
+        return replace(self, sums=self.sums[:, order], centers=centers)
 
     def _same_coordinates(self, other: "SufficientStatistics") -> bool:
         if self.centers is None or other.centers is None:

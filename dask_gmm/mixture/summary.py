@@ -86,6 +86,11 @@ class DataSummary:
             first_bad,
         )
 
+    def times(self, weight: float) -> "DataSummary":
+        """Let each row count so often."""
+        mass, remainder = weight * self.mass, weight * self.remainder
+        return replace(self, mass=mass, remainder=remainder, scatter=weight * self.scatter)
+
     def scatter_about(self, center: Array) -> Array:
         """Sum (n_features, n_features) of ``(x - center) (x - center)'``, each times its weight."""
         apart = self.mean - center

@@ -79,6 +79,9 @@ def remove(path: Path) -> None:
 
 RUN_FOLDER: Final = Kind("run folder", "manifest.json", (), "run")
 SAMPLE_GROUP: Final = Kind("sample", "zarr.json", ("attributes", "dask_gmm"), "sample")
+PARTITIONS_GROUP: Final = Kind(
+    "set of statistics", "zarr.json", ("attributes", "dask_gmm"), "partitions"
+)
 MODEL_GROUP: Final = Kind("model", "zarr.json", ("attributes", "dask_gmm"), "model")
 DATA_GROUP: Final = Kind("generated data set", "zarr.json", ("attributes", "dask_gmm"), "rows")
 PREDICTIONS: Final = Kind(

@@ -11,7 +11,7 @@ from zarr.abc.buffer import Buffer
 from zarr.codecs import Crc32cCodec
 from zarr.storage import MemoryStore
 
-from dask_gmm.checks import local_path, whole
+from dask_gmm.checks import local_path, number_or_none, whole
 from dask_gmm.errors import DataError, output_errors
 from dask_gmm.fitting.members import Evaluation
 from dask_gmm.fitting.quantiles import DensityQuantiles
@@ -176,8 +176,16 @@ def _fitted(arrays: Mapping[str, Array], facts: Mapping[str, Any]) -> FittedMixt
         raise ValueError("no log-likelihood of parameters that were kept")
     rows, reason = whole("rows", facts["rows"], 1), str(facts["reason"])
     quantiles = DensityQuantiles.from_json(facts)
-    converged = facts["converged"] is True
-    return FittedMixture(mixture, history, converged, reason, rows, quantiles=quantiles)
+    converged, read = facts["converged"] is True, facts.get("rows_read")
+    return FittedMixture(
+        mixture,
+        history,
+        converged,
+        reason,
+        rows,
+        quantiles=quantiles,
+        rows_read=None if read is None else whole("rows_read", read, 0),
+    )
 
 
 def _said(error: Exception) -> str:
@@ -215,7 +223,9 @@ def _facts(model: FittedMixture) -> dict[str, Any]:
         "reason": model.reason,
         "rows": model.rows,
         "n_iter": model.n_iter,
-        "log_likelihood": model.log_likelihood,
+        "log_likelihood": number_or_none(model.log_likelihood),
+        "incremental": model.incremental,
+        "rows_read": model.rows_read,
         "precisions": [each.precision for each in model.history],
         "repairs": [list(each.repairs) for each in model.history],
         "kept": [each.kept for each in model.history],

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from dask_gmm.checks import local_path
+from dask_gmm.checks import local_path, number_or_none
 from dask_gmm.data.identity import identity_of
 from dask_gmm.data.source import Source
 from dask_gmm.data.zarr_source import ZarrSource
@@ -176,7 +176,9 @@ def model_facts(model: FittedMixture) -> dict[str, Any]:
         "converged": model.converged,
         "reason": model.reason,
         "iterations": model.n_iter,
-        "log_likelihood": model.log_likelihood,
+        "log_likelihood": number_or_none(model.log_likelihood),
+        "incremental": model.incremental,
+        "rows_read": model.rows_read,
         "levels": [asdict(climb) for climb in model.climbs],
         "notes": list(model.notes),
         "dropped": [asdict(each) for each in model.dropped],

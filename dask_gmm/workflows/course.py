@@ -2,7 +2,7 @@
 
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -34,6 +34,12 @@ class Course:
     def seconds(self) -> float:
         """Those of the last call."""
         return self.parts[-1].seconds
+
+    def with_pass(self, record: PassRecord) -> "Course":
+        """Give it with another pass, which has just ended."""
+        passes = (*self.outcomes.passes, record)
+        last = self.parts[-1].ended(len(passes), datetime.now(UTC))
+        return Course(replace(self.outcomes, passes=passes), (*self.parts[:-1], last))
 
     def to_json(self, deadline: datetime | None) -> dict[str, Any]:
         """Give what a manifest says of it, and by when it had to end, as JSON values."""

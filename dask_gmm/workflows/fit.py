@@ -1,10 +1,13 @@
 """Fit a mixture to stored rows, and keep it in a run folder."""
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 from dask_gmm.checks import local_path
 from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.runner import Runner
+from dask_gmm.records.partitions_file import read_partitions, write_partitions
 from dask_gmm.records.run_folder import RunFolder, read_manifest
 from dask_gmm.records.sample_file import write_sample
 from dask_gmm.workflows.about import (
@@ -18,11 +21,14 @@ from dask_gmm.workflows.about import (
 from dask_gmm.workflows.callbacks import Audience, Callback
 from dask_gmm.workflows.fit_request import FitRequest
 from dask_gmm.workflows.fit_result import FitResult, refuse_unconverged, stored_fit
+from dask_gmm.workflows.fit_task import Done, FitTask, Work
 from dask_gmm.workflows.going_on import go_on
 from dask_gmm.workflows.left_out import Allowed, LeftOut
 from dask_gmm.workflows.limits import Limits
 from dask_gmm.workflows.models import with_quantiles
 from dask_gmm.workflows.order import in_order, reference_at
+from dask_gmm.workflows.partitions import Readings, Stretch, kept_of_fit, partitions_at
+from dask_gmm.workflows.refresh import refreshed
 from dask_gmm.workflows.sources import rows_for, source_of
 
 
@@ -69,7 +75,27 @@ def fit(
 def _fitted(
     request: FitRequest, runner: Runner, progress: Progress, audience: Audience
 ) -> FitResult:
-    allowed = Allowed.by(request)
+    task = _task(request)
+    asked = task.of_what_is_kept(asked_of("fit", request, task.source, task.reference))
+    folder = RunFolder(local_path(request.out), asked, request.overwrite)
+    refuse_own_rows(task.source, folder.path)
+    if folder.is_done():
+        return stored_fit(folder.path, task.reference)
+    with folder.started() as ours:
+        if ours is None:
+            return stored_fit(folder.path, task.reference)
+        work = Work(ours, runner, progress, audience)
+        done = _searched(task, work) if task.before is None else refreshed(task, work)
+        ours.finish(done.ordered.model, _manifest(task, done), lambda wip: _write(done, wip))
+    audience.run_ended(read_manifest(folder.path), folder.path)
+    outcome = done.course.outcomes.only
+    left_out = LeftOut.of(task.source, outcome.survey)
+    ended_so = (len(outcome.passes), done.course.seconds, outcome.warnings)
+    return FitResult(done.ordered, request.out, *ended_so, left_out=left_out)
+
+
+def _task(request: FitRequest) -> FitTask:
+    """Look at all that can be looked at without reading rows."""
     found = source_of(
         request.data,
         array=request.array,
@@ -77,30 +103,46 @@ def _fitted(
         rows=request.rows,
         missing_chunks=request.missing_chunks,
     )
-    source = allowed.of(found)
+    source = Allowed.by(request).of(found)
     start = reference_at(request.warm_start, source, "to start from")
     spec, reference = spec_of(request, start), start or reference_at(request.match, source)
-    asked = asked_of("fit", request, source, reference)
-    folder = RunFolder(local_path(request.out), asked, request.overwrite)
-    refuse_own_rows(source, folder.path)
-    if folder.is_done():
-        return stored_fit(folder.path, reference)
-    with folder.started() as ours:
-        if ours is None:
-            return stored_fit(folder.path, reference)
-        limits = Limits(request.max_passes, request.max_seconds, request.deadline)
-        with rows_for(source, runner, request.cache) as rows:
-            asked_so = ([spec], request.n_init, runner, progress, limits, audience)
-            course = go_on(ours, rows, *asked_so, allowed)
+    asked, before = request.partitions, None
+    partitions = None if asked is None else partitions_at(asked, source)
+    if request.incremental and start is not None:
+        before = read_partitions(start.path, start.mixture)
+    return FitTask(request, source, spec, reference, partitions, before)
+
+
+def _searched(task: FitTask, work: Work) -> Done:
+    """Fit to all rows, and read them once more where statistics of partitions are kept."""
+    request, source, kept = task.request, task.source, None
+    limits = Limits(request.max_passes, request.max_seconds, request.deadline)
+    with rows_for(source, work.runner, request.cache) as rows:
+        asked_so = ([task.spec], request.n_init, work.runner, work.progress, limits)
+        course = go_on(work.folder, rows, *asked_so, work.audience, Allowed.by(request))
         outcome = course.outcomes.only
         model = with_quantiles(outcome.model, outcome.survey.sample)
-        ordered = in_order(model, reference)
-        facts = {**facts_of(source, outcome.survey), **model_facts(model)}
-        about = {**course.to_json(request.deadline), **settings_of(request)}
-        manifest = {**about, **facts, **ordered.to_json()}
-        sample, n_rows = outcome.survey.sample, ordered.model.rows
-        ours.finish(ordered.model, manifest, lambda wip: write_sample(sample, n_rows, wip))
-    audience.run_ended(read_manifest(folder.path), folder.path)
-    left_out = LeftOut.of(source, outcome.survey)
-    ended_so = (len(outcome.passes), course.seconds, outcome.warnings)
-    return FitResult(ordered, request.out, *ended_so, left_out=left_out)
+        ordered = in_order(model, task.reference)
+        if task.partitions is not None:
+            readings = Readings(work.runner, work.progress, work.on_pass, outcome.passes)
+            stretch, mixture = Stretch.of(source, rows, task.partitions), ordered.model.mixture
+            kept = kept_of_fit(stretch, mixture, outcome.survey, request.precision, readings)
+            course = course.with_pass(readings.records[-1])
+    return Done(ordered, course, kept)
+
+
+def _manifest(task: FitTask, done: Done) -> dict[str, Any]:
+    request, survey = task.request, done.course.outcomes.survey
+    facts = {**facts_of(task.source, survey), **model_facts(done.ordered.model)}
+    about = {**done.course.to_json(request.deadline), **settings_of(request)}
+    changes = None if done.changes is None else done.changes.to_json()
+    return {**about, **facts, **done.ordered.to_json(), "changes": changes}
+
+
+def _write(done: Done, folder: Path) -> None:
+    """Write what lies beside the model: some rows, and statistics of partitions."""
+    sample = done.course.outcomes.survey.sample
+    if len(sample.rows):
+        write_sample(sample, done.ordered.model.rows, folder)
+    if done.kept is not None:
+        write_partitions(done.kept, folder)

@@ -64,6 +64,8 @@ class FitResult:
             "iterations": model.n_iter,
             "passes": self.passes,
             "seconds": round(self.seconds, 3),
+            "incremental": model.incremental,
+            "rows_read": model.rows_read,
             "log_likelihood": model.log_likelihood,
             "log_likelihoods": list(model.log_likelihoods),
             "levels": [asdict(climb) for climb in model.climbs],
@@ -96,10 +98,10 @@ class FitResult:
             [
                 *(DONE_BEFORE,) * self.done_before,
                 model.reason,
-                f"{model.n_iter} iterations, {self.passes} readings of {model.rows:,} rows, "
+                f"{model.n_iter} iterations, {self.passes} readings of {_read(model)}, "
                 f"{self.seconds:.1f} s",
                 *self.left_out.to_text(),
-                f"log-likelihood {model.log_likelihood:.6f} nats per row, BIC {model.bic:,.1f}",
+                _likelihood(model),
                 *_held_out_text(model),
                 *_left(model),
                 *self.ordered.to_text(),
@@ -158,6 +160,18 @@ def _as_it_was(model: FittedMixture, manifest: Mapping[str, Any]) -> FittedMixtu
         notes=tuple(manifest["notes"]),
         dropped=tuple(Dropped(**each) for each in manifest["dropped"]),
     )
+
+
+def _read(model: FittedMixture) -> str:
+    of_all = "" if model.rows_read is None else f"{model.rows_read:,} of "
+    return f"{of_all}{model.rows:,} rows"
+
+
+def _likelihood(model: FittedMixture) -> str:
+    if model.rows_read == 0:
+        return "log-likelihood unknown, since no row was read"
+    value = f"log-likelihood {model.log_likelihood:.6f} nats per row"
+    return f"{value}, of those read" if model.incremental else f"{value}, BIC {model.bic:,.1f}"
 
 
 def _held_out_text(model: FittedMixture) -> tuple[str, ...]:

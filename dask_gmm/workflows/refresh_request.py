@@ -49,11 +49,7 @@ def check_partitions(request: "FitRequest") -> None:
     """
     if request.partitions is not None:
         _check_names(request.partitions)
-        if request.held_out:
-            raise InputError(
-                f"Wanted partitions, of which all rows are summed, found held_out "
-                f"{request.held_out:g} beside them. Leave one of them out."
-            )
+        _check_all_rows(request)
     if request.incremental:
         _check_step(request)
         return
@@ -62,6 +58,16 @@ def check_partitions(request: "FitRequest") -> None:
             raise InputError(
                 f"Wanted {name} with an incremental step alone, found it without. Ask for "
                 "incremental, or leave it out."
+            )
+
+
+def _check_all_rows(request: "FitRequest") -> None:
+    usual = {"held_out": 0.0, "on_bad_chunk": "fail", "nonfinite": "error"}
+    for name, value in usual.items():
+        if (found := getattr(request, name)) != value:
+            raise InputError(
+                f"Wanted partitions of which all rows are summed, found {name} {found} beside "
+                "them. Leave one of them out."
             )
 
 

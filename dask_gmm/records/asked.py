@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 
 DOCUMENT: Final = "asked.json"
+# What is known of rows that can be said in words.
+PLAIN: Final = ("rows", "columns", "missing_chunks")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,12 +58,21 @@ class Asked:
         for name in sorted({*before, *now}):
             if before.get(name) != now.get(name):
                 yield f"{name} {before.get(name)} there, {now.get(name)} here"
-        if self.data is not None and facts.get("data") != json.loads(json.dumps(dict(self.data))):
-            yield "rows, or a model to match or start from, that are others or were written again"
+        if self.data is not None:
+            yield from _other_rows(facts.get("data") or {}, json.loads(json.dumps(dict(self.data))))
 
     def to_bytes(self) -> bytes:
         """Give it as it is written down in a folder, under the name `DOCUMENT`."""
         return json.dumps(self.to_json(), indent=2).encode() + b"\n"
+
+
+def _other_rows(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    others = [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
+    for name in others:
+        if name in PLAIN:
+            yield f"{name} {before.get(name)} there, {now.get(name)} here"
+    if not set(others) <= set(PLAIN):
+        yield "rows, or a model to match or start from, that are others or were written again"
 
 
 def asked_in(folder: Path) -> dict[str, Any] | None:

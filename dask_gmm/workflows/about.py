@@ -5,7 +5,6 @@ import json
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import datetime
 from importlib.metadata import version
 from operator import index
 from pathlib import Path
@@ -13,8 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from dask_gmm.checks import local_path, number_or_none
-from dask_gmm.data.identity import identity_of
+from dask_gmm.checks import number_or_none
 from dask_gmm.data.source import Source
 from dask_gmm.data.zarr_source import ZarrSource
 from dask_gmm.errors import InputError
@@ -23,8 +21,6 @@ from dask_gmm.fitting.result import FittedMixture
 from dask_gmm.fitting.spec import MERGE, RESEED, TRIES, USUAL, Spec
 from dask_gmm.fitting.survey import SurveyAnswer
 from dask_gmm.mixture.model import Mixture
-from dask_gmm.records.asked import Asked, asked_in
-from dask_gmm.records.kinds import RUN_FOLDER
 from dask_gmm.workflows.fit_request import FitRequest
 from dask_gmm.workflows.left_out import LeftOut
 from dask_gmm.workflows.order import Reference
@@ -99,7 +95,7 @@ def _refuse_other(request: FitRequest, start: Reference) -> Mixture:
 
 
 def settings_of(request: Any) -> dict[str, Any]:
-    """Everything that was asked but where to put it, the same for requests that ask the same."""
+    """Everything that was asked, in its words, but where to put it and by when."""
     names = (name for name in request.__slots__ if name not in NOT_SETTINGS)
     settings = {name: getattr(request, name) for name in names}
     settings["data"] = str(request.data) if isinstance(request.data, str | Path) else None
@@ -116,29 +112,6 @@ def settings_of(request: Any) -> dict[str, Any]:
     return {"settings": settings, "settings_sha256": hashlib.sha256(canonical).hexdigest()}
 
 
-def asked_of(verb: str, request: Any, source: Source, reference: Reference | None) -> Asked:
-    """Say what a run is asked of which rows, beside or from the components of which model."""
-    data = identity_of(source)
-    if data is not None and reference is not None:
-        data = {**data, "matched_sha256": _digest(reference.mixture)}
-    return Asked(verb, settings_of(request)["settings"], data)
-
-
-def _digest(mixture: Mixture) -> str:
-    digest = hashlib.sha256()
-    for values in (mixture.weights, mixture.means, mixture.covariances):
-        digest.update(np.ascontiguousarray(values).tobytes())
-    return digest.hexdigest()
-
-
-def was_asked(verb: str, request: Any) -> bool:
-    """Whether the run folder of a request is there, and was asked the same, of whichever rows."""
-    path = local_path(request.out)
-    now = json.loads(json.dumps(settings_of(request)["settings"]))
-    before = asked_in(path) if RUN_FOLDER.is_at(path) else None
-    return before is not None and (before.get("verb"), before.get("settings")) == (verb, now)
-
-
 def refuse_own_rows(source: Source, out: Path) -> None:
     """Refuse a run folder that would replace the rows it is about."""
     stored = source.chunks.place.folder if isinstance(source, ZarrSource) else None
@@ -147,12 +120,6 @@ def refuse_own_rows(source: Source, out: Path) -> None:
             f"A run folder must not replace its own rows, but those are in {stored}, and the run "
             f"folder is {out}. Choose another place."
         )
-
-
-def times_of(started: datetime, ended: datetime, deadline: datetime | None) -> dict[str, Any]:
-    """Say when a run began and ended, and by when it had to."""
-    times = {"started": started, "ended": ended, "deadline": deadline}
-    return {name: None if time is None else time.isoformat() for name, time in times.items()}
 
 
 def facts_of(source: Source, survey: SurveyAnswer) -> dict[str, Any]:

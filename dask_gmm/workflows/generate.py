@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from dask_gmm.checks import local_path
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.truth import random_mixture
@@ -12,7 +14,7 @@ from dask_gmm.passes.runner import Runner
 from dask_gmm.passes.seeds import generator
 from dask_gmm.passes.threads import ONE_THREAD
 from dask_gmm.records.kinds import DATA_GROUP
-from dask_gmm.workflows.drawing import RowsToDraw, write_group
+from dask_gmm.workflows.drawing import RowsToDraw, usual_chunk_rows, write_group
 from dask_gmm.workflows.requests import GenerateRequest
 from dask_gmm.workflows.text import mixture_table
 
@@ -163,4 +165,6 @@ def _truth(request: GenerateRequest) -> Mixture:
 def _settings(request: GenerateRequest) -> dict[str, Any]:
     """Everything that was asked but where to put it."""
     names = (name for name in request.__slots__ if name not in NOT_SETTINGS)
-    return {name: getattr(request, name) for name in names}
+    settings = {name: getattr(request, name) for name in names}
+    usual = usual_chunk_rows(request.rows, request.features, np.dtype(request.dtype).itemsize)
+    return {**settings, "chunk_rows": min(request.chunk_rows or usual, request.rows)}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from dask_gmm.checks import local_path
 from dask_gmm.records.kinds import DATA_GROUP, PREDICTIONS, RUN_FOLDER, Kind
-from dask_gmm.workflows.about import was_asked
+from dask_gmm.workflows.asked_before import was_asked
 from dask_gmm.workflows.fit_request import FitRequest
 from dask_gmm.workflows.generate import is_drawn
 from dask_gmm.workflows.report_request import ReportRequest

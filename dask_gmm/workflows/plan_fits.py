@@ -26,8 +26,9 @@ from dask_gmm.passes.outlook import Outlook
 from dask_gmm.passes.runner import Runner
 from dask_gmm.records.asked import asked_in
 from dask_gmm.records.run_folder import RunFolder
-from dask_gmm.workflows.about import asked_of, refuse_own_rows, spec_of
+from dask_gmm.workflows.about import refuse_own_rows, spec_of
 from dask_gmm.workflows.admission import check
+from dask_gmm.workflows.asked_before import asked_of
 from dask_gmm.workflows.fit_request import FitRequest
 from dask_gmm.workflows.left_out import Allowed
 from dask_gmm.workflows.order import Reference, reference_at

@@ -1,11 +1,12 @@
 """Fit a grid of mixtures to stored rows in the same readings, and choose one of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from dask_gmm.checks import local_path
+from dask_gmm.data.source import Source
 from dask_gmm.fitting.result import FittedMixture
 from dask_gmm.fitting.sample import Sample
 from dask_gmm.fitting.selected import Entry, Selected
@@ -16,17 +17,16 @@ from dask_gmm.records.model_file import load_model
 from dask_gmm.records.run_folder import MODEL, RunFolder, read_manifest
 from dask_gmm.records.sample_file import write_sample
 from dask_gmm.workflows.about import (
-    asked_of,
     facts_of,
     model_facts,
     refuse_own_rows,
     settings_of,
     spec_of,
 )
+from dask_gmm.workflows.asked_before import asked_of
 from dask_gmm.workflows.callbacks import Audience, Callback
-from dask_gmm.workflows.course import seconds_of
+from dask_gmm.workflows.course import Course, seconds_of
 from dask_gmm.workflows.fit_result import DONE_BEFORE, refuse_unconverged
-from dask_gmm.workflows.fit_rows import FitOutcomes
 from dask_gmm.workflows.going_on import go_on
 from dask_gmm.workflows.left_out import NOTHING_LEFT_OUT, Allowed, LeftOut
 from dask_gmm.workflows.limits import Limits
@@ -171,8 +171,7 @@ def _selected(
         samples = (outcome.survey.sample.first(spec.sample_rows(*size)) for spec in specs)
         models = map(with_quantiles, outcome.models, samples)
         ordered = tuple(in_order(each, reference) for each in models)
-        left_out = LeftOut.of(source, outcome.survey)
-        result = replace(_result(request, ordered, outcome, course.seconds), left_out=left_out)
+        result = _result(request, source, ordered, course)
         manifest = {
             **course.to_json(request.deadline),
             **settings_of(request),
@@ -187,13 +186,15 @@ def _selected(
 
 
 def _result(
-    request: SelectRequest, ordered: Sequence[Ordered], outcome: FitOutcomes, seconds: float
+    request: SelectRequest, source: Source, ordered: Sequence[Ordered], course: Course
 ) -> SelectResult:
+    outcome = course.outcomes
     models = tuple(each.model for each in ordered)
     entries = tuple(map(Entry.of, map(spec_of, request.cells()), models))
     selected = Selected(entries, models[0].rows, request.criterion)
-    passes = len(outcome.passes)
-    return SelectResult(selected, models, request.out, passes, seconds, outcome.warnings)
+    ended_so = (len(outcome.passes), course.seconds, outcome.warnings)
+    left_out = LeftOut.of(source, outcome.survey)
+    return SelectResult(selected, models, request.out, *ended_so, left_out=left_out)
 
 
 def stored_selection(path: Path) -> SelectResult:

@@ -1,0 +1,74 @@
+"""Whether a run was asked before: what decides its result, whatever the words."""
+
+import hashlib
+import json
+from dataclasses import replace
+from typing import Any, Final
+
+import numpy as np
+
+from dask_gmm.checks import local_path
+from dask_gmm.data.identity import identity_of
+from dask_gmm.data.source import Source
+from dask_gmm.fitting.bounds import MERGED_FROM
+from dask_gmm.fitting.spec import MERGE, RESEED, USUAL
+from dask_gmm.mixture.model import Mixture
+from dask_gmm.records.asked import Asked, asked_in
+from dask_gmm.records.kinds import RUN_FOLDER
+from dask_gmm.workflows.about import USUAL_RIDGE, settings_of
+from dask_gmm.workflows.fit_request import FitRequest
+from dask_gmm.workflows.order import Reference
+from dask_gmm.workflows.requests import USUAL_BAD_SHARE
+from dask_gmm.workflows.select_request import SelectRequest
+
+# Which rows these are is told by what is known of them, not by how they are named.
+NAMES_OF_ROWS: Final = ("data", "array", "columns", "rows", "missing_chunks")
+# So are models, but not what is done with them.
+MODELS: Final = ("match", "warm_start")
+
+
+def asked_of(
+    verb: str, request: FitRequest | SelectRequest, source: Source, reference: Reference | None
+) -> Asked:
+    """Say what a run is asked of which rows, beside or from the components of which model."""
+    data = identity_of(source)
+    if data is not None and reference is not None:
+        data = {**data, "matched_sha256": _digest(reference.mixture)}
+    return Asked(verb, in_few_words(request), data)
+
+
+def was_asked(verb: str, request: FitRequest | SelectRequest) -> bool:
+    """Whether the run folder of a request is there, and was asked the same, of whichever rows."""
+    path = local_path(request.out)
+    now = json.loads(json.dumps(in_few_words(request)))
+    before = asked_in(path) if RUN_FOLDER.is_at(path) else None
+    return before is not None and (before.get("verb"), before.get("settings")) == (verb, now)
+
+
+def in_few_words(request: FitRequest | SelectRequest) -> dict[str, Any]:
+    """Give what is asked of whichever rows; None for what is usual, be it written or not."""
+    settings = dict(settings_of(request)["settings"])
+    for name in NAMES_OF_ROWS:
+        settings.pop(name)
+    settings |= {name: settings[name] is not None for name in MODELS if name in settings}
+    for name, usual in _usual(request).items():
+        settings[name] = None if settings[name] == usual else settings[name]
+    return settings
+
+
+def _usual(request: FitRequest | SelectRequest) -> dict[str, Any]:
+    """Give what is taken where None is asked for."""
+    usual: dict[str, Any] = {"max_bad_share": USUAL_BAD_SHARE}
+    if isinstance(request, SelectRequest):
+        return {**usual, "merge_from": replace(request, merge_from=None).merged_from}
+    fast = request.solver == "fast"
+    usual |= {"init": MERGE if fast and request.warm_start is None else USUAL}
+    usual |= {"repair": RESEED} if fast else {"reg_covar": USUAL_RIDGE}
+    return {**usual, "merge_from": MERGED_FROM * (request.components or 0)}
+
+
+def _digest(mixture: Mixture) -> str:
+    digest = hashlib.sha256()
+    for values in (mixture.weights, mixture.means, mixture.covariances):
+        digest.update(np.ascontiguousarray(values).tobytes())
+    return digest.hexdigest()

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -15,7 +15,7 @@ from dask_gmm.workflows.text import numbers, variances
 # Facts of the manifest that have tables or lists of their own.
 ELSEWHERE: Final = (
     *("levels", "notes", "dropped", "repairs", "warnings", "settings", "versions"),
-    *("bad_chunks", "skipped_rows", "dropped_rows"),
+    *("bad_chunks", "skipped_rows", "dropped_rows", "cost", "parts"),
 )
 # What each of the short ones is called.
 ENDING: Final = {
@@ -30,6 +30,25 @@ ENDING: Final = {
     "started": "started",
     "ended": "ended",
 }
+BEST: Final = ("log-likelihood of the best", "its change")
+# What else a line of the history says of a pass, and what it is called.
+TAKEN: Final = {
+    "tasks": "tasks",
+    "threads": "threads",
+    "workers": "workers",
+    "workers_lost": "workers lost",
+    "attempts": "attempts",
+    "retries": "tasks made again",
+}
+HELD: Final = {
+    "decoded_bytes": "rows",
+    "peak_bytes": "peak of the command",
+    "worker_peak_bytes": "peak of a worker",
+}
+PART: Final = (
+    *("started", "until", "interrupted", "first_pass", "last_pass"),
+    *("host", "machines"),
+)
 ORDER: Final = {
     "order": "numbers of the components during the fit",
     "match": "matched to",
@@ -79,16 +98,53 @@ def passes(run: KeptRun) -> Table:
     """What the history says of each pass."""
     return Table(
         "Passes over all rows",
-        ("pass", "name", "seconds", "rows per second", "log-likelihood of the best", "candidates"),
+        ("pass", "name", "seconds", "rows per second", *BEST, "candidates"),
         tuple(_pass(record) for record in run.history),
     )
 
 
 def _pass(record: Mapping[str, Any]) -> tuple[str, ...]:
-    values = record["log_likelihoods"]
+    values, change = record["log_likelihoods"], record["change"]
     best = f"{max(values):.8f}" if values else "none"
+    gained = "none" if change is None else f"{change:.2e}"
     seconds, speed = f"{record['seconds']:.3f}", f"{record['rows_per_second']:,}"
-    return (str(record["pass"]), record["name"], seconds, speed, best, str(len(values)))
+    return (str(record["pass"]), record["name"], seconds, speed, best, gained, str(len(values)))
+
+
+def costs(run: KeptRun) -> Table:
+    """What each pass took, as the history says."""
+    lines = (
+        (
+            str(record["pass"]),
+            *(shown(record[name]) for name in TAKEN),
+            *(_mebibytes(record[name]) for name in HELD),
+        )
+        for record in run.history
+    )
+    headers = (*TAKEN.values(), *(f"{name}, MiB" for name in HELD.values()))
+    return Table("What the passes took", ("pass", *headers), tuple(lines))
+
+
+def _mebibytes(size: int | None) -> str:
+    return "none" if size is None else f"{size / 2**20:,.1f}"
+
+
+def cost(run: KeptRun) -> Table:
+    """What all passes took together."""
+    return _of_mapping("What all of them took", run.manifest["cost"])
+
+
+def parts(run: KeptRun) -> Table:
+    """The calls that made the run, with the versions in which one differs from the last."""
+    last = run.manifest["versions"]
+    told = [
+        {
+            **{name.replace("_", " "): each[name] for name in PART},
+            "other versions": dict(each["versions"].items() - last.items()) or None,
+        }
+        for each in run.manifest["parts"]
+    ]
+    return replace(_of_records("Parts of the run", "part", told), numeric=False)
 
 
 def candidates(run: KeptRun) -> Table | None:

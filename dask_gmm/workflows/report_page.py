@@ -32,7 +32,18 @@ def page(run: KeptRun, pictures: Mapping[str, Picture]) -> str:
 
 
 def _values(run: KeptRun, pictures: Mapping[str, Picture]) -> dict[str, Any]:
-    names = ("components", "passes", "candidates", "levels", "dropped", "repairs", "bad_chunks")
+    names = (
+        "components",
+        "passes",
+        "costs",
+        "cost",
+        "parts",
+        "candidates",
+        "levels",
+        "dropped",
+        "repairs",
+        "bad_chunks",
+    )
     facts = ("ending", "data", "settings", "versions", "others")
     tables = {name: getattr(report_facts, name)(run) for name in (*names, *facts)}
     mixture, manifest = run.model.mixture, run.manifest

@@ -94,6 +94,21 @@ def test_what_each_pass_took_and_found_stands_in_the_page(fitted: Path) -> None:
         assert {each["name"], f"{each['rows_per_second']:,}"} <= set(texts)
         best = max(each["log_likelihoods"], default=None)
         assert best is None or f"{best:.8f}" in texts
+        assert each["change"] is None or f"{each['change']:.2e}" in texts
+        held = (each["decoded_bytes"], each["peak_bytes"])
+        assert {f"{size / 2**20:,.1f}" for size in held} <= set(texts)
+            *texts
+        }
+
+
+def test_parts_stand_in_the_page_with_the_versions_in_which_they_differ(folder: Path) -> None:
+    manifest = read_manifest(folder)
+    (part,) = manifest["parts"]
+    older = {**part, "host": "another", "versions": {**part["versions"], "numpy": "1.99"}}
+    manifest["parts"] = [{**older, "last_pass": 1, "interrupted": True}, {**part, "first_pass": 2}]
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    texts = Page(written(folder)[0]).texts
+    assert {"another", "numpy 1.99", part["host"]} <= set(texts)
 
 
 def test_the_candidates_of_a_selection_stand_in_the_page(chosen: Path) -> None:

@@ -214,7 +214,8 @@ def _plan(settings: RunSettings, probe: int, as_json: bool) -> None:
     """Print the plan of a run; a run that does not fit in memory is an error all the same."""
     from dask_gmm.workflows.plan import plan as twin
 
-    with _at_work(settings.runner) as (runner, _):
+    unwritten = settings.runner.model_copy(update={"performance_report": None})
+    with _at_work(unwritten) as (runner, _):
         result = twin(settings.requests(), runner, probe)
     _show(result, as_json)
     result.require()

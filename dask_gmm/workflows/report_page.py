@@ -33,16 +33,8 @@ def page(run: KeptRun, pictures: Mapping[str, Picture]) -> str:
 
 def _values(run: KeptRun, pictures: Mapping[str, Picture]) -> dict[str, Any]:
     names = (
-        "components",
-        "passes",
-        "costs",
-        "cost",
-        "parts",
-        "candidates",
-        "levels",
-        "dropped",
-        "repairs",
-        "bad_chunks",
+        *("components", "passes", "costs", "cost", "parts", "candidates", "levels"),
+        *("dropped", "repairs", "bad_chunks"),
     )
     facts = ("ending", "data", "settings", "versions", "others")
     tables = {name: getattr(report_facts, name)(run) for name in (*names, *facts)}

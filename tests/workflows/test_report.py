@@ -97,8 +97,6 @@ def test_what_each_pass_took_and_found_stands_in_the_page(fitted: Path) -> None:
         assert each["change"] is None or f"{each['change']:.2e}" in texts
         held = (each["decoded_bytes"], each["peak_bytes"])
         assert {f"{size / 2**20:,.1f}" for size in held} <= set(texts)
-            *texts
-        }
 
 
 def test_parts_stand_in_the_page_with_the_versions_in_which_they_differ(folder: Path) -> None:

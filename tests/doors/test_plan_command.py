@@ -11,7 +11,10 @@ from dask_gmm.workflows.fit_request import FitRequest
 from tests.doors.conftest import Invoke
 from tests.doors.twins import Twins
 
-STEPS = "steps: [fit: {data: x.zarr, components: 2, out: run}]\nrunner: {workers: 4, performance_report: p.html}\n"
+STEPS = """
+steps: [fit: {data: x.zarr, components: 2, out: run}]
+runner: {workers: 4, performance_report: p.html}
+"""
 COMMANDS = [("plan", (), 0), ("plan", ("--probe", "3"), 3), ("run", ("--dry-run",), 0)]
 
 

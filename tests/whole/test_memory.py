@@ -22,6 +22,7 @@ import json, re, sys
 from pathlib import Path
 from dask_gmm.data.open import open_source
 from dask_gmm.fitting.spec import Spec
+from dask_gmm.passes.held import HeldHere
 from dask_gmm.passes.memory import project
 from dask_gmm.passes.progress import Silent
 from dask_gmm.passes.runner import ThreadRunner
@@ -35,6 +36,8 @@ class Watched(ThreadRunner):
         return super().run(source, folds, progress)
 
 source = open_source(sys.argv[1])
+if sys.argv[2] == "memory":
+    source = HeldHere(source)
 fit_rows(source, Spec(8, max_iter=2, tol=0), 1, Watched(2), Silent())
 # Not getrusage: its peak is inherited from the process that started this one.
 peak = int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]) * 1024
@@ -42,7 +45,7 @@ print(json.dumps([peak, max(projected)]))
 """
 
 
-def fitted(folder: Path, n_chunks: int) -> tuple[int, int]:
+def fitted(folder: Path, n_chunks: int, cache: str = "none") -> tuple[int, int]:
     """Peak and projected bytes of a fit to so many chunks of rows."""
     path = folder / f"{n_chunks}.zarr"
     eye = [[float(i == j) for j in range(FEATURES)] for i in range(FEATURES)]
@@ -51,7 +54,7 @@ def fitted(folder: Path, n_chunks: int) -> tuple[int, int]:
         n_chunks * CHUNK_ROWS, [0.5, 0.5], means, [eye, eye], store=path, chunk_rows=CHUNK_ROWS
     )
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(path)],
+        [sys.executable, "-c", PROGRAM, str(path), cache],
         check=True,
         capture_output=True,
         text=True,
@@ -76,3 +79,11 @@ def test_more_rows_take_no_more_memory(few: tuple[int, int], tmp_path: Path) -> 
     assert projected == few[1]
     added = (MANY - FEW) * CHUNK_ROWS * FEATURES * 8
     assert peak - few[0] < 0.1 * added
+
+
+def test_rows_that_are_kept_are_in_the_projection(few: tuple[int, int], tmp_path: Path) -> None:
+    kept = FEW // 2 * CHUNK_ROWS * FEATURES * 8
+    peak, projected = fitted(tmp_path, FEW // 2, "memory")
+    assert kept < peak <= projected
+    # When all are kept, no memory for reading is needed any more.
+    assert kept < projected <= few[1] + kept

@@ -9,6 +9,7 @@ from typing import Any
 import dask.array as da
 import numpy as np
 import pytest
+import zarr
 from distributed import Client
 
 from dask_gmm import generate_gmm_data
@@ -34,6 +35,7 @@ from dask_gmm.workflows.fit_rows import FitOutcome, fit_rows, resume_rows
 from dask_gmm.workflows.select import select
 from dask_gmm.workflows.select_request import SelectRequest
 from dask_gmm.workflows.sources import rows_for
+from tests.data.arrays import chunk_file
 from tests.workflows.resuming import Interrupted
 
 CENTERS = [[0.0, 0.0], [2.0, 0.5], [0.0, 3.0]]
@@ -124,6 +126,18 @@ def test_other_rows_are_used_as_they_are(make: Any, tmp_path: Path, runner: Runn
     assert bytes_of(cached) == bytes_of(streamed)
     with rows_for(ArraySource.of(x), ThreadRunner(1), "memory") as rows:
         assert isinstance(rows, ArraySource)
+
+
+@pytest.mark.filterwarnings("ignore::dask_gmm.workflows.fit_rows.DataWarning")
+def test_rows_that_are_left_out_stay_out(data: Path, tmp_path: Path, runner: Runner) -> None:
+    zarr.open_array(data / "x")[:10] = np.nan  # of which the digests say nothing
+    shutil.rmtree(data / "digests")
+    chunk_file(data / "x", 4).write_bytes(b"no chunk")
+    left = {"on_bad_chunk": "skip", "max_bad_share": 0.2, "nonfinite": "drop"}
+    streamed = fitted(data, tmp_path / "none", runner, **left)
+    cached = fitted(data, tmp_path / "memory", runner, cache="memory", **left)
+    assert bytes_of(cached) == bytes_of(streamed)
+    assert cached.model.rows == ROWS - ROWS // LEAVES - 10
 
 
 def test_a_run_is_the_same_with_another_cache(data: Path, tmp_path: Path) -> None:

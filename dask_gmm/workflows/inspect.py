@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from dask_gmm.checks import number_or_none
 from dask_gmm.data.open import arrays_to_choose, open_source
 from dask_gmm.data.zarr_source import ZarrSource
 from dask_gmm.errors import DataError, InputError
@@ -148,17 +149,19 @@ def _model_facts(model: FittedMixture) -> dict[str, Any]:
         "converged": model.converged,
         "reason": model.reason,
         "iterations": model.n_iter,
-        "log-likelihood, nats per row": model.log_likelihood,
+        "incremental": model.incremental,
+        "rows read": model.rows if model.rows_read is None else model.rows_read,
+        "log-likelihood, nats per row": number_or_none(model.log_likelihood),
         "gain of the last iteration": _last_gain(model),
-        "AIC": round(model.aic, 3),
-        "BIC": round(model.bic, 3),
+        "AIC": number_or_none(round(model.aic, 3)),
+        "BIC": number_or_none(round(model.bic, 3)),
         "repairs": [f"iteration {number}: {text}" for number, text in model.repairs],
     }
 
 
 def _last_gain(model: FittedMixture) -> float | None:
     values = model.log_likelihoods
-    return values[-1] - values[-2] if len(values) > 1 else None
+    return number_or_none(values[-1] - values[-2]) if len(values) > 1 else None
 
 
 def _shown(value: Any) -> str:

@@ -52,6 +52,9 @@ PART: Final = (
 ORDER: Final = {
     "order": "numbers of the components during the fit",
     "match": "matched to",
+    "incremental": "one incremental step",
+    "rows_read": "rows that it read, of which the log-likelihood is",
+    "changes": "partitions",
     "merged_from": "components of all sizes merged from",
     "selection": "table of the candidates",
 }
@@ -177,7 +180,8 @@ def ending(run: KeptRun) -> Table:
     """Why the run ended, and how good it is."""
     model, manifest = run.model, run.manifest
     lines = [(name, shown(manifest[key])) for key, name in ENDING.items()]
-    lines += [("AIC", f"{model.aic:,.3f}"), ("BIC", f"{model.bic:,.3f}")]
+    if not model.incremental:
+        lines += [("AIC", f"{model.aic:,.3f}"), ("BIC", f"{model.bic:,.3f}")]
     return _of_pairs("How it ended", lines)
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any, Final
 
-from dask_gmm.errors import DriftError
+from dask_gmm.checks import number_or_none
+from dask_gmm.errors import DriftError, InputError
 from dask_gmm.fitting.bounds import name_of
 from dask_gmm.fitting.examined import Examine, Examined
 from dask_gmm.passes.progress import Progress
@@ -61,14 +62,19 @@ class ScoreResult:
     seconds: float
 
     @property
-    def of_fit(self) -> float:
-        """Mean log-likelihood of the rows of the fit, in nats per row."""
-        return self.known.model.log_likelihood
+    def of_fit(self) -> float | None:
+        """Mean log-likelihood of the rows of the fit, in nats per row; None where it is unknown."""
+        return number_or_none(self.known.model.log_likelihood)
 
     @property
     def log_likelihood(self) -> float:
         """Mean log-likelihood of the rows, in nats per row."""
-        return self.of_fit + self.examined.mean
+        return (self.of_fit or 0.0) + self.examined.mean
+
+    @property
+    def difference(self) -> float | None:
+        """From that of the fit, in nats per row; None where that is unknown."""
+        return None if self.of_fit is None else self.examined.mean
 
     @property
     def shares(self) -> list[float]:
@@ -95,7 +101,7 @@ class ScoreResult:
             "standard_error": self.examined.standard_error,
             "log_likelihood_of_fit": self.of_fit,
             "rows_of_fit": self.known.model.rows,
-            "difference": self.examined.mean,
+            "difference": self.difference,
             "weights": self.known.model.weights.tolist(),
             "shares": self.shares,
             "below_quantile": self._below(),
@@ -121,7 +127,7 @@ class ScoreResult:
         lines = [
             f"{self.examined.rows:,} rows of {self.data}, {self.seconds:.1f} s",
             f"log-likelihood {self.log_likelihood:.6f} nats per row{said}",
-            f"that of the fit {self.of_fit:.6f}, difference {self.examined.mean:+.6f}",
+            self._beside(),
         ]
         if self.bound is not None:
             lines.append(
@@ -129,6 +135,12 @@ class ScoreResult:
                 f"({self.bound.value:.6g} nats): {self.share_below:.3g} of the rows"
             )
         return "\n".join([*lines, "", self._components()])
+
+    def _beside(self) -> str:
+        if self.of_fit is None:
+            return "that of the fit is unknown: its last step read no row"
+        of = "the rows read last" if self.known.model.incremental else "the fit"
+        return f"that of {of} {self.of_fit:.6f}, difference {self.examined.mean:+.6f}"
 
     def _components(self) -> str:
         weights, shares = self.known.model.weights[:SHOWN_COMPONENTS], self.shares
@@ -169,7 +181,7 @@ def score(request: ScoreRequest, runner: Runner, progress: Progress) -> ScoreRes
     known, source = known_model(request.model), rows_for(request)
     bound, density = bound_of(request, known), density_of_mixture(known.model.mixture)
     refuse_other_columns(source, density)
-    usual = known.model.log_likelihood
+    usual = usual_of(request, known)
     fold = Examine(density, usual, -math.inf if bound is None else bound.value)
     progress.start_pass("score", source.layout.rows)
     (examined,) = answered(spread(source, runner), density, fold, runner, progress)
@@ -178,6 +190,23 @@ def score(request: ScoreRequest, runner: Runner, progress: Progress) -> ScoreRes
     progress.end_pass(f"log-likelihood {result.log_likelihood:.6f} nats per row")
     _refuse_drift(result)
     return result
+
+
+def usual_of(request: ScoreRequest, known: KnownModel) -> float:
+    """Give what log densities are measured from: the mean of the fit, or 0 where it is unknown.
+
+    Raises
+    ------
+    InputError
+        If it is to be compared with, and unknown.
+    """
+    value = number_or_none(known.model.log_likelihood)
+    if value is None and request.fail_below is not None:
+        raise InputError(
+            f"Wanted a model whose log-likelihood is known for fail_below, found {known.path}, "
+            "whose last step read no row. Leave fail_below out, or fit all rows."
+        )
+    return 0.0 if value is None else value
 
 
 def bound_of(request: ScoreRequest, known: KnownModel) -> Bound | None:
@@ -199,7 +228,7 @@ def _refuse_drift(result: ScoreResult) -> None:
     if result.drifted:
         raise DriftError(
             f"Wanted a log-likelihood at most {result.fail_below:g} nats per row below that of the "
-            f"fit, {result.of_fit:.6f}, found {result.log_likelihood:.6f} of the rows of "
+            f"fit, {result.of_fit or 0.0:.6f}, found {result.log_likelihood:.6f} of the rows of "
             f"{result.data} in the model {result.known.path}. Look at what differs; if these rows "
             "are right, fit a model to them.",
             result,

@@ -16,6 +16,11 @@ from dask_gmm.records.partitions_file import PARTITIONS, read_partitions
 from dask_gmm.records.run_folder import read_history, read_manifest
 from dask_gmm.workflows.fit import fit
 from dask_gmm.workflows.fit_request import FitRequest
+from dask_gmm.workflows.inspect import inspect
+from dask_gmm.workflows.report import report
+from dask_gmm.workflows.report_request import ReportRequest
+from dask_gmm.workflows.row_requests import ScoreRequest
+from dask_gmm.workflows.score import score
 from tests.workflows.predicting import foreign
 from tests.workflows.refreshing import (
     FAMILIES,
@@ -320,3 +325,31 @@ def test_damaged_statistics_are_refused(folder: Path, tmp_path: Path) -> None:
     chunk.write_bytes(chunk.read_bytes()[:-9] + b"x" * 9)
     with pytest.raises(DataError, match="Wanted statistics of partitions that a run kept in"):
         stepped(str(folder / "123"), tmp_path / "a", tmp_path / "run", THREE)
+
+
+def test_other_verbs_know_whose_log_likelihood_it_is(folder: Path, tmp_path: Path) -> None:
+    data = str(folder / "123")
+    stepped(data, tmp_path / "a", folder / "fast", THREE)
+    examined = score(ScoreRequest(data, tmp_path / "a"), ThreadRunner(2), Silent())
+    assert "that of the rows read last" in examined.to_text()
+    assert inspect(tmp_path / "a").facts["rows read"] == SIZE
+    page = report(ReportRequest(tmp_path / "a")).out.read_text()
+    assert "rows that it read, of which the log-likelihood is" in page
+    assert "BIC" not in page
+
+
+def test_other_verbs_know_that_no_row_was_read(folder: Path, tmp_path: Path) -> None:
+    data, rows = str(folder / "12"), {"rows": slice(SIZE, None)}
+    stepped(data, tmp_path / "a", folder / "fast", {"tue": slice(SIZE, 2 * SIZE)}, **rows)
+    asked = ScoreRequest(data, tmp_path / "a")
+    examined = score(asked, ThreadRunner(2), Silent())
+    before = score(ScoreRequest(data, folder / "fast"), ThreadRunner(2), Silent())
+    assert examined.log_likelihood == pytest.approx(before.log_likelihood, abs=1e-2)
+    said = examined.to_json()
+    assert (said["log_likelihood_of_fit"], said["difference"]) == (None, None)
+    assert "that of the fit is unknown" in examined.to_text()
+    with pytest.raises(InputError, match="Wanted a model whose log-likelihood is known"):
+        score(ScoreRequest(data, tmp_path / "a", fail_below=1.0), Counting(), Silent())
+    facts = inspect(tmp_path / "a").facts
+    assert (facts["log-likelihood, nats per row"], facts["BIC"]) == (None, None)
+    assert "log-likelihood, nats per row" in report(ReportRequest(tmp_path / "a")).out.read_text()

@@ -1,10 +1,14 @@
 """What a pass is said to have cost is what it took."""
 
+from concurrent.futures import CancelledError
+from typing import Any
+
 import numpy as np
 import pytest
 from distributed import Client
 
 from dask_gmm.passes import cost
+from dask_gmm.passes.attempt import Attempt, Outcome
 from dask_gmm.passes.cost import Cost, Peak
 from dask_gmm.passes.distributed_runner import DistributedRunner
 from dask_gmm.passes.fold import Fold
@@ -46,6 +50,21 @@ def test_threads_and_workers_are_those_at_work(runner: Runner) -> None:
 def test_a_quiet_pass_is_begun_once_and_loses_nothing(runner: Runner) -> None:
     found = asked(runner)
     assert (found.attempts, found.retries, found.workers_lost) == (1, 0, 0)
+
+
+def test_a_pass_that_is_begun_again_says_so(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Attempt.run
+
+    def lost_at_first(self: Attempt, *args: Any) -> Outcome:
+        if self.prefix.endswith("-0"):
+            raise CancelledError
+        return real(self, *args)
+
+    monkeypatch.setattr(Attempt, "run", lost_at_first)
+    found = asked(DistributedRunner(client))
+    assert (found.attempts, found.tasks) == (2, asked(DistributedRunner(client)).tasks)
 
 
 def test_bytes_are_those_of_the_rows(runner: Runner) -> None:

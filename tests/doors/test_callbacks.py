@@ -36,7 +36,7 @@ def test_callbacks_are_made_and_handed_on(
     twins: Twins, invoke: Invoke, listeners: str, command: tuple[str, ...]
 ) -> None:
     assert invoke(*command).exit_code == 0
-    assert twins.callbacks == ()
+    assert twins.callbacks == []
     assert invoke(*command, "--callbacks", "listeners:Listener,listeners:inner.Listener").stderr
     assert [type(each) for each in twins.callbacks] == [Listener, Listener]
 

@@ -50,7 +50,7 @@ class Twins:
     calls: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)
     opened: list[tuple[int | None, str | None]] = field(default_factory=list)
     reports: list[Path | None] = field(default_factory=list)
-    callbacks: tuple[Any, ...] = ()
+    callbacks: list[Any] = field(default_factory=list)
     closed: int = 0
     error: DaskGMMError | None = None
     warning: str | None = None
@@ -69,7 +69,7 @@ class Twins:
 
     def call(self, verb: str, *args: Any, callbacks: tuple[Any, ...] = ()) -> FakeResult:
         self.calls.append((verb, args))
-        self.callbacks += callbacks
+        self.callbacks.extend(callbacks)
         if self.warning:
             warnings.warn(self.warning, UserWarning, stacklevel=2)
         if self.error:

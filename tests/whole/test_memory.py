@@ -38,9 +38,11 @@ class Watched(ThreadRunner):
 source = open_source(sys.argv[1])
 if sys.argv[2] == "memory":
     source = HeldHere(source)
-fit_rows(source, Spec(8, max_iter=2, tol=0), 1, Watched(2), Silent())
+outcome = fit_rows(source, Spec(8, max_iter=2, tol=0), 1, Watched(2), Silent())
 # Not getrusage: its peak is inherited from the process that started this one.
 peak = int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]) * 1024
+told = outcome.passes[-1].cost.peak_bytes
+assert abs(told - peak) < 2**25, "the history tells another peak"
 print(json.dumps([peak, max(projected)]))
 """
 

@@ -94,7 +94,9 @@ class Trip:
         fold = replace(survey_of(specs, rows, n_features), usable=self._allowed.usable)
         self._runner.outlook(self._source, [fold]).require(self._source.name)
         later = self._runner.beside(kept_bytes(min(fold.size, rows), n_features))
-        later.outlook(self._source, [largest_e_step(specs, n_features)]).require(self._source.name)
+        largest: Fold = largest_e_step(specs, n_features)
+        largest = FiniteRows(largest) if self._allowed.usable < 1 else largest
+        later.outlook(self._source, [largest]).require(self._source.name)
         least = max(map(least_rows, specs))
         answer = self._survey(fold, least)
         self._know(answer)

@@ -1,8 +1,9 @@
 """Accelerated ascent: L-BFGS preconditioned by EM, level after level of more and more rows.
 
 Every pass gives the objective, its exact gradient and the step of EM. A trial is made along the
-direction of L-BFGS; whether it gains enough is known at the next pass. If it does not, the next
-pass measures the step of EM from the best parameters, which always gains.
+direction of L-BFGS, on all rows along Newton's; whether it gains enough is known at the next pass.
+If it does not, the next pass measures a shorter step of Newton, or that of EM from the best
+parameters, which always gains.
 """
 
 from dataclasses import dataclass, replace
@@ -26,17 +27,12 @@ from dask_gmm.fitting.questions import EStep, Question
 from dask_gmm.fitting.spec import Spec
 from dask_gmm.fitting.stopping import enough, overtrained, statistical_share
 from dask_gmm.fitting.survey import Survey
-from dask_gmm.fitting.trial import BOLDEST, GROWING, SHRINKING, Reached, Trial
-from dask_gmm.mixture.coordinates import (
-    boldest_move,
-    gradient,
-    objective,
-    precondition,
-    to_vector,
-)
+from dask_gmm.fitting.trial import Reached, Trial
+from dask_gmm.fitting.trust import FIRST, after_gain, after_loss
+from dask_gmm.mixture.coordinates import objective, precondition
 from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.lbfgs import Memory
-from dask_gmm.mixture.mstep import MStep, m_step
+from dask_gmm.mixture.mstep import MStep
 from dask_gmm.mixture.statistics import SufficientStatistics
 from dask_gmm.mixture.summary import DataSummary
 
@@ -93,7 +89,7 @@ class Ascending:
     best: Base | None = None
     needed: float = -np.inf
     memory: Memory = EMPTY
-    radius: float = BOLDEST
+    radius: float = FIRST
     quiet: int = 0
     climb: Climb = NO_CLIMB
     climbs: tuple[Climb, ...] = ()
@@ -131,7 +127,7 @@ class Ascending:
         evaluation = replace(found, kept=kept, objective=value)
         counted = self._counted(evaluation)
         if not kept:
-            return (counted._retreat(),)
+            return (counted._shorten(value),)
         return (counted._advance(answer, value, evaluation),)
 
     def _counted(self, evaluation: Evaluation) -> "Ascending":
@@ -139,6 +135,16 @@ class Ascending:
         climb = Climb(self.summary.rows, self.climb.passes + 1, rejected)
         history = (*self.history, evaluation) if self.on_all_rows else self.history
         return replace(self, climb=climb, history=history)
+
+    def _shorten(self, value: float) -> "Solving | Ascending | Ascended":
+        """Look for a shorter step of Newton than the last, which lost, or go back."""
+        if self.base is None or self.reached is not Reached.TRIAL or not self._may_solve():
+            return self._retreat()
+        radius = after_loss(self.radius, self.base, self.step.mixture, value)
+        return replace(self, radius=radius, quiet=0)._solving(self.base)
+
+    def _may_solve(self) -> bool:
+        return self.on_all_rows and self.level > 0 and self.climb.rejected <= MOST_REJECTED
 
     def _retreat(self) -> "Ascending | Ascended":
         """Measure the step of EM next; if it was that, rounding leaves nothing to gain."""
@@ -149,43 +155,48 @@ class Ascending:
             )
         if self.reached is Reached.EM:
             return self._ended(Why.ROUNDING)
-        home, here = self.base.step.mixture, to_vector(self.step.mixture)
-        moved = boldest_move(home, here - self.base.vector)
-        radius = SHRINKING * min(self.radius, moved)
         retreated = self._try(Trial.by_em(self.base, self.spec.precision))
-        return replace(retreated, memory=EMPTY, radius=radius, quiet=0)
+        return replace(retreated, memory=EMPTY, quiet=0)
 
     def _advance(
         self, answer: SufficientStatistics, value: float, evaluation: Evaluation
     ) -> "Ascending | Solving | Ascended":
-        radius = self.radius if self.base is None else min(GROWING * self.radius, BOLDEST)
-        base, memory = self._look(answer, value, evaluation)
+        prior, before = self.survey.prior(self.spec.covariance_type), self.base
+        about = (self.summary, prior, self.spec.precision)
+        base = Base.of(self.step, answer, value, evaluation, *about)
+        memory, radius = self.memory, self.radius
+        if before is not None:
+            memory = memory.with_pair(*before.to(base))
+        if before is not None and self.reached is Reached.TRIAL:
+            radius = after_gain(radius, before, self.step.mixture, value)
         here = replace(self, base=base, memory=memory, radius=radius)
-        if self.on_all_rows and self.level > 0 and self.climb.rejected <= MOST_REJECTED:
-            return Solving(here, here._newton(base))
+        if self._may_solve():
+            return here._solving(base)
         mixture = self.step.mixture
         return here.turned(memory.direction(base.gradient, lambda g: precondition(mixture, g)))
 
-    def _newton(self, base: Base) -> Newton:
+    def _solving(self, base: Base) -> Solving:
         survey, prior = self.survey, self.survey.prior(self.spec.covariance_type)
         sample = survey.levels[self.level - 1]
-        return Newton(base, sample, survey.frame, prior, self.radius, self._enough())
+        about = (sample, survey.frame, prior, self.radius, self._enough())
+        return Solving(self, Newton(base, *about))
 
-    def turned(self, direction: Array) -> "Ascending | Ascended":
-        """Go on in a direction (n,), a step that is expected to lead to the maximum, or end."""
+    def turned(self, direction: Array, inside: bool = True) -> "Ascending | Ascended":
+        """Go on in a direction (n,), a step to where the maximum is expected, or end.
+
+        At the edge of what is trusted, not inside, more may be left to gain than it says.
+        """
         assert self.base is not None
         base = replace(self.base, decrement=0.5 * float(self.base.gradient @ direction))
-        quiet = self.quiet + 1 if base.decrement < self._enough() else 0
+        quiet = self.quiet + 1 if inside and base.decrement < self._enough() else 0
         here = replace(self, base=base, best=base if self._is_best() else self.best, quiet=quiet)
         if quiet == QUIET_PASSES or (quiet and not self.on_all_rows):
             return here._ended(Why.LITTLE_LEFT)
         if here.history and overtrained(here.history):
             return here._ended(Why.HELD_OUT)
-        return (
-            here._ended(Why.MAX_ITER)
-            if here._has_come_far_enough()
-            else here._try(Trial.along(base, direction, self.spec.precision))
-        )
+        if here._has_come_far_enough():
+            return here._ended(Why.MAX_ITER)
+        return here._try(Trial.along(base, direction, self.spec.precision))
 
     def stopped(self, why: Why) -> Finished | None:
         """Finish before the next pass; None where there was none over all rows."""
@@ -207,18 +218,6 @@ class Ascending:
         if self.on_all_rows:
             return len(self.history) > self.spec.max_iter
         return self.climb.passes >= MOST_PASSES
-
-    def _look(
-        self, answer: SufficientStatistics, value: float, evaluation: Evaluation
-    ) -> tuple[Base, Memory]:
-        """Take in what was measured: the new base, and what it shows of the curvature."""
-        mixture, summary = self.step.mixture, self.summary
-        prior = self.survey.prior(self.spec.covariance_type)
-        slope = gradient(answer, mixture, summary, prior)
-        em = m_step(answer, mixture, summary, 0.0, self.spec.precision, prior)
-        base = Base(self.step, value, evaluation, to_vector(mixture), slope, np.inf, em)
-        memory = self.memory if self.base is None else self.memory.with_pair(*self.base.to(base))
-        return base, memory
 
     def _try(self, trial: Trial) -> "Ascending":
         return replace(self, step=trial.step, reached=trial.reached, needed=trial.needed)

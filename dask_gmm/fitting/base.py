@@ -3,11 +3,16 @@
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+
 from dask_gmm.fitting.members import Evaluation
-from dask_gmm.mixture.coordinates import boldest_move, from_vector
+from dask_gmm.mixture.coordinates import boldest_move, from_vector, gradient, to_vector
 from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.model import Mixture
-from dask_gmm.mixture.mstep import MStep
+from dask_gmm.mixture.mstep import MStep, m_step
+from dask_gmm.mixture.prior import Prior
+from dask_gmm.mixture.statistics import SufficientStatistics
+from dask_gmm.mixture.summary import DataSummary
 
 # The boldest move of a component between two gradients whose difference is a product of the
 # Hessian with a direction.
@@ -40,6 +45,23 @@ class Base:
     gradient: Array
     decrement: float
     em: MStep
+
+    @classmethod
+    def of(
+        cls,
+        step: MStep,
+        answer: SufficientStatistics,
+        value: float,
+        evaluation: Evaluation,
+        summary: DataSummary,
+        prior: Prior,
+        precision: str,
+    ) -> "Base":
+        """Make one of what a pass over the rows of a summary gave at the parameters of a step."""
+        mixture = step.mixture
+        slope = gradient(answer, mixture, summary, prior)
+        em = m_step(answer, mixture, summary, 0.0, precision, prior)
+        return cls(step, value, evaluation, to_vector(mixture), slope, np.inf, em)
 
     def to(self, other: "Base") -> tuple[Array, Array]:
         """Give the way (n,) to another, and what the gradient loses on it."""

@@ -94,8 +94,8 @@ class Turning(Protocol):
         """Its passes over all rows so far."""
         ...
 
-    def turned(self, direction: Array) -> Asking | Waiting | Finished:
-        """Go on in a direction (n,)."""
+    def turned(self, direction: Array, inside: bool = True) -> Asking | Waiting | Finished:
+        """Go on in a direction (n,), a step that ends inside what is trusted or at its edge."""
         ...
 
     def stopped(self, why: Why) -> Finished | None:
@@ -145,4 +145,4 @@ class Solving:
         found = self.newton.tell(answer)
         if isinstance(found, Newton):
             return (replace(self, newton=found),)
-        return (self.at.turned(found.step),)
+        return (self.at.turned(found.step, found.inside),)

@@ -19,9 +19,6 @@ SUFFICIENT: Final = 1e-4
 BOLDEST: Final = 1.0
 # Where a direction asks for moves so much bolder, EM gets along faster than trials cut short.
 WILD: Final = 10.0
-# How far Newton's step is trusted when a trial was not kept, and when one was.
-SHRINKING: Final = 1 / 8
-GROWING: Final = 2.0
 
 
 class Reached(Enum):

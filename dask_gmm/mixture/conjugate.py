@@ -52,9 +52,10 @@ class Region:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Solution:
-    """The step (n,) that was looked for."""
+    """The step (n,) that was looked for, and whether it ends inside the region, not at its edge."""
 
     step: Array
+    inside: bool = True
 
     def __post_init__(self) -> None:
         freeze(self.step)
@@ -101,11 +102,11 @@ class ConjugateGradients:
         size = float(self.rest @ region.precondition(self.rest))
         curvature = float(self.direction @ change)
         if not curvature > FLATTEST * size:
-            return Solution(region.edge(self.found, self.direction))
+            return Solution(region.edge(self.found, self.direction), inside=False)
         share = size / curvature
         found = self.found + share * self.direction
         if not region.length(found) <= region.radius:
-            return Solution(region.edge(self.found, self.direction))
+            return Solution(region.edge(self.found, self.direction), inside=False)
         rest = self.rest - share * change
         white = region.precondition(rest)
         left = float(rest @ white)

@@ -1,6 +1,6 @@
 """What a pass will take, known before its first task."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from dask_gmm.data.source import Source
@@ -58,6 +58,13 @@ class Outlook:
         every = tuple(rooms)
         threads = sum(room.projection.threads for room in every)
         return cls(*cut, len(every), threads, min(every, key=lambda room: room.left))
+
+    @classmethod
+    def together(cls, parts: Sequence["Outlook"]) -> "Outlook":
+        """Make one of the parts of a reading, which are made one after another."""
+        first, room = parts[0], min((each.room for each in parts), key=lambda room: room.left)
+        tasks, rows = sum(each.tasks for each in parts), max(each.task_rows for each in parts)
+        return cls(tasks, rows, first.processes, first.threads, room)
 
     @property
     def fits(self) -> bool:

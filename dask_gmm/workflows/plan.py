@@ -145,7 +145,9 @@ def _planned(
             case ReportRequest():
                 return PlannedStep("report", request.page), to_come
     except NotKnownYet as reason:
-        return PlannedStep(_verb(request), getattr(request, "out", None), note=str(reason)), to_come
+        out = getattr(request, "out", None)
+        left = to_come if out is None else to_come.with_group(out, ())
+        return PlannedStep(_verb(request), out, note=str(reason)), left
 
 
 def _verb(request: "Request") -> str:

@@ -1,6 +1,7 @@
 """What a plan says of each step: what it reads and writes, in which passes, and what they hold."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -48,6 +49,14 @@ class Size:
         row_bytes = source.n_features * dtype.itemsize
         rows, name = source.layout.rows, source.name
         return cls(name, rows, source.n_features, str(dtype), blocks, chunks, row_bytes)
+
+    @classmethod
+    def together(cls, parts: "Sequence[Size]") -> "Size":
+        """Give that of several parts of the same rows."""
+        rows, blocks = sum(each.rows for each in parts), sum(each.blocks for each in parts)
+        return replace(
+            parts[0], rows=rows, blocks=blocks, chunks=sum(each.chunks for each in parts)
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Give it as JSON values."""

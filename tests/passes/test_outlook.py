@@ -65,3 +65,12 @@ def test_tasks_that_are_leaves_are_as_large_as_these() -> None:
     assert cut_in_leaves(source(1_000, 300)) == (4, 300)
     assert cut_in_nodes(source(1_000, 300), 2, 3) == (2, 600)
     assert cut_in_nodes(source(1_000, 1_000), 2, 3) == (2, 1_000)
+
+
+def test_parts_of_a_reading_are_made_one_after_another(runner: Runner) -> None:
+    large, small = (runner.outlook(source(rows, 10), [Total()]) for rows in (1_000, 30))
+    both = Outlook.together([large, small])
+    assert (both.tasks, both.task_rows) == (large.tasks + small.tasks, large.task_rows)
+    assert (both.threads, both.processes) == (large.threads, large.processes)
+    tight = runner.outlook(source(30, 10), [Spell(tile=2**50)])
+    assert Outlook.together([large, tight]).room == tight.room

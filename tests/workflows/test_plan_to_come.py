@@ -16,6 +16,7 @@ from dask_gmm.workflows.fit_request import FitRequest
 from dask_gmm.workflows.generate import generate
 from dask_gmm.workflows.plan import plan
 from dask_gmm.workflows.planned import DONE
+from dask_gmm.workflows.row_requests import ScoreRequest
 from dask_gmm.workflows.run import Request, run
 from tests.workflows.planning import Steps, only
 from tests.workflows.planning import steps as steps
@@ -34,13 +35,16 @@ def test_what_lies_in_an_earlier_output_is_planned_where_its_shape_is_known(step
     shares = FitRequest(str(predicted.out), 2, steps.folder / "shares", columns=(0,))
     named = replace(shares, data=str(predicted.out / "probabilities"), out=steps.folder / "b")
     unknown = replace(shares, data=str(fitted.out / "sample.zarr"), out=steps.folder / "c")
-    asked: list[Request] = [drawn, fitted, predicted, shares, named, unknown]
-    *_, one, other, last = plan(asked, ThreadRunner(2)).steps
+    scored = ScoreRequest(str(drawn.out), unknown.out)
+    asked: list[Request] = [drawn, fitted, predicted, shares, named, unknown, scored]
+    *_, one, other, last, after = plan(asked, ThreadRunner(2)).steps
     assert one.size is not None
     assert other.size is not None
     assert (one.size.features, one.size.to_json()) == (1, other.size.to_json())
     assert (last.size, last.passes) == (None, ())
+    assert "the rows in" in last.note
     assert "not known before" in last.note
+    assert (after.size, after.note.startswith("the model in")) == (None, True)
 
 
 def test_a_fit_may_begin_with_a_model_that_is_to_come(steps: Steps) -> None:

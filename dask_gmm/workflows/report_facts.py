@@ -1,14 +1,21 @@
-"""The tables of a report, as texts."""
+"""The tables of a report: components, candidates, and what was asked of which rows."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from dask_gmm.mixture.projection import condition_numbers
 from dask_gmm.workflows.report_run import KeptRun
+from dask_gmm.workflows.report_tables import (
+    Table,
+    flat,
+    of_columns,
+    of_mapping,
+    of_pairs,
+    of_records,
+    shown,
+)
 from dask_gmm.workflows.selection_text import selected_columns
 from dask_gmm.workflows.text import numbers, variances
 
@@ -30,25 +37,6 @@ ENDING: Final = {
     "started": "started",
     "ended": "ended",
 }
-BEST: Final = ("log-likelihood of the best", "its change")
-# What else a line of the history says of a pass, and what it is called.
-TAKEN: Final = {
-    "tasks": "tasks",
-    "threads": "threads",
-    "workers": "workers",
-    "workers_lost": "workers lost",
-    "attempts": "attempts",
-    "retries": "tasks made again",
-}
-HELD: Final = {
-    "decoded_bytes": "rows",
-    "peak_bytes": "peak of the command",
-    "worker_peak_bytes": "peak of a worker",
-}
-PART: Final = (
-    *("started", "until", "interrupted", "first_pass", "last_pass"),
-    *("host", "machines"),
-)
 ORDER: Final = {
     "order": "numbers of the components during the fit",
     "match": "matched to",
@@ -58,25 +46,6 @@ ORDER: Final = {
     "merged_from": "components of all sizes merged from",
     "selection": "table of the candidates",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table whose first column names its lines.
-
-    Parameters
-    ----------
-    caption : str
-    headers : tuple of str
-    lines : tuple of tuple of str
-    numeric : bool
-        Whether its cells are aligned as numbers are.
-    """
-
-    caption: str
-    headers: tuple[str, ...]
-    lines: tuple[tuple[str, ...], ...]
-    numeric: bool = True
 
 
 def components(run: KeptRun) -> Table:
@@ -94,60 +63,7 @@ def components(run: KeptRun) -> Table:
         spread = numbers(deviations[:, feature], unit)
         columns.append([f"mean of {run.name(feature)}", *means])
         columns.append([f"deviation of {run.name(feature)}", *spread])
-    return _of_columns("Components", columns)
-
-
-def passes(run: KeptRun) -> Table:
-    """What the history says of each pass."""
-    return Table(
-        "Passes over all rows",
-        ("pass", "name", "seconds", "rows per second", *BEST, "candidates"),
-        tuple(_pass(record) for record in run.history),
-    )
-
-
-def _pass(record: Mapping[str, Any]) -> tuple[str, ...]:
-    values, change = record["log_likelihoods"], record["change"]
-    best = f"{max(values):.8f}" if values else "none"
-    gained = "none" if change is None else f"{change:.2e}"
-    seconds, speed = f"{record['seconds']:.3f}", f"{record['rows_per_second']:,}"
-    return (str(record["pass"]), record["name"], seconds, speed, best, gained, str(len(values)))
-
-
-def costs(run: KeptRun) -> Table:
-    """What each pass took, as the history says."""
-    lines = (
-        (
-            str(record["pass"]),
-            *(shown(record[name]) for name in TAKEN),
-            *(_mebibytes(record[name]) for name in HELD),
-        )
-        for record in run.history
-    )
-    headers = (*TAKEN.values(), *(f"{name}, MiB" for name in HELD.values()))
-    return Table("What the passes took", ("pass", *headers), tuple(lines))
-
-
-def _mebibytes(size: int | None) -> str:
-    return "none" if size is None else f"{size / 2**20:,.1f}"
-
-
-def cost(run: KeptRun) -> Table:
-    """What all passes took together."""
-    return _of_mapping("What all of them took", run.manifest["cost"])
-
-
-def parts(run: KeptRun) -> Table:
-    """The calls that made the run, with the versions in which one differs from the last."""
-    last = run.manifest["versions"]
-    told = [
-        {
-            **{name.replace("_", " "): each[name] for name in PART},
-            "other versions": dict(each["versions"].items() - last.items()) or None,
-        }
-        for each in run.manifest["parts"]
-    ]
-    return replace(_of_records("Parts of the run", "part", told), numeric=False)
+    return of_columns("Components", columns)
 
 
 def candidates(run: KeptRun) -> Table | None:
@@ -157,17 +73,12 @@ def candidates(run: KeptRun) -> Table | None:
     places = ["candidate", *map(str, range(len(run.selected.entries)))]
     *named, marks = selected_columns(run.selected)
     marks = ["how it ended", *(mark or "converged" for mark in marks[1:])]
-    return _of_columns("Candidates of the selection", [places, marks, *named])
-
-
-def levels(run: KeptRun) -> Table:
-    """The passes of the one that is kept, level by level."""
-    return _of_records("Levels: samples, then all rows", "level", run.manifest["levels"])
+    return of_columns("Candidates of the selection", [places, marks, *named])
 
 
 def dropped(run: KeptRun) -> Table:
     """The starts that another was preferred to."""
-    return _of_records("Dropped candidates", "candidate", run.manifest["dropped"])
+    return of_records("Dropped candidates", "candidate", run.manifest["dropped"])
 
 
 def repairs(run: KeptRun) -> Table:
@@ -182,7 +93,7 @@ def ending(run: KeptRun) -> Table:
     lines = [(name, shown(manifest[key])) for key, name in ENDING.items()]
     if not model.incremental:
         lines += [("AIC", f"{model.aic:,.3f}"), ("BIC", f"{model.bic:,.3f}")]
-    return _of_pairs("How it ended", lines)
+    return of_pairs("How it ended", lines)
 
 
 def data(run: KeptRun) -> Table:
@@ -191,7 +102,7 @@ def data(run: KeptRun) -> Table:
         "rows of bad chunks, skipped": run.manifest["skipped_rows"],
         "rows that are not finite, dropped": run.manifest["dropped_rows"],
     }
-    return _of_mapping("Data", {**run.manifest["data"], **left_out})
+    return of_mapping("Data", {**run.manifest["data"], **left_out})
 
 
 def bad_chunks(run: KeptRun) -> Table:
@@ -206,72 +117,20 @@ def bad_chunks(run: KeptRun) -> Table:
 def settings(run: KeptRun) -> Table:
     """What was asked."""
     asked = {**run.manifest["settings"], "SHA-256 of these": run.manifest["settings_sha256"]}
-    return _of_mapping("Settings", asked)
+    return of_mapping("Settings", asked)
 
 
 def versions(run: KeptRun) -> Table:
     """With what it was computed."""
     computed = {**run.manifest["versions"], "machines": run.manifest["machines"]}
-    return _of_mapping("Versions and machines", computed)
+    return of_mapping("Versions and machines", computed)
 
 
 def others(run: KeptRun) -> Table:
     """The order of components, and all that the manifest has beside what stands elsewhere."""
     known = {*ELSEWHERE, *ENDING, "data", "machines", "settings_sha256"}
     rest = {ORDER.get(key, key): each for key, each in run.manifest.items() if key not in known}
-    return _of_pairs("Other facts", [*_flat(rest)])
-
-
-def _flat(facts: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
-    for key, value in facts.items():
-        name = f"{above}{key}".replace("_", " ")
-        if isinstance(value, dict):
-            yield from _flat(value, f"{name}: ")
-        else:
-            yield name, shown(value)
-
-
-def _of_mapping(caption: str, facts: Mapping[str, Any]) -> Table:
-    return _of_pairs(caption, [*_flat(facts)])
-
-
-def _of_pairs(caption: str, pairs: Sequence[tuple[str, str]]) -> Table:
-    return Table(caption, ("fact", "value"), tuple(pairs), numeric=False)
-
-
-def _of_columns(caption: str, columns: Sequence[Sequence[str]]) -> Table:
-    headers, *lines = zip(*columns, strict=True)
-    return Table(caption, headers, tuple(lines))
-
-
-def _of_records(caption: str, first: str, records: Sequence[Mapping[str, Any]]) -> Table:
-    headers = tuple(records[0]) if records else ()
-    lines = (
-        (str(number), *(shown(each[name]) for name in headers))
-        for number, each in enumerate(records)
-    )
-    return Table(caption, (first, *headers), tuple(lines))
-
-
-def shown(value: Any) -> str:
-    """Write a JSON value for people."""
-    match value:
-        case bool():
-            return "yes" if value else "no"
-        case int():
-            return f"{value:,}"
-        case float():
-            return f"{value:.10g}"
-        case None | []:
-            return "none"
-        case list():
-            return ", ".join(map(shown, value))
-        case dict():
-            return ", ".join(
-                f"{name.replace('_', ' ')} {shown(each)}" for name, each in value.items()
-            )
-        case _:
-            return str(value)
+    return of_pairs("Other facts", [*flat(rest)])
 
 
 def _short(weight: float) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from jinja2 import Environment, StrictUndefined
 
 from dask_gmm.records.page import GENERATOR
-from dask_gmm.workflows import report_facts
+from dask_gmm.workflows import report_course, report_facts
 from dask_gmm.workflows.report_plot import Picture
 from dask_gmm.workflows.report_run import KeptRun
 from dask_gmm.workflows.selection_text import selected_lines
@@ -32,12 +32,11 @@ def page(run: KeptRun, pictures: Mapping[str, Picture]) -> str:
 
 
 def _values(run: KeptRun, pictures: Mapping[str, Picture]) -> dict[str, Any]:
-    names = (
-        *("components", "passes", "costs", "cost", "parts", "candidates", "levels"),
-        *("dropped", "repairs", "bad_chunks"),
-    )
+    names = ("components", "candidates", "dropped", "repairs", "bad_chunks")
     facts = ("ending", "data", "settings", "versions", "others")
+    course = ("passes", "costs", "cost", "parts", "levels")
     tables = {name: getattr(report_facts, name)(run) for name in (*names, *facts)}
+    tables |= {name: getattr(report_course, name)(run) for name in course}
     mixture, manifest = run.model.mixture, run.manifest
     return {
         "generator": GENERATOR,

@@ -20,8 +20,8 @@ from dask_gmm.workflows import report as module
 from dask_gmm.workflows.fit import fit
 from dask_gmm.workflows.fit_request import FitRequest
 from dask_gmm.workflows.report import ReportResult, report
-from dask_gmm.workflows.report_facts import shown
 from dask_gmm.workflows.report_request import ReportRequest
+from dask_gmm.workflows.report_tables import shown
 from dask_gmm.workflows.run import run
 from dask_gmm.workflows.select import select
 from dask_gmm.workflows.select_request import SelectRequest
@@ -36,6 +36,7 @@ import sys
 from pathlib import Path
 from dask_gmm.workflows.report import report
 from dask_gmm.workflows.report_request import ReportRequest
+from dask_gmm.workflows.report_tables import shown
 report(ReportRequest(sys.argv[1], Path(sys.argv[2])))
 """
 

@@ -27,11 +27,12 @@ from dask_gmm.workflows.asked_before import asked_of
 from dask_gmm.workflows.callbacks import Audience, Callback
 from dask_gmm.workflows.course import Course, seconds_of
 from dask_gmm.workflows.fit_result import DONE_BEFORE, refuse_unconverged
+from dask_gmm.workflows.fit_rows import FitOutcomes
 from dask_gmm.workflows.going_on import go_on
 from dask_gmm.workflows.left_out import NOTHING_LEFT_OUT, Allowed, LeftOut
 from dask_gmm.workflows.limits import Limits
 from dask_gmm.workflows.models import with_quantiles
-from dask_gmm.workflows.order import Ordered, in_order, reference_at
+from dask_gmm.workflows.order import Ordered, Reference, in_order, reference_at
 from dask_gmm.workflows.select_request import SelectRequest
 from dask_gmm.workflows.selection_file import TABLE, read_table, write_table
 from dask_gmm.workflows.selection_plot import can_plot, plot
@@ -168,9 +169,7 @@ def _selected(
             course = go_on(ours, rows, *asked_so, allowed)
         outcome = course.outcomes
         size = (source.layout.rows, source.n_features)
-        samples = (outcome.survey.sample.first(spec.sample_rows(*size)) for spec in specs)
-        models = map(with_quantiles, outcome.models, samples)
-        ordered = tuple(in_order(each, reference) for each in models)
+        ordered = _in_order(outcome, [spec.sample_rows(*size) for spec in specs], reference)
         result = _result(request, source, ordered, course)
         manifest = {
             **course.to_json(request.deadline),
@@ -183,6 +182,14 @@ def _selected(
         ours.finish(result.model, manifest, lambda wip: _write(result, sample, wip))
     audience.run_ended(read_manifest(folder.path), folder.path)
     return result
+
+
+def _in_order(
+    outcome: FitOutcomes, sizes: Sequence[int], reference: Reference | None
+) -> tuple[Ordered, ...]:
+    """Put components in order; each model knows quantiles of the rows of its own sample."""
+    models = map(with_quantiles, outcome.models, map(outcome.survey.sample.first, sizes))
+    return tuple(in_order(each, reference) for each in models)
 
 
 def _result(

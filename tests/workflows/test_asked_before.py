@@ -85,17 +85,14 @@ def test_what_is_another_is_said(others: dict[str, Any], said: str) -> None:
 
 
 def test_a_selection_says_what_all_are_merged_from() -> None:
-    asked, plain = SelectRequest("x.zarr", (2, 3), OUT), {"components": (2, 3)}
-    assert in_few_words(asked) == in_few_words(
-        SelectRequest("x.zarr", out=OUT, merge_from=6, **plain)
-    )
+    plain: dict[str, Any] = {"data": "x.zarr", "components": (2, 3), "out": OUT}
+    asked = SelectRequest(**plain)
+    assert in_few_words(asked) == in_few_words(SelectRequest(**plain, merge_from=6))
     for others in ({"merge_from": 7}, {"init": "merge"}, {"criterion": "icl"}):
-        assert in_few_words(asked) != in_few_words(
-            SelectRequest("x.zarr", out=OUT, **plain, **others)
-        )
+        assert in_few_words(asked) != in_few_words(SelectRequest(**{**plain, **others}))
 
 
 def test_a_model_to_match_is_something_else_than_one_to_start_from() -> None:
-    ways = [FitRequest(out=OUT, **FIT, **{name: "model"}) for name in ("match", "warm_start")]
+    ways = [FitRequest(out=OUT, **{**FIT, name: "model"}) for name in ("match", "warm_start")]
     first, second = map(in_few_words, ways)
     assert first != second

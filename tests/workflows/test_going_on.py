@@ -250,6 +250,9 @@ def test_a_damaged_checkpoint_is_passed_over(
     with pytest.warns(DataWarning, match="was passed over"):
         ours = fitted(data, tmp_path / "out")
     assert ours.model.means.tobytes() == whole.model.means.tobytes()
+    (told,) = read_manifest(tmp_path / "out")["warnings"]
+    assert "was passed over" in told
+    assert ours.warnings == (told,)
 
 
 def test_what_was_asked_is_in_the_folder(data: Path, tmp_path: Path) -> None:

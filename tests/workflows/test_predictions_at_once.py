@@ -14,6 +14,7 @@ from dask_gmm.mixture.estep import JointDensity
 from dask_gmm.passes.cost import Reading
 from dask_gmm.passes.runner import ThreadRunner
 from dask_gmm.records.exclusive import only_writer
+from dask_gmm.records.lease import Lease
 from dask_gmm.workflows.describe import describe_rows
 from dask_gmm.workflows.describe_store import describe_store
 from tests.workflows.predicting import (
@@ -58,7 +59,7 @@ def test_what_another_call_finished_meanwhile_is_left_alone(
     """It ends after this call has looked for it, and before this one is the only writer."""
     out = tmp_path / "out"
 
-    def after_another(path: Path) -> AbstractContextManager[None]:
+    def after_another(path: Path) -> AbstractContextManager[Lease]:
         monkeypatch.undo()
         store(source, path)
         return only_writer(path)

@@ -143,3 +143,14 @@ def test_powers_of_two_go_through_features_exactly(
 def test_features_keep_the_precision_of_the_rows() -> None:
     z = random_rows(0, 3, 4).astype(np.float32)
     assert Quadratic(3).all_of(z).dtype == np.float32
+
+
+@given(kind=kinds, n_features=st.integers(1, 6), seed=seeds)
+@LAW
+def test_sums_are_moved_to_other_centers(kind: type[Features], n_features: int, seed: int) -> None:
+    features, z = kind(n_features), random_rows(seed, n_features, 9)
+    shares, by = np.abs(random_rows(seed + 1, 2, 9)), random_rows(seed + 2, 2, n_features)
+    moved = features.moved(features.all_of(z) @ shares.T, by)
+    for k in range(2):
+        wanted = features.all_of(z - by[k][:, None]) @ shares[k]
+        np.testing.assert_allclose(moved[:, k], wanted, rtol=1e-12, atol=1e-12)

@@ -26,13 +26,15 @@ from tests.workflows.resuming import clusters
 Values = npt.NDArray[np.float64]
 SIZE, CHUNK_ROWS = 3000, 500
 ROWS = clusters(5 * SIZE)
-NAMES = ("mon", "tue", "wed", "thu", "fri")
 FAMILIES = ("full", "tied", "diag", "spherical")
 
 
 def days(*names: str, size: int = SIZE) -> dict[str, slice]:
     """Give partitions of so many rows each, one behind the other."""
     return {name: slice(i * size, (i + 1) * size) for i, name in enumerate(names)}
+
+
+TWO, THREE = days("mon", "tue"), days("mon", "tue", "wed")
 
 
 def stored(path: Path, *numbers: int) -> Path:
@@ -112,3 +114,13 @@ def m_step_of(rows: Values, weights: Values, family: str) -> tuple[Values, Value
         "spherical": np.einsum("kdd->k", full) / rows.shape[1],
     }
     return mass / mass.sum(), means, covariances[family]
+
+
+def two_days(path: Path, family: str) -> Path:
+    """Write rows of two, three and other days, and runs of the first two with both solvers."""
+    for name, numbers in {"12": (1, 2), "123": (1, 2, 3), "1-2": (1, -2), "312": (3, 1, 2)}.items():
+        stored(path / name, *numbers)
+    for solver in ("em", "fast"):
+        asked: dict[str, Any] = {"covariance": family, "solver": solver}
+        fitted(str(path / "12"), path / solver, TWO, **asked)
+    return path

@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from dask_gmm.passes.progress import Silent
 from dask_gmm.records.run_folder import HISTORY, read_history, read_manifest
 from dask_gmm.workflows.fit import fit
 from dask_gmm.workflows.fit_request import FitRequest
+from tests.house.tree import ROOT
 
 GENERATE = ("generate", "x.zarr", "--rows", "2000", "--features", "2", "--components", "2")
 COMMANDS = (
@@ -90,3 +93,20 @@ def test_history_and_manifest_tell_of_a_worker_that_was_killed(
     assert lines[0]["workers_lost"] == 0
     assert cost["workers_lost"] == sum(each["workers_lost"] for each in lines) == 1
     assert cost["retries"] == sum(each["retries"] for each in lines)
+
+
+def test_a_command_tells_a_callback_that_lies_in_the_current_folder(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "callbacks.md").read_text(encoding="utf-8")
+    (block,) = (each for each in page.split("```") if "class Prometheus" in each)
+    (tmp_path / "monitoring.py").write_text(block.removeprefix("python\n"))
+    fit = ("fit", "x.zarr", "--components", "2", "--out", "run")
+    for command in (GENERATE, (*fit, "--callbacks", "monitoring:Prometheus")):
+        subprocess.run(
+            [sys.executable, "-m", "dask_gmm", *command],
+            check=True,
+            capture_output=True,
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": f".{os.pathsep}{ROOT}"},
+        )
+    last = read_history(tmp_path / "run")[-1]
+    assert f"dask_gmm_pass {float(last['pass'])}" in (tmp_path / "dask_gmm.prom").read_text()

@@ -86,8 +86,14 @@ def go_on(
 
     def on_pass(record: PassRecord) -> None:
         folder.add_pass(record.to_json())
-        audience.pass_ended(record.to_json())
+        waiting.append(record)
 
+    def on_checkpoint(checkpoint: Checkpoint) -> None:
+        keep(checkpoint)
+        while waiting:  # who hears of a pass may take long, or never end: it is kept by then
+            audience.pass_ended(waiting.pop(0).to_json())
+
+    waiting: list[PassRecord] = []
     part, checkpoints = part_of(runner), folder.checkpoints
     found = checkpoints.latest() if checkpoints else None
     made = len(found.checkpoint.passes) if found else 0
@@ -98,13 +104,13 @@ def go_on(
     told = (*folder.warnings, *(found.warnings if found else ()))
     for text in told:
         warnings.warn(text, DataWarning, stacklevel=2)
+    told_to = (progress, on_pass, on_checkpoint)
     if found is None:
-        told_to = (progress, on_pass, keep)
         outcomes = fit_all(source, specs, n_init, runner, *told_to, limits, allowed)
     else:
         before = found.checkpoint
         folder.take_up(record.to_json() for record in before.passes)
-        outcomes = resume_all(source, before, runner, progress, on_pass, keep, limits)
+        outcomes = resume_all(source, before, runner, *told_to, limits)
     done = parts[-1].ended(len(outcomes.passes), datetime.now(UTC))
     warned = replace(outcomes, warnings=(*told, *outcomes.warnings))
     return Course(warned, (*parts[:-1], done))

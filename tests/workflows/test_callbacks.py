@@ -27,6 +27,8 @@ from tests.house.tree import ROOT
 
 GENERATOR = np.random.default_rng(4)
 X = np.concatenate([GENERATOR.standard_normal((300, 2)) + center for center in (0, 6)])
+# Calls after which a fit must have come to its end.
+MOST = 20
 PAGE = (ROOT / "docs" / "callbacks.md").read_text(encoding="utf-8")
 
 
@@ -95,13 +97,25 @@ def test_one_that_fails_is_named_once_and_loses_nothing(tmp_path: Path) -> None:
     assert len(heard.ends) == 1
 
 
-def test_one_that_is_interrupted_interrupts(tmp_path: Path) -> None:
-    class Impatient(Heard):
+def test_a_pass_that_is_told_is_kept(tmp_path: Path) -> None:
+    """Whoever hears of it may never come back: the same command goes on after it."""
+    heard: list[int] = []
+
+    class Endless(Heard):
         def on_pass_end(self, record: Mapping[str, Any]) -> None:
+            heard.append(record["pass"])
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        fitted(tmp_path / "out", Impatient())
+    drawn = GenerateRequest(tmp_path / "x.zarr", 2000, 2, 2, overlap=0.3)
+    run([drawn], ThreadRunner(1), Silent())
+    asked = FitRequest(str(drawn.out), 2, tmp_path / "out", solver="em", tol=0.0, max_iter=3)
+    while len(heard) < MOST:
+        try:
+            result = fit(asked, ThreadRunner(1), Silent(), [Endless()])
+        except KeyboardInterrupt:
+            continue
+        break
+    assert heard == list(range(1, result.passes + 1))
 
 
 def blocks(language: str) -> list[str]:

@@ -8,13 +8,14 @@ from datetime import UTC, datetime
 from typing import Final
 
 from dask_gmm.data.source import Source
+from dask_gmm.errors import DataError
 from dask_gmm.fitting.spec import Spec
 from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.runner import Runner
 from dask_gmm.records.checkpoint import Checkpoint, PassRecord
-from dask_gmm.records.checkpoints import Checkpoints
+from dask_gmm.records.checkpoints import Checkpoints, Found
 from dask_gmm.records.parts import Part, header_of, parts_in
-from dask_gmm.records.run_folder import RunFolder
+from dask_gmm.records.run_folder import CHECKPOINTS, RunFolder
 from dask_gmm.workflows.callbacks import Audience
 from dask_gmm.workflows.course import Course, part_of
 from dask_gmm.workflows.fit_rows import DataWarning, OnCheckpoint, fit_all, resume_all
@@ -23,6 +24,8 @@ from dask_gmm.workflows.limits import Limits
 
 # Between two passes over all rows, so many seconds of passes over samples may be made again.
 SECONDS: Final = 10.0
+# In the header of a checkpoint: which run it is of.
+ASKED: Final = "asked"
 
 
 class Keeper:
@@ -55,7 +58,8 @@ class Keeper:
         if passes > self._passes or now - self._written >= SECONDS:
             *before, part = self._parts
             here = part.at(passes, datetime.now(UTC))
-            self._checkpoints.write(checkpoint, header_of((*before, here)))
+            header = {**header_of((*before, here)), ASKED: self._folder.asked.mark}
+            self._checkpoints.write(checkpoint, header)
             if not self._passes:
                 self._folder.give_up_others()
             self._passes, self._written = passes, now
@@ -95,7 +99,7 @@ def go_on(
 
     waiting: list[PassRecord] = []
     part, checkpoints = part_of(runner), folder.checkpoints
-    found = checkpoints.latest() if checkpoints else None
+    found = _latest(checkpoints, folder) if checkpoints else None
     made = len(found.checkpoint.passes) if found else 0
     parts = (*parts_in(found.header if found else {}), part.after(made))
     keep: OnCheckpoint = (
@@ -114,3 +118,15 @@ def go_on(
     done = parts[-1].ended(len(outcomes.passes), datetime.now(UTC))
     warned = replace(outcomes, warnings=(*told, *outcomes.warnings))
     return Course(warned, (*parts[:-1], done))
+
+
+def _latest(checkpoints: Checkpoints, folder: RunFolder) -> Found | None:
+    """Give the newest one, unless it was put there by hand, or restored to the wrong place."""
+    found, mark = checkpoints.latest(), folder.asked.mark
+    if found is None or found.header.get(ASKED, mark) == mark:
+        return found
+    raise DataError(
+        f"Wanted checkpoints of this run in {folder.wip / CHECKPOINTS}, found those of another "
+        "one, which was asked something else. Put this run's own there, or remove them to begin "
+        "again."
+    )

@@ -1,0 +1,38 @@
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.armed import Armed, armed_faults
+from tests.faults.programs import DRAW, FIT, Place, digest_of
+from tests.whole.refusals import command
+
+
+@pytest.fixture(scope="session")
+def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Rows in twelve leaves, a chunk each, and what a run that nothing disturbs makes of them."""
+    folder = tmp_path_factory.mktemp("rows")
+    assert command("generate", folder / "d.zarr", *DRAW).exit_code == 0
+    whole = command("fit", folder / "d.zarr", *FIT, "--out", folder / "whole")
+    assert whole.exit_code == 0, whole.output
+    return folder
+
+
+@pytest.fixture(scope="session")
+def oracle(rows: Path) -> str:
+    """SHA-256 of that."""
+    return digest_of(rows / "whole")
+
+
+@pytest.fixture
+def armed() -> Iterator[Armed]:
+    with armed_faults() as armed:
+        yield armed
+
+
+@pytest.fixture
+def place(rows: Path, armed: Armed, tmp_path: Path) -> Place:
+    """A folder with the same rows."""
+    shutil.copytree(rows / "d.zarr", tmp_path / "d.zarr")
+    return Place(tmp_path, armed)

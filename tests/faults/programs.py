@@ -1,0 +1,118 @@
+"""The command line in processes of its own, and what must come of it."""
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from dask_gmm import load_model
+from tests.faults.armed import VARIABLE, Armed
+
+ROOT: Final = Path(__file__).parents[2]
+SECONDS: Final = 100.0
+PRELOAD: Final = "DASK_DISTRIBUTED__WORKER__PRELOAD"
+BLOCKS: Final = 12
+BLOCK_ROWS: Final = 16_384
+DRAW: Final = (
+    *("--rows", BLOCKS * BLOCK_ROWS, "--features", 8, "--chunk-rows", BLOCK_ROWS),
+    *("--components", 3, "--overlap", 0.2),
+)
+FIT: Final = ("--components", 3, "--solver", "em", "--tol", "1e-9", "--max-iter", 6)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    output: str
+    errors: str
+
+    def says(self, code: int, *parts: object) -> None:
+        """See that it ended with a code, one message of these parts, and no traceback."""
+        assert self.code == code, f"{self.code}\n{self.errors}"
+        assert "Traceback" not in self.errors, self.errors
+        assert [part for part in map(str, parts) if part not in self.errors] == [], self.errors
+
+
+class Place:
+    """A folder with rows in it, in which commands are run, and faults armed.
+
+    Parameters
+    ----------
+    folder : Path
+        It holds ``d.zarr``.
+    armed : Armed
+    """
+
+    def __init__(self, folder: Path, armed: Armed) -> None:
+        self.folder = folder
+        self.armed = armed
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What processes need so that faults may happen in them, and in their workers."""
+        return {
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            VARIABLE: str(self.armed.folder),
+            PRELOAD: "tests.faults.within",
+        }
+
+    def fit(self, *more: object, out: str = "out", **variables: str) -> Ended:
+        """Run ``fit`` to its end, with more options and variables of the environment."""
+        with self.fitting(*more, out=out, **variables) as process:
+            return ended(process)
+
+    @contextmanager
+    def fitting(
+        self, *more: object, out: str = "out", **variables: str
+    ) -> "Iterator[subprocess.Popen[str]]":
+        """Have ``fit`` run; what is left of it at the end is killed, its workers with it."""
+        words = map(str, ("fit", "d.zarr", *FIT, "--out", out, *more))
+        command = [sys.executable, "-m", "tests.faults.within", *words]
+        environment = {**self.environment, **variables}
+        with started(command, cwd=self.folder, env=environment) as process:
+            yield process
+
+    def digest(self, out: str = "out") -> str:
+        """SHA-256 of what was fitted."""
+        return digest_of(self.folder / out)
+
+    @property
+    def aside(self) -> list[str]:
+        """What lies beside the outputs, hidden."""
+        return sorted(each.name for each in self.folder.glob(".*"))
+
+
+@contextmanager
+def started(command: list[str], **options: Any) -> Iterator["subprocess.Popen[str]"]:
+    """Have a program run in a group of its own, which is killed at the end."""
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, start_new_session=True, **(pipes | options)) as process:
+        try:
+            yield process
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def ended(process: "subprocess.Popen[str]") -> Ended:
+    """Wait for the end of a program."""
+    output, errors = process.communicate(timeout=SECONDS)
+    return Ended(process.returncode, output, errors)
+
+
+def digest_of(run: Path) -> str:
+    """SHA-256 of what was fitted: weights, means, covariances and log-likelihoods."""
+    model = load_model(run / "model.zarr")
+    total = hashlib.sha256()
+    for values in (model.weights, model.means, model.covariances, model.log_likelihoods):
+        total.update(values.tobytes() if hasattr(values, "tobytes") else repr(values).encode())
+    return total.hexdigest()

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -38,11 +39,23 @@ def asked_of(
 
 
 def was_asked(verb: str, request: FitRequest | SelectRequest) -> bool:
-    """Whether the run folder of a request is there, and was asked the same, of whichever rows."""
+    """Whether the run folder of a request is there, and was asked the same, as far as is known.
+
+    Of rows that are not there yet no more is known than their name.
+    """
     path = local_path(request.out)
     now = json.loads(json.dumps(in_few_words(request)))
-    before = asked_in(path) if RUN_FOLDER.is_at(path) else None
-    return before is not None and (before.get("verb"), before.get("settings")) == (verb, now)
+    before, facts = asked_in(path), RUN_FOLDER.facts(path)
+    if before is None or facts is None:
+        return False
+    if (before.get("verb"), before.get("settings")) != (verb, now):
+        return False
+    named = (facts.get("settings") or {}).get("data")
+    return named == settings_of(request)["settings"]["data"] or _is_there(request.data)
+
+
+def _is_there(data: Any) -> bool:
+    return isinstance(data, str | Path) and local_path(data).exists()
 
 
 def in_few_words(request: FitRequest | SelectRequest) -> dict[str, Any]:

@@ -206,3 +206,14 @@ def test_a_thread_shows_that_a_holder_lives(monkeypatch: pytest.MonkeyPatch) -> 
         while not held.store.list("beat-"):
             pass
     assert list(Path().glob(".out.*")) == []
+
+
+def test_the_same_in_other_words_is_done(folder: Path) -> None:
+    assert command(*FIT).exit_code == 0
+    others = ("fit", folder / "d.zarr" / "x", *FIT[2:-1], folder / "out", "--init", "merge")
+    assert "nothing to do" in command(*others).stdout
+    Path("c.yaml").write_text(
+        "steps:\n"
+        f"  - fit: {{data: {folder}/d.zarr, components: 2, max_iter: 6, tol: 0, out: out}}\n"
+    )
+    assert "nothing to do" in command("run", "c.yaml").stdout

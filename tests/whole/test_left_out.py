@@ -1,6 +1,7 @@
 """Stores with bad chunks and rows that are not finite, fitted without them from end to end."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +142,23 @@ def test_a_chunk_that_is_lost_later_can_be_restored_and_the_command_goes_on(
     assert done.exit_code == 0, done.output
     assert parameters(tmp_path / "run") == parameters(tmp_path / "whole")
     assert read_manifest(tmp_path / "run")["bad_chunks"] == [BAD]
+
+
+def test_a_chunk_of_a_stranger_is_known_again_by_its_time(tmp_path: Path) -> None:
+    data = foreign(tmp_path / "x")
+    DAMAGES["absent"](chunk_file(data, DAMAGED))
+    assert command(*fitting(data, tmp_path / "whole")).exit_code == 0
+    file = chunk_file(data, 2)
+    shutil.copy2(file, tmp_path / "copy")
+    heard = Heard(lambda: DAMAGES["absent"](file))
+    with pytest.raises(LostRowsError, match="c/2/0"):
+        fit(FitRequest(str(data), 2, tmp_path / "run", **OPTIONS), ThreadRunner(2), heard)
+    shutil.copyfile(tmp_path / "copy", file)
+    message = refused(*fitting(data, tmp_path / "run"), code=73)
+    says(message, "that are others or were written again")
+    shutil.copy2(tmp_path / "copy", file)
+    assert command(*fitting(data, tmp_path / "run")).exit_code == 0
+    assert parameters(tmp_path / "run") == parameters(tmp_path / "whole")
 
 
 def test_a_selection_leaves_out_the_same(generated: Path, tmp_path: Path) -> None:

@@ -151,7 +151,7 @@ def test_a_chunk_of_a_stranger_is_known_again_by_its_time(tmp_path: Path) -> Non
     file = chunk_file(data, 2)
     shutil.copy2(file, tmp_path / "copy")
     heard = Heard(lambda: DAMAGES["absent"](file))
-    with pytest.raises(LostRowsError, match="c/2/0"):
+    with pytest.warns(DataWarning), pytest.raises(LostRowsError, match="c/2/0"):
         fit(FitRequest(str(data), 2, tmp_path / "run", **OPTIONS), ThreadRunner(2), heard)
     shutil.copyfile(tmp_path / "copy", file)
     message = refused(*fitting(data, tmp_path / "run"), code=73)

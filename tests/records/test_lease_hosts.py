@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -136,3 +137,18 @@ class Between:
 
 TestHosts = Hosts.TestCase
 TestHosts.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+
+
+def test_one_that_was_late_with_a_low_number_holds_nothing() -> None:
+    """It finds nobody; then one holds and dies, another follows it, and only then it writes."""
+    store = MemoryStore()
+
+    def meanwhile() -> None:
+        assert isinstance(Newcomer(store, on("a")).look(0.0), Lease)
+        watching = Newcomer(store, on("b")).look(0.0)
+        assert isinstance(watching, Newcomer)
+        assert isinstance(watching.look(UNCHANGED), Lease)
+
+    with pytest.raises(BusyError, match=r"found process \d+ on b, since"):
+        Newcomer(Between(store, meanwhile), on("c")).look(0.0)
+    assert list(store.held) == ["lease-000002.json"]

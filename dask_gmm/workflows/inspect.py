@@ -125,13 +125,14 @@ def _run_facts(
     manifest: Mapping[str, Any], history: Sequence[Mapping[str, Any]], model: FittedMixture
 ) -> dict[str, Any]:
     seconds = sum(record["seconds"] for record in history)
+    rows = model.rows if model.rows_read is None else model.rows_read
     return {
         "data": manifest["data"]["name"],
         "started": manifest["started"],
         "ended": manifest["ended"],
         "passes": manifest["passes"],
         "seconds in passes": round(seconds, 3),
-        "rows per second": round(len(history) * model.rows / max(seconds, 1e-9)),
+        "rows per second": round(len(history) * rows / max(seconds, 1e-9)),
         **_model_facts(model),
         "warnings": manifest["warnings"],
         "fingerprint of the data": manifest["data"]["fingerprint"],

@@ -93,7 +93,7 @@ def commands_of_readme() -> list[str]:
 def test_the_commands_of_the_readme_run_as_they_stand(folder: Path) -> None:
     (folder / "configs").symlink_to(ROOT / "configs")
     commands = ["dask-gmm demo", *commands_of_readme()]
-    assert len(commands) == 15
+    assert len(commands) == 20
     for command in commands:
         _, *args = shlex.split(command)
         subprocess.run([sys.executable, "-m", "dask_gmm", *args], check=True)

@@ -7,6 +7,7 @@ from typing import Literal, NoReturn
 import numpy as np
 import numpy.typing as npt
 
+from dask_gmm.data.again import again
 from dask_gmm.data.damage import (
     AbsentChunkError,
     DamagedChunkError,
@@ -134,7 +135,7 @@ class StrictChunks:
         """
         path = f"{self.place.folder}/{self.format.key(row, column)}"
         try:
-            digest = read_plain(path, into, checksummed=self.format.checksummed)
+            digest = again(lambda: read_plain(path, into, checksummed=self.format.checksummed))
             self._compare(row, column, digest)
         except OSError as error:
             self._absent(row, column, damage(error))

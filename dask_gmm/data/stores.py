@@ -6,10 +6,10 @@ read. Zarr's own stores report the first two alike, as absent, and zarr then giv
 
 import errno
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from zarr.abc.store import Store
@@ -17,10 +17,18 @@ from zarr.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 from zarr.storage import LocalStore
 
-from dask_gmm.data.damage import AbsentChunkError, DamagedChunkError, damage
+from dask_gmm.data.again import again
+from dask_gmm.data.damage import (
+    AbsentChunkError,
+    DamagedChunkError,
+    UnreadableChunkError,
+    damage,
+)
 from dask_gmm.data.plain import Bytes
+from dask_gmm.errors import DataError
 
 DIGESTS = "digests"
+T = TypeVar("T")
 
 
 class Place(Protocol):
@@ -83,7 +91,7 @@ class Folder:
     def read(self, key: str) -> Bytes:
         """Give the bytes of a file."""
         try:
-            return _some(np.frombuffer((self.folder / key).read_bytes(), dtype=np.uint8))
+            return _some(np.frombuffer(again((self.folder / key).read_bytes), dtype=np.uint8))
         except OSError as error:
             raise damage(error) from error
 
@@ -142,17 +150,20 @@ class StoreObject:
 
     def read(self, key: str) -> Bytes:
         """Give the bytes under a key."""
-        try:
-            buffer = sync(self.store.get(self._full(key), default_buffer_prototype()))
-        except OSError as error:
-            raise damage(error) from error
+        buffer = self._asked(lambda: self.store.get(self._full(key), default_buffer_prototype()))
         if buffer is None:
             raise AbsentChunkError
         return _some(buffer.as_numpy_array().view(np.uint8))
 
     def flaws(self, keys: Sequence[str], n_bytes: int | None) -> dict[str, DamagedChunkError]:
         """Find the keys that the store does not list."""
-        listed = sync(self._list())
+        try:
+            listed = self._asked(self._list)
+        except DamagedChunkError as error:
+            raise DataError(
+                f"The chunks of an array must be listed before any is read, but {self.name} "
+                f"{error}. {error.cure}."
+            ) from error
         return {key: AbsentChunkError() for key in keys if self._full(key) not in listed}
 
     def digests(self) -> "StoreObject":
@@ -162,6 +173,18 @@ class StoreObject:
 
     def _full(self, key: str) -> str:
         return f"{self.path}/{key}" if self.path else key
+
+    def _asked(self, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Give the answer of the store, which may have to be asked again."""
+        try:
+            return again(lambda: sync(ask()))
+        except OSError as error:
+            raise damage(error) from error
+        except MemoryError:
+            raise
+        except Exception as error:  # stores raise errors of any type
+            found = f"cannot be read ({type(error).__name__}: {error})"
+            raise UnreadableChunkError(found) from error
 
     async def _list(self) -> set[str]:
         return {key async for key in self.store.list_prefix(self._full(""))}

@@ -1,6 +1,7 @@
 """What a pass is said to have cost is what it took."""
 
 from concurrent.futures import CancelledError
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -90,10 +91,10 @@ def test_a_peak_stays_where_memory_is_given_back() -> None:
 
 
 def test_the_peak_is_known_where_the_system_does_not_tell_it(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: object
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     there = Peak.here().held
-    monkeypatch.setattr(cost, "STATUS", cost.Path(f"{tmp_path}/none"))
+    monkeypatch.setattr(cost, "STATUS", tmp_path / "none")
     assert there - SLACK < Peak.here().held < 1000 * there
 
 

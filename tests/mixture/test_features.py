@@ -150,7 +150,8 @@ def test_features_keep_the_precision_of_the_rows() -> None:
 def test_sums_are_moved_to_other_centers(kind: type[Features], n_features: int, seed: int) -> None:
     features, z = kind(n_features), random_rows(seed, n_features, 9)
     shares, by = np.abs(random_rows(seed + 1, 2, 9)), random_rows(seed + 2, 2, n_features)
-    moved = features.moved(features.all_of(z) @ shares.T, by)
+    sums = np.asarray(features.all_of(z) @ shares.T, dtype=np.float64)
+    moved = features.moved(sums, by)
     for k in range(2):
         wanted = features.all_of(z - by[k][:, None]) @ shares[k]
         np.testing.assert_allclose(moved[:, k], wanted, rtol=1e-12, atol=1e-12)

@@ -17,11 +17,12 @@ from dask_gmm.passes.performance import check_report, reported
 from dask_gmm.passes.runner import Runner, ThreadRunner
 
 CONNECT_TIMEOUT: Final = "30s"
-# Deaths of workers that a task may witness before it is blamed for them, and how long a worker of
-# this machine may be silent before another one takes its place.
+# Deaths of workers that a task may witness before it is blamed for them; how long a worker of this
+# machine may be silent, and how long it may be gone, before another one takes its place.
 CAREFUL: Final = {
     "distributed.scheduler.allowed-failures": 3,
     "distributed.scheduler.worker-ttl": "60s",
+    "distributed.deploy.lost-worker-timeout": "5s",
 }
 CLOSED: Final = ("closing", "closed")
 

@@ -48,6 +48,7 @@ FAULTS: Final = MappingProxyType(
         "broken": _fail(errno.EIO),
         "denied": _fail(errno.EACCES),
         "full": _fail(errno.ENOSPC),
+        "read-only": _fail(errno.EROFS),
     }
 )
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.armed import Armed, armed_faults
+from tests.faults.nursery import Nursery, nursery
 from tests.faults.programs import DRAW, FIT, Place, digest_of
 from tests.whole.refusals import command
 
@@ -36,3 +37,10 @@ def place(rows: Path, armed: Armed, tmp_path: Path) -> Place:
     """A folder with the same rows."""
     shutil.copytree(rows / "d.zarr", tmp_path / "d.zarr")
     return Place(tmp_path, armed)
+
+
+@pytest.fixture(scope="session")
+def born() -> Iterator[Nursery]:
+    """Where commands are born quickly."""
+    with nursery() as born:
+        yield born

@@ -15,7 +15,7 @@ from dask_gmm import load_model
 from tests.faults.armed import VARIABLE, Armed
 
 ROOT: Final = Path(__file__).parents[2]
-SECONDS: Final = 100.0
+SECONDS: Final = 240.0
 PRELOAD: Final = "DASK_DISTRIBUTED__WORKER__PRELOAD"
 BLOCKS: Final = 12
 BLOCK_ROWS: Final = 16_384

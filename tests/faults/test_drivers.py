@@ -4,13 +4,12 @@ import os
 import select
 import shutil
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.data.arrays import DAMAGES
-from tests.faults.nursery import Nursery, nursery
+from tests.faults.nursery import Nursery
 from tests.faults.programs import DRAW, FIT, SECONDS, Place, ended
 
 OUTS = ("out", "other")
@@ -38,12 +37,6 @@ STEPS = (
     "pass-5",
     "place:model.zarr",
 )
-
-
-@pytest.fixture(scope="module")
-def born() -> Iterator[Nursery]:
-    with nursery() as born:
-        yield born
 
 
 @pytest.mark.parametrize("step", STEPS)

@@ -70,7 +70,7 @@ def test_a_command_that_is_told_to_stop_says_how_to_go_on(
 def test_workers_that_are_told_to_stop_too_say_nothing(
     folder: Path, number: signal.Signals
 ) -> None:
-    stopped = told(8, number, *FIT, "out", "--workers", 2)
+    stopped = told(8, number, *FIT, "out", "--workers", 1)
     assert (stopped.returncode, stopped.stdout) == (75, "")
     *passes, said, kept = stopped.stderr.splitlines()
     assert said == f"Stopped by {number.name}."

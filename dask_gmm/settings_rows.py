@@ -59,7 +59,7 @@ class ScoreSettings(AskingSettings):
     against_quantile: float | None = None
     """Count rows of less density than this share of the fitted rows; 0.001 where it is known."""
     fail_below: float | None = None
-    """Exit with code 1 if log-likelihoods are lower than the fit's by more, in nats per row."""
+    """Exit with code 3 if log-likelihoods are lower than the fit's by more, in nats per row."""
 
     def request(self) -> ScoreRequest:
         """What is asked of the workflow; InputError if a value is outside its domain."""

@@ -103,13 +103,16 @@ def settings_of(request: Any) -> dict[str, Any]:
     if request.columns is not None:
         settings["columns"] = [index(column) for column in request.columns]
     if request.rows is not None:
-        ends = (request.rows.start, request.rows.stop)
-        settings["rows"] = [None if end is None else index(end) for end in ends]
+        settings["rows"] = _ends(request.rows)
     if settings.get("partitions") is not None:
         named = request.partitions.items()
-        settings["partitions"] = {name: [rows.start, rows.stop] for name, rows in named}
+        settings["partitions"] = {name: _ends(rows) for name, rows in named}
     canonical = json.dumps(settings, sort_keys=True).encode()
     return {"settings": settings, "settings_sha256": hashlib.sha256(canonical).hexdigest()}
+
+
+def _ends(rows: slice) -> list[int | None]:
+    return [None if end is None else index(end) for end in (rows.start, rows.stop)]
 
 
 def refuse_own_rows(source: Source, out: Path) -> None:

@@ -189,6 +189,8 @@ class FitRequest:
             object.__setattr__(self, "covariance", "full")
         if self.covariance is not None:
             one_of("covariance", self.covariance, get_args(Covariance))
+        if self.partitions is not None:
+            object.__setattr__(self, "partitions", dict(self.partitions))
         if self.changed is not None:
             object.__setattr__(self, "changed", distinct(self.changed))
         if self.forgetting is not None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from dask_gmm.data.identity import identity_of_rows
 from dask_gmm.data.open import open_source
 from dask_gmm.errors import InputError
+from dask_gmm.workflows.about import settings_of
 from dask_gmm.workflows.fit_request import FitRequest
 from dask_gmm.workflows.refresh_request import rows_of
 from tests.workflows.predicting import foreign
@@ -125,3 +126,10 @@ def test_rows_without_digests_are_not_known(tmp_path: Path) -> None:
     rows = np.zeros((10, 2))
     assert identity_of_rows(open_source(rows), 0, 5) is None
     assert identity_of_rows(open_source(str(foreign(tmp_path / "x", rows))), 0, 5) is None
+
+
+def test_a_request_keeps_what_it_was_given_as_it_was() -> None:
+    given_names = {"a": slice(np.int64(0), np.int64(5)), "b": slice(5, None)}
+    request = FitRequest("x", 2, Path("out"), partitions=given_names)
+    given_names["c"] = slice(5, 9)
+    assert settings_of(request)["settings"]["partitions"] == {"a": [0, 5], "b": [5, None]}

@@ -24,10 +24,12 @@ from dask_gmm.cli import main
 from dask_gmm.data import chunks
 from dask_gmm.data.stores import Folder
 from dask_gmm.passes import worker_signals
+from dask_gmm.records import claim
 from dask_gmm.records.run_folder import RunFolder
 from tests.faults.armed import VARIABLE, Armed
 
 CHAOS: Final = "DASK_GMM_TESTS_CHAOS"
+HOST: Final = "DASK_GMM_TESTS_HOST"
 Call = Callable[..., Any]
 Point = Callable[..., str]
 
@@ -96,6 +98,9 @@ if VARIABLE in os.environ:
     patch(Armed(Path(os.environ[VARIABLE])))
     if CHAOS in os.environ:
         vars(worker_signals)["dask_setup"] = dask_setup
+
+if HOST in os.environ:
+    vars(claim)["BOOT_ID"] = Path(os.environ[HOST])
 
 if __name__ == "__main__":
     main()

@@ -17,10 +17,12 @@ from dask_gmm.passes.performance import check_report, reported
 from dask_gmm.passes.runner import Runner, ThreadRunner
 
 CONNECT_TIMEOUT: Final = "30s"
-# Deaths of workers that a task may witness before it is blamed for them; how long a worker of this
-# machine may be silent, and how long it may be gone, before another one takes its place.
+# Deaths of workers that a task may witness before it is blamed for them, each of which has no more
+# than one at hand; how long a worker of this machine may be silent, and how long it may be gone,
+# before another one takes its place.
 CAREFUL: Final = {
     "distributed.scheduler.allowed-failures": 3,
+    "distributed.scheduler.worker-saturation": 1.0,
     "distributed.scheduler.worker-ttl": "60s",
     "distributed.deploy.lost-worker-timeout": "5s",
 }

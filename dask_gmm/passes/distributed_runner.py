@@ -35,7 +35,7 @@ class DistributedRunner:
     Every key names the run, the pass, the attempt and the node, so that nothing stale is used
     again. The question travels as one task of its own, which is recomputed when its holder dies.
     A pass whose workers are lost is made again, three times at most; one that fails twice at the
-    same rows is not, since these rows are the cause.
+    same rows, or at those of a single task, is not, since these rows are the cause.
 
     Parameters
     ----------
@@ -118,8 +118,7 @@ class DistributedRunner:
 
     def _give_up_or_go_on(self, source: Source, losses: Sequence[BaseException]) -> None:
         last = losses[-1]
-        blamed = [loss.blamed for loss in losses if isinstance(loss, DeadlyRowsError)]
-        deadly = sorted(frozenset.intersection(*blamed)) if len(blamed) > 1 else []
+        deadly = _deadly([each.blamed for each in losses if isinstance(each, DeadlyRowsError)])
         if deadly:
             start, stop = deadly[0]
             raise ClusterError(
@@ -127,11 +126,26 @@ class DistributedRunner:
                 f"again at its rows {start:,} to {stop:,}, from {source.where(start, 0)} on. Look "
                 "at the workers' logs, and give them more memory if they ran out of it."
             ) from last
-        if len(losses) == ATTEMPTS or self.client.status != "running":
+        if self.client.status != "running":
+            raise ClusterError(
+                f"Wanted a pass over {source.name}, but the scheduler at "
+                f"{self._patience.address} was lost. See that it runs, with workers, then run "
+                "this again."
+            ) from last
+        if len(losses) == ATTEMPTS:
             raise ClusterError(
                 f"Wanted a pass over {source.name} within {ATTEMPTS} attempts, but workers were "
                 f"lost in each; the last: {last}. Look at the workers' logs, then run it again."
             ) from last
+
+
+def _deadly(blamed: Sequence[frozenset[tuple[int, int]]]) -> list[tuple[int, int]]:
+    """Give the rows that are the cause: blamed twice, or alone."""
+    if not blamed:
+        return []
+    if len(blamed[-1]) == 1:
+        return list(blamed[-1])
+    return sorted(frozenset.intersection(*blamed)) if len(blamed) > 1 else []
 
 
 def _cost(

@@ -84,7 +84,7 @@ class Patience:
     def _alone(self, found: int | None) -> ClusterError:
         said = "no answer from" if found is None else "none at"
         return ClusterError(
-            f"Wanted at least one worker for a pass, found {said} {self._address()} within "
+            f"Wanted at least one worker for a pass, found {said} {self.address} within "
             f"{self.worker_seconds:,.0f} s. Start workers, or look at the scheduler's log; then "
             "run it again."
         )
@@ -100,13 +100,15 @@ class Patience:
             return None
         return len(known["workers"])
 
-    def _address(self) -> str:
+    @property
+    def address(self) -> str:
+        """Where the scheduler is, or was."""
         scheduler: Any = self.client.scheduler
         return str(getattr(scheduler, "address", "the scheduler"))
 
     def _stalled(self, workers: int) -> ClusterError:
         return ClusterError(
             f"Wanted a task of the pass to end within {self.stall_seconds:,.0f} s, found none "
-            f"({workers} workers at {self._address()}). Look at the workers' logs, then run it "
+            f"({workers} workers at {self.address}). Look at the workers' logs, then run it "
             "again."
         )

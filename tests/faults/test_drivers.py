@@ -77,7 +77,7 @@ def test_a_command_that_is_stopped_in_a_pass_takes_its_workers_with_it(
             os.close(end)
         done = ended(fit)
         if number == signal.SIGTERM:
-            done.says(75, "Stopped by SIGTERM", "the same command goes on")
+            done.says(75, "SIGTERM", "the same command goes on")
         else:
             assert done.code == -number
     assert born.run(place, *WORDS).code == 0

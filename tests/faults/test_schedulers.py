@@ -29,7 +29,9 @@ def test_a_scheduler_that_is_killed_is_named_and_another_one_goes_on(
             ear.skip()
             with ear.next():
                 scheduler.kill()
-                ended(fit).says(75, "lost", "run it again", "the same command goes on there")
+                ended(fit).says(
+                    75, f"the scheduler at {cluster.address} was lost", "the same command"
+                )
     with cluster_of(place) as cluster:
         cluster.scheduler()
         cluster.worker()

@@ -37,10 +37,11 @@ class _Doors(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         from dask_gmm.errors import DaskGMMError
-        from dask_gmm.signals import EXIT_CODE, Stopped
+        from dask_gmm.signals import EXIT_CODE, Stopped, stopping_in_order
 
         try:
-            return super().invoke(ctx)
+            with stopping_in_order():
+                return super().invoke(ctx)
         except DaskGMMError as error:
             for line in (f"Error: {error}", *getattr(error, "__notes__", ())):
                 click.echo(line, err=True)

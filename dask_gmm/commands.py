@@ -28,7 +28,6 @@ from dask_gmm.settings_base import Settings
 from dask_gmm.settings_file import load_settings
 from dask_gmm.settings_fit import FitSettings, SelectSettings
 from dask_gmm.settings_rows import PredictSettings, ScoreSettings
-from dask_gmm.signals import stopping_in_order
 
 if TYPE_CHECKING:
     from dask_gmm.passes.progress import Progress
@@ -229,7 +228,6 @@ def _at_work(settings: RunnerSettings) -> "Iterator[tuple[Runner, Progress]]":
 
     with (
         _plain_warnings(),
-        stopping_in_order(),
         open_progress(sys.stderr) as progress,
         open_runner(**dict(settings)) as runner,
     ):

@@ -33,6 +33,22 @@ for name in ("put", "put_if_absent", "get", "remove"):
     setattr(FolderStore, name, counted(getattr(FolderStore, name)))
 main()
 """
+# ... before a module of it is imported.
+LOADING = """
+import os, sys
+from dask_gmm.cli import main
+
+module, number = sys.argv.pop(1), int(sys.argv.pop(1))
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == module:
+            sys.meta_path.remove(self)
+            os.kill(os.getpid(), number)
+
+sys.meta_path.insert(0, Finder())
+main()
+"""
 ROWS = ("--rows", 20_000, "--features", 3, "--components", 2, "--overlap", 0.3)
 FIT = ("fit", "d.zarr", "--components", 2, "--tol", "1e-9", "--out")
 
@@ -86,6 +102,17 @@ def test_a_command_that_is_told_to_stop_before_its_first_checkpoint_begins_anew(
     assert stopped.returncode == 75
     assert "The same command goes on with what is kept, or begins anew." in stopped.stderr
     assert list(folder.glob(".out.*")) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("module", ["dask_gmm.settings", "dask_gmm.workflows.report"])
+def test_a_command_that_is_told_to_stop_while_it_is_loaded_ends_in_order(
+    tmp_path: Path, module: str, number: signal.Signals
+) -> None:
+    words = [sys.executable, "-c", LOADING, module, str(int(number)), "report", str(tmp_path)]
+    stopped = subprocess.run(words, check=False, capture_output=True, text=True)
+    assert (stopped.returncode, stopped.stdout) == (75, "")
+    assert stopped.stderr.startswith(f"Stopped by {number.name}.\nThe same command goes on")
 
 
 @pytest.mark.parametrize("at", [1, 4, 8, 11])

@@ -1,7 +1,7 @@
 """The tables of a report about its course: passes, what they took, and parts."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from dask_gmm.workflows.report_run import KeptRun
@@ -22,10 +22,7 @@ HELD: Final = {
     "peak_bytes": "peak of the command",
     "worker_peak_bytes": "peak of a worker",
 }
-PART: Final = (
-    *("started", "until", "interrupted", "first_pass", "last_pass"),
-    *("host", "machines"),
-)
+PART: Final = ("interrupted", "first_pass", "last_pass", "host", "machines")
 
 
 def passes(run: KeptRun) -> Table:
@@ -73,12 +70,18 @@ def parts(run: KeptRun) -> Table:
     last = run.manifest["versions"]
     told = [
         {
+            "started": _second(each["started"]),
+            "until": _second(each["until"]),
             **{name.replace("_", " "): each[name] for name in PART},
             "other versions": dict(each["versions"].items() - last.items()) or None,
         }
         for each in run.manifest["parts"]
     ]
-    return replace(of_records("Parts of the run", "part", told), numeric=False)
+    return of_records("Parts of the run", "part", told)
+
+
+def _second(moment: str) -> str:
+    return f"{datetime.fromisoformat(moment).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def levels(run: KeptRun) -> Table:

@@ -84,7 +84,7 @@ def dropped(run: KeptRun) -> Table:
 def repairs(run: KeptRun) -> Table:
     """What had to be repaired, and when."""
     lines = tuple((shown(number), shown(text)) for number, text in run.manifest["repairs"])
-    return Table("Repairs, with the numbers during the fit", ("iteration", "repair"), lines, False)
+    return Table("Repairs, with the numbers during the fit", ("iteration", "repair"), lines)
 
 
 def ending(run: KeptRun) -> Table:
@@ -111,7 +111,7 @@ def bad_chunks(run: KeptRun) -> Table:
         (each["chunk"], " to ".join(map(shown, each["rows"])), each["cause"])
         for each in run.manifest["bad_chunks"]
     )
-    return Table("Bad chunks, skipped", ("chunk", "rows", "what was found"), lines, numeric=False)
+    return Table("Bad chunks, skipped", ("chunk", "rows", "what was found"), lines)
 
 
 def settings(run: KeptRun) -> Table:

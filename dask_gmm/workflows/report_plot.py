@@ -134,6 +134,7 @@ def _passes(run: KeptRun) -> Picture:
         left.plot(*zip(*best, strict=True), color=INK, marker="o", markersize=4)
         left.set(xlabel="pass", ylabel="log-likelihood, nats per row")
         left.ticklabel_format(useOffset=False)
+        _widen(left, 0.1 * (run.manifest["statistical_error"] or 0.0))
         right.bar(numbers, [each["rows_per_second"] for each in run.history], color=ROWS)
         right.set(xlabel="pass", ylabel="rows per second")
         right.yaxis.set_major_formatter("{x:,.0f}")
@@ -149,6 +150,13 @@ def _passes(run: KeptRun) -> Picture:
         "per second in each pass. The table of passes has the numbers.",
         "Left, the best candidate after each pass over all rows; right, how fast rows were read.",
     )
+
+
+def _widen(axes: "Axes", least: float) -> None:
+    """Let what differs by less than this look as flat as it is."""
+    low, high = axes.get_ylim()
+    room = max(0.0, least - (high - low)) / 2
+    axes.set_ylim(low - room, high + room)
 
 
 def _known(record: Any) -> bool:

@@ -1,8 +1,14 @@
 """Tables of a report, as texts."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
+
+# What may stand in a column of numbers: they, and what says that there is none.
+NUMBER: Final = re.compile(r"[-+]?(\d[\d,]*(\.\d+)?(e[-+]\d+)?|inf|nan)|none|-")
+# Texts up to this many characters stay in one line.
+SHORT: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,14 +20,27 @@ class Table:
     caption : str
     headers : tuple of str
     lines : tuple of tuple of str
-    numeric : bool
-        Whether its cells are aligned as numbers are.
+    facts : bool
+        Whether it is a list of facts, each of which may be a number or a text of any length.
     """
 
     caption: str
     headers: tuple[str, ...]
     lines: tuple[tuple[str, ...], ...]
-    numeric: bool = True
+    facts: bool = False
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """What stands in each column: "number", "word" (a short text) or "text"."""
+        return tuple(
+            "text" if self.facts else _kind(each) for each in zip(*self.lines, strict=True)
+        )
+
+
+def _kind(cells: Sequence[str]) -> str:
+    if all(NUMBER.fullmatch(cell.strip()) for cell in cells):
+        return "number"
+    return "word" if max(map(len, cells)) <= SHORT else "text"
 
 
 def flat(facts: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
@@ -41,7 +60,7 @@ def of_mapping(caption: str, facts: Mapping[str, Any]) -> Table:
 
 def of_pairs(caption: str, pairs: Sequence[tuple[str, str]]) -> Table:
     """A table of facts and what each is called."""
-    return Table(caption, ("fact", "value"), tuple(pairs), numeric=False)
+    return Table(caption, ("fact", "value"), tuple(pairs), facts=True)
 
 
 def of_columns(caption: str, columns: Sequence[Sequence[str]]) -> Table:

@@ -1,6 +1,7 @@
 """The criteria of a selection against the number of components, as a picture."""
 
 import io
+import math
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -44,7 +45,8 @@ SETTINGS: Final = {
 WIDTH: Final = 4.2
 HEIGHT: Final = 3.3
 MOST_TICKS: Final = 12
-# Differences up to this are drawn to scale, larger ones by their logarithms.
+# Differences up to this are drawn to scale, larger ones by their logarithms; of rows held out,
+# differences up to the power of ten above the standard error.
 LINEAR: Final = 10.0
 
 
@@ -110,8 +112,13 @@ def _figure(selected: Selected) -> "Figure":
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, name in zip(panels, names, strict=True):
         _draw_panel(axes, selected, name)
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
+    told = [axes.get_legend_handles_labels() for axes in panels]
+    shown = {
+        label: each for handles, labels in told for label, each in zip(labels, handles, strict=True)
+    }
+    figure.legend(
+        shown.values(), shown, loc="outside lower center", ncols=len(shown), frameon=False
+    )
     return figure
 
 
@@ -122,7 +129,7 @@ def _draw_panel(axes: "Axes", selected: Selected, name: str) -> None:
     assert winner is not None  # of a criterion with values
     least = ranked[0].loss(name)
     error = ranked[0].held_out_error if name == "held_out" else None
-    _label(axes, name, f"{NAMES[name]}: {named(winner, selected.entries)}", error or LINEAR)
+    _label(axes, name, f"{NAMES[name]}: {named(winner, selected.entries)}")
     for family, curve in selected.curves(name).items():
         _draw_curve(axes, family, curve, [each.loss(name) - least for each in curve])
         if error:
@@ -130,6 +137,7 @@ def _draw_panel(axes: "Axes", selected: Selected, name: str) -> None:
     if error:
         _draw_one_error(axes, error)
     _mark(axes, winner, winner.loss(name) - least)
+    _scale(axes, error or LINEAR)
     _number_ticks(axes, sorted({each.n_components for each in ranked}))
 
 
@@ -168,27 +176,26 @@ def _mark(axes: "Axes", winner: Entry, above: float) -> None:
 
 def _draw_one_error(axes: "Axes", error: float) -> None:
     """Where what is one standard error below the best lies."""
-    axes.axhline(error, color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
-    axes.annotate(
-        "one standard error of the best",
-        (0, error),
-        (4, -11),
-        xycoords=("axes fraction", "data"),
-        textcoords="offset points",
-        bbox={"boxstyle": "square,pad=0", "facecolor": "white", "edgecolor": "none"},
-    )
+    label = "one standard error of the best"
+    axes.axhline(error, color=INK, linewidth=0.9, linestyle=(0, (4, 3)), label=label)
 
 
-def _label(axes: "Axes", name: str, title: str, linear: float) -> None:
+def _label(axes: "Axes", name: str, title: str) -> None:
     below = "nats per row below the best"
     axes.set_title(title, loc="left", color=INK)
     axes.set_xlabel("components")
     axes.set_ylabel(below if name == "held_out" else f"{NAMES[name]} above the least")
-    axes.set_yscale("symlog", linthresh=linear)
     axes.margins(y=0.07)
     axes.grid(axis="y", color=FAINT, linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def _scale(axes: "Axes", linear: float) -> None:
+    """Logarithms above a power of ten, where there is more than that."""
+    decade = 10.0 ** math.ceil(math.log10(linear))
+    if axes.dataLim.y1 > decade:
+        axes.set_yscale("symlog", linthresh=decade)
 
 
 def _number_ticks(axes: "Axes", numbers: Sequence[int]) -> None:

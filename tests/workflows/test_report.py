@@ -108,6 +108,7 @@ def test_parts_stand_in_the_page_with_the_versions_in_which_they_differ(folder: 
     (folder / MANIFEST).write_text(json.dumps(manifest))
     texts = Page(written(folder)[0]).texts
     assert {"another", "numpy 1.99", part["host"]} <= set(texts)
+    assert f"{part['until'][:19].replace('T', ' ')} UTC" in texts
 
 
 def test_the_candidates_of_a_selection_stand_in_the_page(chosen: Path) -> None:

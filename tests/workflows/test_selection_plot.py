@@ -1,19 +1,24 @@
 """The picture of a selection: the same bytes, whole, and in other ways than by color alone."""
 
 import hashlib
+import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Final
 from xml.etree import ElementTree
 
 import matplotlib as mpl
+import numpy as np
 import pytest
 
 from dask_gmm.errors import InputError, MissingExtraError, OutputError
 from dask_gmm.fitting.selected import Selected
-from dask_gmm.workflows.selection_plot import STYLES, picture, plot
+from dask_gmm.workflows.selection_plot import SETTINGS, STYLES, picture, plot
 from tests.fitting.selections import ROWS, entry, grid, selected
 
+SVG: Final = "{http://www.w3.org/2000/svg}"
 ANEW = """
 import hashlib
 from dask_gmm.workflows.selection_plot import picture
@@ -24,7 +29,7 @@ print(hashlib.sha256(picture(selected(*grid(True)))).hexdigest())
 
 def groups(selected: Selected, name: str) -> int:
     """The number of parts of the picture with a name that begins so."""
-    found = ElementTree.fromstring(picture(selected)).iter("{http://www.w3.org/2000/svg}g")
+    found = ElementTree.fromstring(picture(selected)).iter(f"{SVG}g")
     return sum(each.get("id", "").startswith(name) for each in found)
 
 
@@ -65,6 +70,46 @@ def test_the_criterion_that_decides_changes_the_picture() -> None:
 )
 def test_any_selection_can_be_drawn(told: Selected) -> None:
     assert ElementTree.fromstring(picture(told)).tag.endswith("svg")
+
+
+@pytest.mark.parametrize("error", [0.0011, 0.045, 0.5, 1e-9])
+def test_numbers_beside_an_axis_keep_apart(error: float) -> None:
+    entries = [replace(each, held_out_error=error) for each in grid(True)]
+    panels = tick_heights(selected(*entries))
+    assert len(panels) == 4
+    for heights in panels:
+        assert len(heights) > 1
+        assert np.diff(np.sort(heights)).min() > SETTINGS["font.size"]
+
+
+def tick_heights(told: Selected) -> list[list[float]]:
+    """The heights of the numbers beside the axis of each panel, in points."""
+    panels: dict[str, list[float]] = {}
+    for panel in ElementTree.fromstring(picture(told)).iter(f"{SVG}g"):
+        if panel.get("id", "").startswith("axes_"):
+            ticks = [g for g in panel.iter(f"{SVG}g") if g.get("id", "").startswith("ytick_")]
+            moves = [re.search(r"translate\(\S+ (\S+)\)", _text_of(tick)) for tick in ticks]
+            panels[panel.get("id", "")] = [float(each[1]) for each in moves if each]
+    return list(panels.values())
+
+
+def _text_of(tick: ElementTree.Element) -> str:
+    """The transformation of the text of a tick."""
+    found = (each.get("transform", "") for each in tick.iter(f"{SVG}g"))
+    return next((each for each in found if each), "")
+
+
+def test_what_lies_close_together_is_drawn_to_scale() -> None:
+    near = [entry(k, bic=100.0 + k, aic=100.0 + k, icl=100.0 + k) for k in (1, 2, 3)]
+    for heights in tick_heights(selected(*near)):
+        assert len(heights) > 3
+        assert np.ptp(np.diff(heights)) < 1e-3
+
+
+def test_the_line_of_one_standard_error_is_told() -> None:
+    label = b"<!-- one standard error of the best -->"
+    assert picture(selected(*grid(True))).count(label) == 1
+    assert label not in picture(selected(*grid()))
 
 
 def test_families_differ_in_more_than_color() -> None:

@@ -4,10 +4,14 @@
     - InputError (also ValueError): an argument is wrong
         + SettingsError: a settings file is wrong
     - DataError (also ValueError): the rows are wrong or damaged
+        + BadChunkError: a chunk is not there or not whole
         + LostRowsError: rows that the first pass read are not there any more; they may come back
+        + UnreachableError: the way to the rows is broken; trying again may help
+        + DataDeniedError: the rows may not be read
     - OutputExistsError (also FileExistsError): something is already there
     - OutputError (also OSError): a result could not be written
         + BusyError: another call is at work on it; trying again may help
+        + OutputDeniedError: it may not be written there
     - MemoryLimitError (also MemoryError): the projected memory does not fit
     - ClusterError (also RuntimeError): the workers are gone; trying again may help
     - MissingExtraError (also ImportError): a package that only some calls need is not there
@@ -50,10 +54,39 @@ class DataError(DaskGMMError, ValueError):
     exit_code = 65
 
 
+class BadChunkError(DataError):
+    """A chunk is not there or not whole, whoever reads it.
+
+    Parameters
+    ----------
+    message : str
+    key : str
+        Of the chunk.
+    cause : str
+        What was found.
+    """
+
+    def __init__(self, message: str, key: str = "", cause: str = "") -> None:
+        super().__init__(message)
+        self.key, self.cause = key, cause
+
+
 class LostRowsError(DataError):
     """Rows that were whole in the first pass are not any more; the same call goes on with them."""
 
     exit_code = 75
+
+
+class UnreachableError(DataError):
+    """A disk or a store does not give the rows; the same call may succeed later."""
+
+    exit_code = 75
+
+
+class DataDeniedError(DataError):
+    """The rows may not be read."""
+
+    exit_code = 77
 
 
 class OutputExistsError(DaskGMMError, FileExistsError):
@@ -72,6 +105,12 @@ class BusyError(OutputError):
     """Another call is at work on the output; the same call may succeed later."""
 
     exit_code = 75
+
+
+class OutputDeniedError(OutputError):
+    """A result may not be written there."""
+
+    exit_code = 77
 
 
 class MemoryLimitError(DaskGMMError, MemoryError):
@@ -125,6 +164,21 @@ class NotConvergedError(UnmetError):
     exit_code = 4
 
 
+DENIED = frozenset({errno.EACCES, errno.EPERM})
+UNREACHABLE = frozenset(
+    {
+        errno.EIO,
+        errno.ESTALE,
+        errno.ETIMEDOUT,
+        errno.ECONNABORTED,
+        errno.ECONNREFUSED,
+        errno.ECONNRESET,
+        errno.EHOSTDOWN,
+        errno.EHOSTUNREACH,
+        errno.ENETDOWN,
+        errno.ENETUNREACH,
+    }
+)
 WRITE_CURES = {
     errno.ENOSPC: "Make room on that disk, and run the same command again",
     errno.EDQUOT: "Make room within the quota, and run the same command again",
@@ -132,6 +186,14 @@ WRITE_CURES = {
     errno.EACCES: "Ask for permission to write there, or choose another place",
     errno.EPERM: "Ask for permission to write there, or choose another place",
 }
+
+
+def kind_of_data_error(error: OSError) -> type[DataError]:
+    """Give what it is called that the system does not let rows, or records, be read."""
+    if error.errno in DENIED or isinstance(error, PermissionError):
+        return DataDeniedError
+    unreachable = error.errno in UNREACHABLE or isinstance(error, ConnectionError | TimeoutError)
+    return UnreachableError if unreachable else DataError
 
 
 @contextmanager
@@ -143,7 +205,8 @@ def output_errors(path: Path) -> Iterator[None]:
         raise
     except OSError as error:
         cure = WRITE_CURES.get(error.errno or 0, "Mend that, and run the same command again")
-        raise OutputError(
+        kind = OutputDeniedError if error.errno in DENIED else OutputError
+        raise kind(
             f"The output must be written to {path}, but the system says "
             f'"{error.strerror or error}" of {error.filename or path}. {cure}.'
         ) from error

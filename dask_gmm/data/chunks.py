@@ -19,7 +19,7 @@ from dask_gmm.data.damage import (
 from dask_gmm.data.formats import ArrayFormat
 from dask_gmm.data.plain import Bytes, read_plain
 from dask_gmm.data.stores import Place
-from dask_gmm.errors import DataError, LostRowsError
+from dask_gmm.errors import BadChunkError, DataError, LostRowsError
 
 MissingChunks = Literal["error", "fill"]
 
@@ -44,23 +44,6 @@ class Detection:
     truncation: bool
     flips: bool
     swaps: bool
-
-
-class BadChunkError(DataError):
-    """A chunk is not there or not whole, whoever reads it.
-
-    Parameters
-    ----------
-    message : str
-    key : str
-        Of the chunk.
-    cause : str
-        What was found.
-    """
-
-    def __init__(self, message: str, key: str = "", cause: str = "") -> None:
-        super().__init__(message)
-        self.key, self.cause = key, cause
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -201,7 +184,7 @@ class StrictChunks:
             )
         message = f"Every chunk must be there and whole, but {where} {found}. {cure}."
         if isinstance(error, UnreadableChunkError):
-            return DataError(message)
+            return error.kind(message)
         return BadChunkError(message, self.format.key(row, column), found)
 
     def where(self, row: int, column: int) -> str:

@@ -5,6 +5,8 @@ They never leave this room: they end in a `DataError`, or in the fill value if t
 
 from typing import ClassVar
 
+from dask_gmm.errors import DataError, UnreachableError, kind_of_data_error
+
 
 class DamagedChunkError(Exception):
     """Its bytes are not those that were written; the message is what was found."""
@@ -32,9 +34,20 @@ class LostChunkError(DamagedChunkError):
 
 
 class UnreadableChunkError(DamagedChunkError):
-    """The system does not let it be read."""
+    """The system does not let it be read.
+
+    Parameters
+    ----------
+    found : str
+    kind : type of DataError
+        What it ends in.
+    """
 
     cure = "See that it can be read, and run again"
+
+    def __init__(self, found: str, kind: type[DataError] = UnreachableError) -> None:
+        super().__init__(found)
+        self.kind = kind
 
 
 class StaleChunkError(DamagedChunkError):
@@ -59,4 +72,6 @@ def damage(error: OSError) -> DamagedChunkError:
         return AbsentChunkError()
     if isinstance(error, IsADirectoryError):
         return DamagedChunkError("is a directory instead of a file")
-    return UnreadableChunkError(f"cannot be read ({error.strerror or error})")
+    return UnreadableChunkError(
+        f"cannot be read ({error.strerror or error})", kind_of_data_error(error)
+    )

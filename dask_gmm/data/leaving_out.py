@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dask_gmm.data.chunks import BadChunkError
 from dask_gmm.data.gather import Digests, Gather, Rows
 from dask_gmm.data.source import BadChunk
+from dask_gmm.errors import BadChunkError
 
 
 class Found(NamedTuple):

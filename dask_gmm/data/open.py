@@ -16,7 +16,7 @@ from dask_gmm.data.selection import refuse_bad_shape
 from dask_gmm.data.source import Source
 from dask_gmm.data.stores import place_of
 from dask_gmm.data.zarr_source import ZarrSource, zarr_source
-from dask_gmm.errors import DataError, InputError
+from dask_gmm.errors import DataDeniedError, DataError, InputError
 
 DEFAULT_ARRAY = "x"
 DOCUMENTS = ("zarr.json", ".zarray", ".zgroup")
@@ -139,6 +139,11 @@ def _chosen(group: zarr.Group, wanted: str | None) -> zarr.Array[Any]:
 def _opened(path: Path) -> zarr.Array[Any] | zarr.Group:
     try:
         return zarr.open(path, mode="r")
+    except PermissionError as error:
+        raise DataDeniedError(
+            f"Data must be a zarr array or group that may be read, but {path} may not "
+            f"({error.strerror}). Ask for permission to read it, or choose another."
+        ) from error
     except Exception as error:
         documents = [
             name for name in ("zarr.json", ".zarray", ".zgroup") if os.path.lexists(path / name)

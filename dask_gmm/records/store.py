@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Protocol
 
-from dask_gmm.errors import DataError, InputError, output_errors
+from dask_gmm.errors import DataError, InputError, kind_of_data_error, output_errors
 from dask_gmm.records.publish import flush_one
 
 # What disks say that know no hard links.
@@ -190,7 +190,7 @@ def _make(folder: Path) -> None:
 
 
 def _unreadable(wanted: str, path: Path, error: OSError) -> DataError:
-    return DataError(
+    return kind_of_data_error(error)(
         f'Wanted {wanted} that can be read at {path}, but the system says "{error.strerror}". '
         "Mend that, or remove it, and run the same command again."
     )

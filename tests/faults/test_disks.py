@@ -48,20 +48,20 @@ def test_a_disk_that_fills_in_the_middle_of_a_fit_is_named(
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"),
+    ("fault", "said", "code"),
     [
-        ("full", "No space left on device"),
-        ("broken", "Input/output error"),
-        ("read-only", "Read-only file system"),
-        ("denied", "Permission denied"),
+        ("full", "No space left on device", 74),
+        ("broken", "Input/output error", 74),
+        ("read-only", "Read-only file system", 74),
+        ("denied", "Permission denied", 77),
     ],
 )
 @pytest.mark.parametrize("step", ["write:checkpoint-000004.npz", "write:checkpoint-000005.json"])
 def test_a_checkpoint_that_cannot_be_written_is_named(
-    place: Place, born: Nursery, oracle: str, step: str, fault: str, said: str
+    place: Place, born: Nursery, oracle: str, step: str, fault: str, said: str, code: int
 ) -> None:
     place.armed.arm(step, fault)
-    born.run(place, *WORDS).says(74, "checkpoints", said, "the same command goes on there")
+    born.run(place, *WORDS).says(code, "checkpoints", said, "the same command goes on there")
     assert born.run(place, *WORDS).code == 0
     assert place.digest() == oracle
     assert place.aside == []
@@ -85,13 +85,14 @@ def test_a_read_that_fails_once_costs_no_byte(place: Place, born: Nursery, oracl
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"), [("broken", "Input/output error"), ("denied", "Permission denied")]
+    ("fault", "said", "code"),
+    [("broken", "Input/output error", 75), ("denied", "Permission denied", 77)],
 )
 def test_rows_that_cannot_be_read_any_more_are_named_and_the_fit_goes_on_when_they_can(
-    place: Place, born: Nursery, oracle: str, fault: str, said: str
+    place: Place, born: Nursery, oracle: str, fault: str, said: str, code: int
 ) -> None:
     place.armed.arm("file-c.7.0", *["pass"] * 3, *[fault] * 3)
-    born.run(place, *WORDS).says(65, "chunk c/7/0", f"cannot be read ({said})", "See that it can")
+    born.run(place, *WORDS).says(code, "chunk c/7/0", f"cannot be read ({said})", "See that it can")
     place.armed.disarm()
     assert born.run(place, *WORDS).code == 0
     assert place.digest() == oracle

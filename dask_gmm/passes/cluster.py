@@ -24,7 +24,7 @@ CAREFUL: Final = {
     "distributed.scheduler.allowed-failures": 3,
     "distributed.scheduler.worker-saturation": 1.0,
     "distributed.scheduler.worker-ttl": "60s",
-    "distributed.deploy.lost-worker-timeout": "5s",
+    "distributed.deploy.lost-worker-timeout": "10s",
 }
 CLOSED: Final = ("closing", "closed")
 

@@ -23,7 +23,7 @@ CONNECT_TIMEOUT: Final = "30s"
 CAREFUL: Final = {
     "distributed.scheduler.allowed-failures": 3,
     "distributed.scheduler.worker-saturation": 1.0,
-    "distributed.scheduler.worker-ttl": "60s",
+    "distributed.scheduler.worker-ttl": "30s",
     "distributed.deploy.lost-worker-timeout": "10s",
 }
 CLOSED: Final = ("closing", "closed")

@@ -26,6 +26,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "shards": SHARDS | {"compressors": None},
     "shards, crc32c": SHARDS | {"compressors": Crc32cCodec()},
 }
+OTHERS = ("compressed", "shards, crc32c")
 
 
 def stored(place: Place, kind: str, digests: bool) -> Path:
@@ -43,8 +44,10 @@ def stored(place: Place, kind: str, digests: bool) -> Path:
     return group / "x"
 
 
-@pytest.mark.parametrize("digests", [True, False])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("digests", [True, pytest.param(False, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "kind", ["chunks", "shards", *(pytest.param(k, marks=pytest.mark.slow) for k in OTHERS)]
+)
 def test_every_damage_between_two_commands_is_named_until_it_is_mended(
     place: Place, born: Nursery, oracle: str, kind: str, digests: bool
 ) -> None:

@@ -69,6 +69,14 @@ def test_a_worker_that_is_frozen_is_done_without(place: Place, oracle: str) -> N
 
 
 @pytest.mark.slow
+def test_a_worker_of_this_machine_that_is_frozen_is_replaced(place: Place, oracle: str) -> None:
+    place.armed.arm("chunk-7", "pass", "pass", "stop")
+    assert place.fit(*WORKERS).code == 0
+    assert place.armed.left == []
+    assert place.digest() == oracle
+
+
+@pytest.mark.slow
 def test_a_worker_that_runs_out_of_memory_costs_no_byte(place: Place, oracle: str) -> None:
     with cluster_of(place) as cluster:
         cluster.scheduler()

@@ -24,16 +24,26 @@ class Stopped(BaseException):
 
 @contextmanager
 def stopping_in_order() -> Iterator[None]:
-    """Raise `Stopped` in the main thread at the first signal; leave the next one to the system."""
-    before = {number: signal.signal(number, _stop) for number in STOPPING}
+    """Raise `Stopped` in the main thread at the first signal; leave the next one to the system.
+
+    What else is raised after a signal came of it: some packages say that they cannot be loaded.
+    """
+    came: list[int] = []
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        for each in STOPPING:
+            signal.signal(each, signal.SIG_DFL)
+        came.append(number)
+        raise Stopped(number)
+
+    before = {number: signal.signal(number, stop) for number in STOPPING}
     try:
         yield
+    except Exception as error:
+        if came:
+            raise Stopped(came[0]) from error
+        raise
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _stop(number: int, frame: FrameType | None) -> None:
-    for each in STOPPING:
-        signal.signal(each, signal.SIG_DFL)
-    raise Stopped(number)
+        if not came:
+            for number, handler in before.items():
+                signal.signal(number, handler)

@@ -38,13 +38,18 @@ LOADING = """
 import os, sys
 from dask_gmm.cli import main
 
-module, number = sys.argv.pop(1), int(sys.argv.pop(1))
+module, number, said = sys.argv.pop(1), int(sys.argv.pop(1)), sys.argv.pop(1)
 
 class Finder:
     def find_spec(self, name, path=None, target=None):
         if name == module:
             sys.meta_path.remove(self)
-            os.kill(os.getpid(), number)
+            try:
+                os.kill(os.getpid(), number)
+            except BaseException:
+                if said:
+                    raise ImportError(said)
+                raise
 
 sys.meta_path.insert(0, Finder())
 main()
@@ -105,11 +110,15 @@ def test_a_command_that_is_told_to_stop_before_its_first_checkpoint_begins_anew(
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("module", ["dask_gmm.settings", "dask_gmm.workflows.report"])
+@pytest.mark.parametrize(
+    ("module", "said"),
+    [("dask_gmm.settings", ""), ("dask_gmm.workflows.report", "initialization failed")],
+)
 def test_a_command_that_is_told_to_stop_while_it_is_loaded_ends_in_order(
-    tmp_path: Path, module: str, number: signal.Signals
+    tmp_path: Path, module: str, said: str, number: signal.Signals
 ) -> None:
-    words = [sys.executable, "-c", LOADING, module, str(int(number)), "report", str(tmp_path)]
+    told = [module, str(int(number)), said]
+    words = [sys.executable, "-c", LOADING, *told, "report", str(tmp_path)]
     stopped = subprocess.run(words, check=False, capture_output=True, text=True)
     assert (stopped.returncode, stopped.stdout) == (75, "")
     assert stopped.stderr.startswith(f"Stopped by {number.name}.\nThe same command goes on")

@@ -95,7 +95,7 @@ def callbacks_from(places: Sequence[str]) -> tuple[Callback, ...]:
     Raises
     ------
     InputError
-        If there is no such module or name, or what the factory gives is no callback.
+        If there is no such module or name, or the factory fails, or what it gives is no callback.
     """
     return tuple(map(_made, places))
 
@@ -106,12 +106,13 @@ def _made(place: str) -> Callback:
         factory: Any = importlib.import_module(module)
         for part in name.split("."):
             factory = getattr(factory, part)
-    except (ImportError, AttributeError) as error:
+        callback: Callback = factory()
+    except Exception as error:
         raise InputError(
-            f"Wanted callbacks as package.module:factory that can be imported, found {place!r} "
-            f"({error}). Correct it, or put the folder of the module in PYTHONPATH."
+            "Wanted callbacks as package.module:factory that can be imported and called, found "
+            f"{place!r} ({type(error).__name__}: {error}). Correct it, or put the folder of the "
+            "module in PYTHONPATH."
         ) from error
-    callback: Callback = factory()
     if not all(callable(getattr(callback, each, None)) for each in ("on_pass_end", "on_run_end")):
         raise InputError(
             f"Wanted callbacks with the methods on_pass_end and on_run_end, found "

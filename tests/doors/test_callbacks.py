@@ -22,11 +22,17 @@ class Listener:
     def on_run_end(self, manifest: Any, folder: Path) -> None: ...
 
 
+def unreachable() -> Listener:
+    """Make a callback of a server that is down."""
+    raise OSError("no server at port 9090")
+
+
 @pytest.fixture
 def listeners(monkeypatch: pytest.MonkeyPatch) -> str:
     """A module that can be imported, with a factory of callbacks and other things."""
     module = ModuleType("listeners")
-    vars(module).update(Listener=Listener, numbers=int, inner=module)
+    made = {"Listener": Listener, "numbers": int, "unreachable": unreachable, "inner": module}
+    vars(module).update(made)
     monkeypatch.setitem(sys.modules, "listeners", module)
     return "listeners"
 
@@ -60,6 +66,7 @@ def test_a_settings_file_names_callbacks_for_all_its_steps(
         ("nowhere.there:Listener", "No module named 'nowhere'"),
         ("listeners:Missing", "has no attribute 'Missing'"),
         ("listeners:numbers", "found builtins.int"),
+        ("listeners:unreachable", "'listeners:unreachable' (OSError: no server at port 9090)"),
     ],
 )
 def test_callbacks_that_cannot_be_made_are_refused_before_any_runner(

@@ -10,7 +10,6 @@ from dask_gmm.data.array_source import ArraySource
 from dask_gmm.errors import MemoryLimitError
 from dask_gmm.fitting.questions import EStep
 from dask_gmm.fitting.spec import MERGE, Spec
-from dask_gmm.fitting.survey import SurveyFold
 from dask_gmm.passes.memory import project
 from dask_gmm.passes.progress import Silent
 from dask_gmm.passes.runner import ThreadRunner
@@ -67,12 +66,8 @@ def test_an_interrupted_one_goes_on_with_the_same_bytes() -> None:
 
 
 def test_what_does_not_fit_in_memory_together_is_read_in_groups_with_the_same_bytes() -> None:
-    rows, columns = SOURCE.layout.rows, SOURCE.n_features
-    survey = SurveyFold(0, SPECS[0].sample_rows(rows, columns), rows)
-    limit = max(
-        project(SOURCE, [fold], 1).total for fold in (survey, EStep.like(40, "full", columns))
-    )
     specs = [Spec(k, max_iter=3, tol=0.0) for k in range(25, 41)]
+    limit = least_memory(specs[-1])
     whole, grouped = (
         fit_all(SOURCE, specs, 1, ThreadRunner(1, memory_limit=most), Silent())
         for most in (0, limit)

@@ -41,10 +41,10 @@ def _size(size: Size) -> str:
 
 def _count(step: PlannedStep) -> str:
     kept = f"goes on after pass {step.kept:,}: " if step.kept else ""
-    if step.least == step.most == 1:
-        return f"{kept}1 pass"
-    most = "any number of" if step.most is None else f"{step.most:,}"
     more = " more" if step.kept else ""
+    if step.least == step.most:
+        return f"{kept}{step.least:,}{more} pass" + ("es" if step.least > 1 else "")
+    most = "any number of" if step.most is None else f"{step.most:,}"
     return f"{kept}from {step.least:,} to {most}{more} passes, bounded by {step.bounded_by}"
 
 

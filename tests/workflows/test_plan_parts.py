@@ -9,6 +9,7 @@ from dask_gmm.passes.runner import ThreadRunner
 from dask_gmm.records.run_folder import read_history
 from dask_gmm.workflows.fit_request import FitRequest
 from dask_gmm.workflows.plan import plan
+from dask_gmm.workflows.plan_text import step_text
 from dask_gmm.workflows.planned import DONE, PlannedStep
 from dask_gmm.workflows.refresh import FIRST_READING
 from tests.workflows.refreshing import (
@@ -65,6 +66,7 @@ def test_a_step_reads_what_its_plan_says(run: Path, tmp_path: Path) -> None:
     assert step.note == "reads the partitions tue, wed"
     assert step.size is not None
     assert (step.size.rows, step.least, step.most) == (2 * SIZE, 2, 2)
+    assert "\n2 passes\n" in step_text(2, step)
     assert [(each.name, each.questions) for each in step.passes] == [
         (FIRST_READING, 3),
         ("partitions", 1),

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 # What says where else a fit begins, or in which other order it ends.
 OTHER_STARTS: Final = ("init", "merge_from", "match")
 OF_ONE_STEP: Final = ("forgetting", "changed")
+# What ends a fit, or judges its end; a step ends after what it reads.
+OF_FITS: Final = ("max_passes", "max_seconds", "deadline", "require_converged")
 
 
 def check_start(request: "FitRequest") -> None:
@@ -91,6 +93,12 @@ def _check_step(request: "FitRequest") -> None:
             f"Wanted a run folder to start from and partitions of the rows for an incremental "
             f"step, found no {missing}. Give it, or leave incremental out."
         )
+    for name in OF_FITS:
+        if found := getattr(request, name):
+            raise InputError(
+                f"Wanted {name} with a fit alone, found {found} beside an incremental step, which "
+                "ends after its readings, and does not converge. Leave one of them out."
+            )
     if request.forgetting is not None:
         number("forgetting", request.forgetting, 0.0, 1.0, above=True)
     unknown = sorted(set(request.changed or ()) - set(request.partitions))

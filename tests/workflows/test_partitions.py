@@ -1,5 +1,6 @@
 """Names for ranges of rows: which are partitions, and by what their rows are known."""
 
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,10 @@ def test_what_does_not_go_together_is_refused(asked: dict[str, Any], found: str)
         ({"forgetting": 1.5}, "found .* as forgetting"),
         ({"forgetting": float("nan")}, "found .* as forgetting"),
         ({"changed": ("b",)}, "Wanted names of partitions in changed, found b, among a"),
+        ({"max_passes": 5}, "Wanted max_passes with a fit alone, found 5"),
+        ({"max_seconds": 9.0}, "Wanted max_seconds with a fit alone, found 9.0"),
+        ({"deadline": datetime.now(UTC)}, "Wanted deadline with a fit alone"),
+        ({"require_converged": True}, "Wanted require_converged with a fit alone, found True"),
     ],
 )
 def test_what_a_step_cannot_do_is_refused(asked: dict[str, Any], found: str) -> None:

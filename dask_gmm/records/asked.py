@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -46,6 +46,10 @@ class Asked:
     def is_that_of(self, facts: Mapping[str, Any] | None) -> bool:
         """Whether the same was asked before, as far as that is known."""
         return self.data is not None and facts == json.loads(json.dumps(self.to_json()))
+
+    def has_other_words(self, facts: Mapping[str, Any]) -> bool:
+        """Whether something else was asked before, of whichever rows."""
+        return any(replace(self, data=None)._differences(facts))
 
     def differences(self, facts: Mapping[str, Any]) -> str:
         """Say what was asked before instead, in words."""

@@ -137,9 +137,18 @@ class RunFolder:
                     ours._leave(error)
                 raise
 
-    def _refuse_others(self) -> None:
-        """Refuse what interrupted runs have left that were asked something else."""
-        for other, before in self._others():
+    def refuse_other_words(self) -> None:
+        """Refuse what interrupted runs have left that were asked something else of any rows.
+
+        Raises
+        ------
+        OutputExistsError
+        """
+        if not self.overwrite:
+            self._refuse(each for each in self._others() if self.asked.has_other_words(each[1]))
+
+    def _refuse(self, others: Iterable[tuple[Path, Mapping[str, Any]]]) -> None:
+        for other, before in others:
             raise OutputExistsError(
                 f"Wanted to begin a run in {self.path}, found what an interrupted one has left "
                 f"that was asked something else: {self.asked.differences(before)}. Ask the "
@@ -165,7 +174,7 @@ class RunFolder:
 
     def _begin(self) -> None:
         if not self.overwrite:
-            self._refuse_others()
+            self._refuse(self._others())
         with output_errors(self.path):
             FolderStore(self.wip / CHECKPOINTS).remove_stale()
             if not (self.asked.mark and self.asked.is_that_of(asked_in(self.wip))):

@@ -28,7 +28,7 @@ from dask_gmm.workflows.limits import Limits
 from dask_gmm.workflows.models import with_quantiles
 from dask_gmm.workflows.order import in_order, reference_at
 from dask_gmm.workflows.partitions import Readings, Stretch, kept_of_fit, partitions_at
-from dask_gmm.workflows.refresh import refreshed
+from dask_gmm.workflows.refresh import is_up_to_date, refreshed
 from dask_gmm.workflows.sources import rows_for, source_of
 
 
@@ -79,7 +79,7 @@ def _fitted(
     asked = task.of_what_is_kept(asked_of("fit", request, task.source, task.reference))
     folder = RunFolder(local_path(request.out), asked, request.overwrite)
     refuse_own_rows(task.source, folder.path)
-    if folder.is_done():
+    if folder.is_done() or is_up_to_date(task, folder.path):
         return stored_fit(folder.path, task.reference)
     with folder.started() as ours:
         if ours is None:

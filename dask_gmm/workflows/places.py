@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dask_gmm.checks import local_path
+from dask_gmm.records.asked import Asked
 from dask_gmm.records.kinds import DATA_GROUP, PREDICTIONS, RUN_FOLDER, Kind
-from dask_gmm.workflows.asked_before import was_asked
+from dask_gmm.records.run_folder import RunFolder
+from dask_gmm.workflows.asked_before import in_few_words, was_asked
 from dask_gmm.workflows.fit_request import FitRequest
 from dask_gmm.workflows.generate import is_drawn
 from dask_gmm.workflows.report_request import ReportRequest
@@ -41,14 +43,13 @@ def refuse_output(request: "Request", refuse: Callable[[Path, bool, Kind], None]
             out = local_path(request.out)
             if os.path.lexists(out) and not PREDICTIONS.is_at(out):
                 refuse(out, request.overwrite, PREDICTIONS)
-        case _ if not _is_there(request):
-            kind = DATA_GROUP if isinstance(request, GenerateRequest) else RUN_FOLDER
-            refuse(local_path(request.out), request.overwrite, kind)
-
-
-def _is_there(request: GenerateRequest | FitRequest | SelectRequest) -> bool:
-    """Whether what is asked for is there, as far as can be told without its rows."""
-    if isinstance(request, GenerateRequest):
-        return is_drawn(request)
-    verb = "fit" if isinstance(request, FitRequest) else "select"
-    return not request.overwrite and was_asked(verb, request)
+        case GenerateRequest():
+            if not is_drawn(request):
+                refuse(local_path(request.out), request.overwrite, DATA_GROUP)
+        case FitRequest() | SelectRequest():
+            verb = "fit" if isinstance(request, FitRequest) else "select"
+            if not request.overwrite and was_asked(verb, request):
+                return
+            refuse(local_path(request.out), request.overwrite, RUN_FOLDER)
+            asked = Asked(verb, in_few_words(request), None)
+            RunFolder(local_path(request.out), asked, request.overwrite).refuse_other_words()

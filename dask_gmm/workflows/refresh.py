@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import reduce
 from operator import add
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -170,6 +171,29 @@ def _log_likelihood(parts: Iterable[KeptPartition]) -> float:
         return np.nan
     total, rows = map(sum, zip(*found, strict=True))
     return total / rows
+
+
+def is_up_to_date(task: FitTask, out: Path) -> bool:
+    """Whether an incremental step would replace the run it begins with by what that says already.
+
+    Parameters
+    ----------
+    task : FitTask
+    out : Path
+        Where the run folder is to be.
+
+    Raises
+    ------
+    InputError
+        If nothing tells whether a partition is as it was.
+    """
+    start, kept, partitions = task.reference, task.before, task.partitions
+    if start is None or kept is None or partitions is None:
+        return False
+    if task.request.forgetting not in (None, 1.0) or start.path.resolve() != out.resolve():
+        return False
+    found = changes(partitions, task.source, kept, task.request.changed)
+    return not found.read and not found.dropped
 
 
 def refreshed(task: FitTask, work: Work) -> Done:

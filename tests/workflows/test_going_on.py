@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,9 @@ from dask_gmm.workflows.fit import fit
 from dask_gmm.workflows.fit_request import FitRequest
 from dask_gmm.workflows.fit_result import FitResult
 from dask_gmm.workflows.fit_rows import DataWarning
+from dask_gmm.workflows.plan import plan
+from dask_gmm.workflows.requests import GenerateRequest
+from dask_gmm.workflows.run import run
 from dask_gmm.workflows.select import SelectResult, select
 from dask_gmm.workflows.select_request import SelectRequest
 
@@ -148,6 +152,22 @@ def test_other_settings_are_refused_and_said(
     anew = fitted(data, tmp_path / "half", overwrite=True, **asked)
     assert not anew.done_before
     assert list(tmp_path.glob(".half.*")) == []
+
+
+def test_what_an_interrupted_run_has_left_is_found_before_the_first_step(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, first = tmp_path / "half", GenerateRequest(tmp_path / "y.zarr", 100, 2, 2)
+    assert interrupted(monkeypatch, 9, lambda: fitted(data, out))
+    other = FitRequest(str(data), 4, out)
+    said = "interrupted one has left .*: components 3"
+    with pytest.raises(OutputExistsError, match=said):
+        run([first, other], ThreadRunner(1), Silent())
+    with pytest.raises(OutputExistsError, match=said):
+        plan([first, other], ThreadRunner(1))
+    assert not first.out.exists()
+    plan([first, replace(other, overwrite=True)], ThreadRunner(1))
+    plan([first, replace(other, components=3, tol=1e-9)], ThreadRunner(1))
 
 
 def test_overwriting_makes_the_same_again(data: Path, tmp_path: Path) -> None:

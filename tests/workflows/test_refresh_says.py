@@ -26,9 +26,11 @@ from tests.workflows.refreshing import (
     TWO,
     Counting,
     day,
+    days,
     fitted,
     model_of,
     stepped,
+    stored,
     two_days,
 )
 
@@ -86,6 +88,24 @@ def test_it_may_take_the_place_of_the_run_it_starts_from(folder: Path, tmp_path:
     fitted(str(folder / "12"), run, TWO)
     stepped(str(folder / "123"), run, run, THREE, overwrite=True)
     assert [each.name for each in read_partitions(run, model_of(run).mixture).parts] == [*THREE]
+
+
+def test_where_nothing_is_new_the_run_stays_as_it_is(tmp_path: Path) -> None:
+    before = fitted(stored(tmp_path / "d.zarr", 1, 2), tmp_path / "run", TWO)
+    data, out, runner = tmp_path / "d.zarr", tmp_path / "run", Counting()
+    found = stepped(data, out, out, TWO, runner, overwrite=True, forgetting=1.0)
+    assert (found.done_before, runner.read) == (True, [])
+    assert found.model.log_likelihood == before.model.log_likelihood
+    assert found.model.quantiles is not None
+
+
+def test_where_rows_are_forgotten_or_dropped_a_step_is_taken(tmp_path: Path) -> None:
+    for number, (forgetting, today) in enumerate([(0.5, TWO), (None, days("mon"))]):
+        data, out = stored(tmp_path / f"{number}.zarr", 1, 2), tmp_path / str(number)
+        fitted(data, out, TWO)
+        rows = slice(0, max(each.stop for each in today.values()))
+        asked: dict[str, Any] = {"forgetting": forgetting, "rows": rows}
+        assert not stepped(data, out, out, today, overwrite=True, **asked).done_before
 
 
 def test_rows_of_which_nothing_is_known_are_read_if_named(folder: Path, tmp_path: Path) -> None:

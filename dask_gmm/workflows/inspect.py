@@ -1,7 +1,7 @@
 """Say on one page what lies at a path: an array, a group, a model or a run folder."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -83,7 +83,8 @@ def _array(path: Path) -> Report:
     source = open_source(str(path), missing_chunks="fill")
     if not isinstance(source, ZarrSource):
         raise InputError(f"Wanted a zarr array, model or run folder at {path}; found another kind.")
-    form, detects = source.chunks.format, source.detects
+    form = source.chunks.format
+    detects = replace(source.chunks, missing_chunks="error").detects
     caught = (detects.absence, detects.truncation, detects.flips, detects.swaps)
     absent = source.check_present()
     facts = {

@@ -38,3 +38,12 @@ def test_the_array_that_a_fit_would_choose_is_described(
 def test_a_group_without_arrays_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="are: none"):
         inspect(make_group(tmp_path / "g"))
+
+
+def test_what_a_fit_detects_in_an_array_of_others_is_said(tmp_path: Path) -> None:
+    facts = inspect(make_group(tmp_path / "g", x=(4, 2))).facts
+    detected = facts["damage that reading detects"]
+    unseen = facts["damage that passes unseen"]
+    assert "absent chunks" in detected
+    assert "swapped chunks" in unseen
+    assert set(detected).isdisjoint(unseen)

@@ -171,7 +171,7 @@ def test_a_store_that_does_not_let_read_is_no_bad_chunk(
     monkeypatch.setattr("dask_gmm.data.chunks.read_plain", refuse)
     with pytest.raises(DataError, match=r"c/0/0 .* cannot be read \(Permission denied\)") as caught:
         values_of(source)
-    assert caught.value.exit_code == 65
+    assert caught.value.exit_code == 77
 
 
 def test_more_memory_is_projected_where_leaves_may_be_put_together(tmp_path: Path) -> None:

@@ -90,6 +90,7 @@ def test_a_start_of_scikit_learn_races_with_those_that_are_merged() -> None:
     assert len(Spec(3, start=free(), init=MERGE).candidates(2)) == 1
 
 
+@pytest.mark.slow
 def test_no_race_ends_lower_than_the_usual_start() -> None:
     for seed in range(4):
         spec = replace(SPEC, n_components=6, seed=seed)

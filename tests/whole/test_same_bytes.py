@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 FAMILIES = ("full", "tied", "diag", "spherical")
+SLOW = pytest.mark.slow
 
 
 def run(folder: Path, workers: str, blas_threads: str = "") -> list[str]:
@@ -38,6 +39,8 @@ def test_threads_of_the_environment(expected: list[str], tmp_path: Path, blas_th
     assert run(tmp_path, "threads2", blas_threads) == expected
 
 
-@pytest.mark.parametrize("workers", ["1", "2", "4"])
+@pytest.mark.parametrize(
+    "workers", [pytest.param("1", marks=SLOW), "2", pytest.param("4", marks=SLOW)]
+)
 def test_worker_processes(expected: list[str], tmp_path: Path, workers: str) -> None:
     assert run(tmp_path, workers) == expected

@@ -87,7 +87,9 @@ def test_a_command_that_is_told_to_stop_says_how_to_go_on(
     gone_on(folder)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGINT]
+)
 def test_workers_that_are_told_to_stop_too_say_nothing(
     folder: Path, number: signal.Signals
 ) -> None:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from dask_gmm.checks import local_path
 from dask_gmm.data.array_source import ArraySource
-from dask_gmm.data.source import Source
 from dask_gmm.errors import InputError
 from dask_gmm.fitting.bounds import name_of
 from dask_gmm.fitting.quantiles import FEWEST_BELOW, DensityQuantiles
@@ -20,8 +19,6 @@ from dask_gmm.records.kinds import RUN_FOLDER
 from dask_gmm.records.model_file import load_model
 from dask_gmm.records.run_folder import MODEL
 from dask_gmm.workflows.describe import density_of, describe_rows
-from dask_gmm.workflows.row_requests import PredictRequest, ScoreRequest
-from dask_gmm.workflows.sources import source_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,17 +73,6 @@ def known_model(path: str | Path) -> KnownModel:
     """
     place = local_path(path)
     return KnownModel(place, model_at(place))
-
-
-def rows_for(request: PredictRequest | ScoreRequest) -> Source:
-    """Open the rows that a model is asked about; see `source_of`."""
-    return source_of(
-        request.data,
-        array=request.array,
-        columns=request.columns,
-        rows=request.rows,
-        missing_chunks=request.missing_chunks,
-    )
 
 
 def model_at(path: Path) -> FittedMixture:

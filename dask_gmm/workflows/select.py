@@ -37,7 +37,7 @@ from dask_gmm.workflows.select_request import SelectRequest
 from dask_gmm.workflows.selection_file import TABLE, read_table, write_table
 from dask_gmm.workflows.selection_plot import can_plot, plot
 from dask_gmm.workflows.selection_text import selected_json, selected_text
-from dask_gmm.workflows.sources import rows_for, source_of
+from dask_gmm.workflows.sources import rows_for, rows_of
 
 PLOT: Final = "selection.svg"
 
@@ -146,14 +146,7 @@ def _selected(
 ) -> SelectResult:
     specs = [spec_of(each) for each in request.cells()]
     allowed = Allowed.by(request)
-    found = source_of(
-        request.data,
-        array=request.array,
-        columns=request.columns,
-        rows=request.rows,
-        missing_chunks=request.missing_chunks,
-    )
-    source = allowed.of(found)
+    source = allowed.of(rows_of(request))
     reference = reference_at(request.match, source)
     asked = asked_of("select", request, source, reference)
     folder = RunFolder(local_path(request.out), asked, request.overwrite)

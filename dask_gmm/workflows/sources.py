@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 from dask_gmm.data.array_source import ArraySource
 from dask_gmm.data.open import open_source
@@ -15,8 +15,13 @@ from dask_gmm.passes.distributed_runner import DistributedRunner
 from dask_gmm.passes.held import HeldHere
 from dask_gmm.passes.pieces import HeldThere, Pieces
 from dask_gmm.passes.runner import Runner
+from dask_gmm.workflows.fit_request import FitRequest
 from dask_gmm.workflows.inputs import as_array
 from dask_gmm.workflows.requests import Cache
+from dask_gmm.workflows.row_requests import PredictRequest, ScoreRequest
+from dask_gmm.workflows.select_request import SelectRequest
+
+RowsRequest: TypeAlias = FitRequest | SelectRequest | PredictRequest | ScoreRequest
 
 
 def source_of(
@@ -54,6 +59,23 @@ def source_of(
     if is_dask_array(data) and array is None:
         return DaskSource.of(data, columns, rows)
     return open_source(data, array=array, columns=columns, rows=rows, missing_chunks=missing_chunks)
+
+
+def rows_of(request: RowsRequest, rows: slice | None = None) -> Source:
+    """Open the rows of a request, or others of its data.
+
+    Raises
+    ------
+    InputError, DataError
+        See `source_of`.
+    """
+    return source_of(
+        request.data,
+        array=request.array,
+        columns=request.columns,
+        rows=request.rows if rows is None else rows,
+        missing_chunks=request.missing_chunks,
+    )
 
 
 def spread(source: Source, runner: Runner) -> Source:

@@ -146,7 +146,7 @@ FAULTS: Final = (
     Fault("the command is told to stop", THREADS, after_a_pass("term")),
     Fault("a read fails once", THREADS, a_read_fails),
     Fault("the disk of checkpoints is full", THREADS, at_a_checkpoint("full", ("write",))),
-    Fault("a command with workers is killed in a pass", WORKERS, after_a_pass("kill")),
+    Fault("a command with workers is killed after a pass", WORKERS, after_a_pass("kill")),
     Fault("a worker is killed in a pass", WORKERS, in_a_pass("kill")),
     Fault("a worker is frozen in a pass", WORKERS, in_a_pass("stop")),
     Fault("workers die at random", WORKERS, lambda place, draw: None, variables={CHAOS: "5s"}),

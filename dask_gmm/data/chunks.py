@@ -164,7 +164,7 @@ class StrictChunks:
         Raises
         ------
         LostRowsError
-            If it was whole before.
+            If it was whole before, and can be read.
         BadChunkError
             If it is the chunk that is bad, not the way to it.
         DataError
@@ -177,14 +177,14 @@ class StrictChunks:
 
     def _refusal(self, row: int, column: int, found: str, cure: str, error: Exception) -> DataError:
         where = self.where(row, column)
+        message = f"Every chunk must be there and whole, but {where} {found}. {cure}."
+        if isinstance(error, UnreadableChunkError):
+            return error.kind(message)
         if self.surveyed:
             return LostRowsError(
                 f"Every chunk that was whole in the first pass must stay so, but {where} {found}. "
                 "Restore the file of then, with its time, and the same command goes on."
             )
-        message = f"Every chunk must be there and whole, but {where} {found}. {cure}."
-        if isinstance(error, UnreadableChunkError):
-            return error.kind(message)
         return BadChunkError(message, self.format.key(row, column), found)
 
     def where(self, row: int, column: int) -> str:

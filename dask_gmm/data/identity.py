@@ -32,15 +32,9 @@ def identity_of(source: Source) -> dict[str, Any] | None:
         "metadata_sha256": hashlib.sha256(source.chunks.format.document).hexdigest(),
         **content,
         "rows": [source.rows.start, source.rows.stop],
-        "columns": _columns(source),
+        "columns": None if source.columns is None else list(source.columns),
         "missing_chunks": source.chunks.missing_chunks,
     }
-
-
-def _columns(source: ZarrSource) -> list[int] | None:
-    """Numbers of columns; None for all in their order, be they named or not."""
-    columns = None if source.columns is None else list(source.columns)
-    return None if columns == list(range(source.chunks.format.shape[1])) else columns
 
 
 def _content(source: ZarrSource) -> dict[str, str] | None:

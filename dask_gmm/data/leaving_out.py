@@ -1,13 +1,16 @@
 """Rows without those of which a chunk is bad: they are NaN, and it is said why."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from dask_gmm.data.gather import Digests, Gather, Rows
 from dask_gmm.data.source import BadChunk
 from dask_gmm.errors import BadChunkError
+
+# What is said of rows that were left out in the first pass, and are not read again.
+LEFT_OUT: Final = "was left out before"
 
 
 class Found(NamedTuple):
@@ -58,6 +61,7 @@ class LeavingOut:
         bad = []
         for at, row in enumerate(range(first, last)):
             if row in self.skipped:
+                bad.append(BadChunk("", row * height, (row + 1) * height, LEFT_OUT))
                 continue
             try:
                 found, digests[at] = self.gather.rows(row, row + 1)

@@ -52,7 +52,7 @@ class Block:
     weights : ndarray of float64, shape (stop - start,), optional
         How often each row counts; without them, once.
     bad_chunks : tuple of BadChunk
-        Those that this reading found, in the order of their rows, where they are left out. Of
+        Those that this reading found, or that one before left out, in the order of their rows. Of
         several about the same rows it is the first.
     """
 

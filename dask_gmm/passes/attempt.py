@@ -176,14 +176,21 @@ class Attempt:
             ]
         self._watch(parts, progress)
         self._watch([Part(tasks[0], 0, 0)], Silent())
-        answers: Answers = tasks[0].result()
+        answers: Answers = self._result(tasks[0])
         return answers
 
     def _collect(self, parts: Sequence[Part], progress: Progress) -> Answers:
         self._watch(parts, Silent())
         progress.advance(parts[0].stop)
-        answers, peaks = zip(*(part.task.result() for part in parts), strict=True)
+        answers, peaks = zip(*(self._result(part.task) for part in parts), strict=True)
         return Answers((*answers, fold_in_order(peaks)))
+
+    def _result(self, task: Task) -> Any:
+        """Fetch the answer of a task, whose holder may be lost meanwhile."""
+        try:
+            return task.result(timeout=self.patience.stall_seconds)
+        except TimeoutError:
+            raise self.patience.stalled() from None
 
     def _watch(self, parts: Sequence[Part], progress: Progress) -> None:
         """Tell of tasks as they end; return early if one has failed."""

@@ -57,7 +57,7 @@ class Patience:
             now = time.monotonic()
             seen = now if found else seen
             if now - began >= self.stall_seconds:
-                raise self._stalled(found or 0)
+                raise self.stalled(found or 0)
             if now - seen >= self.worker_seconds:
                 raise self._alone(found)
             self.mend()
@@ -106,7 +106,8 @@ class Patience:
         scheduler: Any = self.client.scheduler
         return str(getattr(scheduler, "address", "the scheduler"))
 
-    def _stalled(self, workers: int) -> ClusterError:
+    def stalled(self, workers: int = 0) -> ClusterError:
+        """Give the error of a task that has not ended, or whose answer has not come."""
         return ClusterError(
             f"Wanted a task of the pass to end within {self.stall_seconds:,.0f} s, found none "
             f"({workers} workers at {self.address}). Look at the workers' logs, then run it "

@@ -212,6 +212,8 @@ def flush_one(path: Path) -> None:
 def asides(path: Path) -> list[Path]:
     """Give what lies aside of an output, marked or not."""
     ours = re.compile(rf"{re.escape(aside(path).name)}(-[0-9a-f]{{16}})?")
+    if not path.parent.is_dir():
+        return []
     return [each for each in path.parent.iterdir() if ours.fullmatch(each.name)]
 
 

@@ -185,7 +185,7 @@ class RunFolder:
     def _leave(self, error: BaseException) -> None:
         if (self.wip / MODEL).exists():
             error.add_note(f"The fitted model is kept: move it away from {self.wip / MODEL}.")
-        elif self.checkpoints is not None and self.checkpoints.header() is not None:
+        elif any(name.endswith(".json") for name in FolderStore(self.wip / CHECKPOINTS).list("")):
             error.add_note(f"What was done is kept in {self.wip}: the same command goes on there.")
         else:
             shutil.rmtree(self.wip, ignore_errors=True)

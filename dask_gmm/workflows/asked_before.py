@@ -75,7 +75,7 @@ def _usual(request: FitRequest | SelectRequest) -> dict[str, Any]:
     if isinstance(request, SelectRequest):
         return {**usual, "merge_from": replace(request, merge_from=None).merged_from}
     fast = request.solver == "fast"
-    usual |= {"init": MERGE if fast and request.warm_start is None else USUAL}
+    usual |= {"forgetting": 1.0, "init": MERGE if fast and request.warm_start is None else USUAL}
     usual |= {"repair": RESEED} if fast else {"reg_covar": USUAL_RIDGE}
     return {**usual, "merge_from": MERGED_FROM * (request.components or 0)}
 

@@ -11,7 +11,7 @@ from dask_gmm.passes.runner import Runner
 from dask_gmm.workflows.admission import check_present
 from dask_gmm.workflows.fit_request import FitRequest
 from dask_gmm.workflows.partitions import Stretch, first_row
-from dask_gmm.workflows.sources import rows_of, spread
+from dask_gmm.workflows.sources import source_for, spread
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,6 +106,6 @@ def stretches(request: FitRequest, read: Mapping[str, range], runner: Runner) ->
 
 def _stretch(request: FitRequest, group: Mapping[str, range], runner: Runner) -> Stretch:
     ranges = list(group.values())
-    source = rows_of(request, slice(ranges[0].start, ranges[-1].stop))
+    source = source_for(request, slice(ranges[0].start, ranges[-1].stop))
     check_present(source)
     return Stretch.of(source, spread(source, runner), group)

@@ -29,7 +29,7 @@ from dask_gmm.workflows.models import with_quantiles
 from dask_gmm.workflows.order import in_order, reference_at
 from dask_gmm.workflows.partitions import Readings, Stretch, kept_of_fit, partitions_at
 from dask_gmm.workflows.refresh import is_up_to_date, refreshed
-from dask_gmm.workflows.sources import rows_for, rows_of
+from dask_gmm.workflows.sources import rows_for, source_for
 
 
 def fit(
@@ -96,7 +96,7 @@ def _fitted(
 
 def _task(request: FitRequest) -> FitTask:
     """Look at all that can be looked at without reading rows."""
-    found = rows_of(request)
+    found = source_for(request)
     source = Allowed.by(request).of(found)
     start = reference_at(request.warm_start, source, "to start from")
     spec, reference = spec_of(request, start), start or reference_at(request.match, source)

@@ -25,6 +25,7 @@ from dask_gmm.workflows.plan_parts import plan_increment
 from dask_gmm.workflows.plan_rounds import Rounds
 from dask_gmm.workflows.planned import DONE, NOT_THERE, PlannedStep, Size
 from dask_gmm.workflows.probe import probe
+from dask_gmm.workflows.refresh import is_up_to_date
 from dask_gmm.workflows.select_request import SelectRequest
 from dask_gmm.workflows.sources import rows_for
 from dask_gmm.workflows.to_come import NotKnownYet, ToCome
@@ -52,7 +53,7 @@ def plan_fit(
     task = _task(request, source, specs[0], start or reference, to_come)
     if not any(each in to_come for each in _inputs(request)):
         folder = _folder(request, source, start or reference, task)
-        if folder.is_done():
+        if folder.is_done() or (task is not None and is_up_to_date(task, folder.path)):
             return replace(step, note=DONE), to_come
         kept = _kept(folder)
     if task is not None and task.before is not None:

@@ -10,7 +10,7 @@ from dask_gmm.passes.runner import Runner
 from dask_gmm.workflows.describe_store import Stored, describe_store
 from dask_gmm.workflows.models import KnownModel, density_of_mixture, known_model
 from dask_gmm.workflows.row_requests import PredictRequest
-from dask_gmm.workflows.sources import rows_of, spread
+from dask_gmm.workflows.sources import source_for, spread
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,7 +77,7 @@ def predict(request: PredictRequest, runner: Runner, progress: Progress) -> Pred
         See `describe_store`; or if the model cannot be read.
     """
     started = monotonic()
-    known, source = known_model(request.model), rows_of(request)
+    known, source = known_model(request.model), source_for(request)
     wanted = wanted_of(request, known)
     stored = describe_store(
         spread(source, runner),

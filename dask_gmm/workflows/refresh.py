@@ -217,7 +217,7 @@ def refreshed(task: FitTask, work: Work) -> Done:
     step = Step(task.spec, start, kept, tuple(partitions), found, forgetting, read, readings)
     ordered, today, surveys = step.taken()
     survey = _survey(today, read, surveys, first_row(task.source))
-    told = inspected(survey, task.source)
+    told = (*work.folder.warnings, *inspected(survey, task.source))
     for text in told:
         warnings.warn(text, DataWarning, stacklevel=3)
     model = with_quantiles(ordered.model, survey.sample) if read else ordered.model

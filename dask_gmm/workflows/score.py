@@ -14,7 +14,7 @@ from dask_gmm.passes.runner import Runner
 from dask_gmm.workflows.describe import answered, refuse_other_columns
 from dask_gmm.workflows.models import KnownModel, density_of_mixture, known_model
 from dask_gmm.workflows.row_requests import ScoreRequest
-from dask_gmm.workflows.sources import rows_of, spread
+from dask_gmm.workflows.sources import source_for, spread
 from dask_gmm.workflows.text import SHOWN_COMPONENTS, table
 
 USUAL_SHARE: Final = 0.001
@@ -178,7 +178,7 @@ def score(request: ScoreRequest, runner: Runner, progress: Progress) -> ScoreRes
         the result.
     """
     started = monotonic()
-    known, source = known_model(request.model), rows_of(request)
+    known, source = known_model(request.model), source_for(request)
     bound, density = bound_of(request, known), density_of_mixture(known.model.mixture)
     refuse_other_columns(source, density)
     usual = usual_of(request, known)

@@ -37,7 +37,7 @@ from dask_gmm.workflows.select_request import SelectRequest
 from dask_gmm.workflows.selection_file import TABLE, read_table, write_table
 from dask_gmm.workflows.selection_plot import can_plot, plot
 from dask_gmm.workflows.selection_text import selected_json, selected_text
-from dask_gmm.workflows.sources import rows_for, rows_of
+from dask_gmm.workflows.sources import rows_for, source_for
 
 PLOT: Final = "selection.svg"
 
@@ -146,7 +146,7 @@ def _selected(
 ) -> SelectResult:
     specs = [spec_of(each) for each in request.cells()]
     allowed = Allowed.by(request)
-    source = allowed.of(rows_of(request))
+    source = allowed.of(source_for(request))
     reference = reference_at(request.match, source)
     asked = asked_of("select", request, source, reference)
     folder = RunFolder(local_path(request.out), asked, request.overwrite)

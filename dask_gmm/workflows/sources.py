@@ -61,7 +61,7 @@ def source_of(
     return open_source(data, array=array, columns=columns, rows=rows, missing_chunks=missing_chunks)
 
 
-def rows_of(request: RowsRequest, rows: slice | None = None) -> Source:
+def source_for(request: RowsRequest, rows: slice | None = None) -> Source:
     """Open the rows of a request, or others of its data.
 
     Raises

@@ -15,7 +15,7 @@ from dask_gmm.mixture.model import Mixture
 from dask_gmm.passes.dask_frames import is_dask_frame
 from dask_gmm.records.run_folder import MODEL
 from dask_gmm.workflows.models import KnownModel, known_model
-from dask_gmm.workflows.sources import rows_of
+from dask_gmm.workflows.sources import source_for
 
 
 class NotKnownYet(Exception):
@@ -61,13 +61,13 @@ class ToCome:
         NotKnownYet
             If they are to come and their shape is not known, or only reading them would count them.
         InputError, DataError
-            See `rows_of`; `source_to_come`.
+            See `source_for`; `source_to_come`.
         """
         if is_dask_frame(request.data):
             raise NotKnownYet("the rows of a data frame of Dask are counted when they are read")
         if request.data in self:
             return self._source_to_come(local_path(request.data), request)
-        return rows_of(request)
+        return source_for(request)
 
     def _source_to_come(self, path: Path, request: Any) -> ZarrSource:
         group, wanted = (path, request.array) if path in self.groups else (path.parent, path.name)

@@ -62,6 +62,12 @@ def test_what_is_planned_is_what_happens(steps: Steps) -> None:
         assert len(files) == sum(array.n_chunks for array in step.outputs)
 
 
+def test_a_folder_in_which_a_run_is_to_be_need_not_be_there(there: Steps) -> None:
+    request = FitRequest(there.drawn().out, 2, there.folder / "no" / "where" / "run")
+    assert only(request).least >= 2
+    assert not (there.folder / "no").exists()
+
+
 def test_a_plan_of_a_fit_has_its_blocks_chunks_and_bytes(there: Steps) -> None:
     step = only(there.fitted())
     assert step.size is not None

@@ -1,5 +1,6 @@
 """A fit leaves out the rows of bad chunks that its first pass finds, and no others."""
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,10 +15,12 @@ from dask_gmm.errors import DataError, InputError, LostRowsError
 from dask_gmm.fitting.spec import Spec
 from dask_gmm.passes import distributed_runner, runner
 from dask_gmm.passes.dask_source import DaskSource
+from dask_gmm.passes.progress import Silent
 from dask_gmm.passes.runner import Runner
 from dask_gmm.records.checkpoint import Checkpoint
-from dask_gmm.workflows.fit_rows import DataWarning
+from dask_gmm.workflows.fit_rows import DataWarning, resume_rows
 from dask_gmm.workflows.left_out import NOTHING, Allowed, LeftOut
+from dask_gmm.workflows.sources import rows_for
 from tests.data.arrays import CODECS, DAMAGES, chunk_file
 from tests.records.stored import differences
 from tests.workflows.leaving import (
@@ -186,6 +189,17 @@ def test_a_chunk_that_was_whole_must_be_so_when_a_fit_goes_on(tmp_path: Path, da
     DAMAGES[damage](chunk_file(tmp_path / "g" / "x", 4))
     with pytest.raises(LostRowsError, match=r"must stay so, but chunk c/4/0 .*goes on\."):
         resumed(kept[1], source)
+
+
+def test_a_fit_goes_on_over_rows_that_are_held(runners: Sequence[Runner], tmp_path: Path) -> None:
+    source = SKIP.of(open_source(written(tmp_path / "g", damage="absent")))
+    kept = checkpoints(GIVEN, source=source, allowed=SKIP)
+    expected = fitted(source)
+    for each in runners:
+        with rows_for(source, each, "memory") as rows, warnings.catch_warnings():
+            warnings.simplefilter("ignore", DataWarning)
+            outcome = resume_rows(rows, kept[1], each, Silent())
+        assert list(differences(outcome.model, expected.model)) == []
 
 
 def test_what_was_left_out_is_said_in_the_numbers_of_the_array(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import os
 import re
 import secrets
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -14,6 +14,8 @@ from dask_gmm.records.publish import flush_one
 
 # What disks say that know no hard links.
 WITHOUT_LINKS: Final = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP)
+# How often it is tried to put something into a folder that others remove when it is empty.
+TRIES: Final = 10
 NAME: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
 
 
@@ -84,17 +86,23 @@ class FolderStore:
         """
         path = self._place(name)
         with output_errors(path):
-            if path.exists():
+            for _ in range(TRIES - 1):
+                with suppress(FileNotFoundError):  # the folder has gone, or what lay aside in it
+                    return self._put_if_absent(path, data)
+            return self._put_if_absent(path, data)
+
+    def _put_if_absent(self, path: Path, data: bytes) -> bool:
+        if path.exists():
+            return False
+        with self._written_aside(path, data) as aside:
+            try:
+                path.hardlink_to(aside)
+            except FileExistsError:
                 return False
-            with self._written_aside(path, data) as aside:
-                try:
-                    path.hardlink_to(aside)
-                except FileExistsError:
-                    return False
-                except OSError as error:
-                    if error.errno not in WITHOUT_LINKS:
-                        raise
-                    aside.replace(path)
+            except OSError as error:
+                if error.errno not in WITHOUT_LINKS:
+                    raise
+                aside.replace(path)
         return True
 
     def get(self, name: str) -> bytes | None:

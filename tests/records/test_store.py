@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -16,6 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from dask_gmm.errors import DataError, InputError, OutputError
 from dask_gmm.records import store as module
+from dask_gmm.records.publish import flush_one
 from dask_gmm.records.store import FolderStore, Store
 from tests.records.stores import MemoryStore
 
@@ -133,6 +135,56 @@ def test_a_loser_that_saw_nothing_there_keeps_what_won(
     assert not FolderStore(tmp_path).put_if_absent("a", b"second")
     assert (tmp_path / "a").read_bytes() == b"first"
     assert os.listdir(tmp_path) == ["a"]  # noqa: PTH208
+
+
+@pytest.mark.parametrize("when", ["made", "written"])
+def test_a_folder_that_is_removed_meanwhile_is_made_again(
+    when: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who holds a lease removes what is left half written, and, when it ends, an empty folder."""
+    store = FolderStore(tmp_path / "s")
+    owner, name = (module, "_make") if when == "made" else (os, "fsync")
+    real = getattr(owner, name)
+
+    def removed(what: Any) -> None:
+        real(what)
+        if store.path.is_dir() and list(store.path.iterdir()) != [store.path / "a"]:
+            monkeypatch.undo()
+            store.remove_stale()
+            store.path.rmdir()
+
+    monkeypatch.setattr(owner, name, removed)
+    assert store.put_if_absent("a", b"1")
+    assert getattr(owner, name) is real
+    assert not store.put_if_absent("a", b"2")
+    assert store.get("a") == b"1"
+    assert [each.name for each in store.path.iterdir()] == ["a"]
+
+
+def test_a_loser_follows_a_winner_that_has_gone_with_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, flush = FolderStore(tmp_path), flush_one
+    store.put("a", b"of the winner")
+
+    def gone(folder: Path) -> None:
+        monkeypatch.undo()
+        store.remove("a")
+        folder.rmdir()
+        flush(folder)
+
+    monkeypatch.setattr(Path, "exists", lambda path: False)
+    monkeypatch.setattr(module, "flush_one", gone)
+    assert store.put_if_absent("a", b"of the loser")
+    assert store.get("a") == b"of the loser"
+
+
+def test_a_folder_that_cannot_be_made_is_an_error_in_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_make", lambda folder: None)
+    with pytest.raises(OutputError, match="No such file or directory"):
+        FolderStore(tmp_path / "s").put_if_absent("a", b"1")
 
 
 @pytest.mark.parametrize("way", ["put", "put_if_absent"])

@@ -117,6 +117,15 @@ class KeptPartition:
         """Number of rows."""
         return self.summary.rows
 
+    @property
+    def numbers(self) -> tuple[Array, ...]:
+        """All numbers that are kept of it."""
+        sums, found = self.statistics, self.summary
+        single = np.array([self.weight, sums.rows, sums.log_likelihood, found.mass])
+        moments = (found.mean, found.remainder, found.scatter, found.minimum, found.maximum)
+        centers = () if sums.centers is None else (sums.centers,)
+        return (single, sums.sums, *centers, *moments)
+
     def forgotten(self, share: float) -> "KeptPartition":
         """Let its rows count a share of what they did."""
         return replace(self, weight=share * self.weight)
@@ -150,10 +159,11 @@ class KeptPartitions:
 
     @property
     def sha256(self) -> str:
-        """SHA-256 of all of it, in hexadecimal digits."""
+        """SHA-256 of all that is kept, in hexadecimal digits."""
         digest = hashlib.sha256()
         for each in self.parts:
-            digest.update(f"{each.name} {each.rows} {each.weight!r} {each.identity}".encode())
-            for values in (each.statistics.sums, each.summary.mean, each.summary.scatter):
-                digest.update(np.ascontiguousarray(values).tobytes())
+            digest.update(f"{each.name} {each.rows} {each.identity}".encode())
+        shared = (self.frame.shift, self.frame.scale, self.typical)
+        for values in (*shared, *(array for each in self.parts for array in each.numbers)):
+            digest.update(np.ascontiguousarray(values).tobytes())
         return digest.hexdigest()

@@ -221,6 +221,11 @@ def _old(path: Path) -> Path:
     return path.with_name(f".{path.name}.old")
 
 
+def is_moved(path: Path, kind: Kind) -> bool:
+    """Whether a crash left an output moved away, and what was to replace it still aside."""
+    return not os.path.lexists(path) and kind.is_at(_old(path)) and bool(asides(path))
+
+
 def settle(path: Path, kind: Kind) -> None:
     """End a replacement, or undo it if the new output has not come from aside to its place.
 

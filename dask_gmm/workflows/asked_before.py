@@ -34,7 +34,7 @@ def asked_of(
     """Say what a run is asked of which rows, beside or from the components of which model."""
     data = identity_of(source)
     if data is not None and reference is not None:
-        data = {**data, "matched_sha256": _digest(reference.mixture)}
+        data = {**data, "matched_sha256": digest_of(reference.mixture)}
     return Asked(verb, in_few_words(request), data)
 
 
@@ -80,7 +80,8 @@ def _usual(request: FitRequest | SelectRequest) -> dict[str, Any]:
     return {**usual, "merge_from": MERGED_FROM * (request.components or 0)}
 
 
-def _digest(mixture: Mixture) -> str:
+def digest_of(mixture: Mixture) -> str:
+    """Give the SHA-256 of its parameters, in hexadecimal digits."""
     digest = hashlib.sha256()
     for values in (mixture.weights, mixture.means, mixture.covariances):
         digest.update(np.ascontiguousarray(values).tobytes())

@@ -23,6 +23,7 @@ from dask_gmm.workflows.fit_request import FitRequest
 from dask_gmm.workflows.fit_result import FitResult, refuse_unconverged, stored_fit
 from dask_gmm.workflows.fit_task import Done, FitTask, Work
 from dask_gmm.workflows.going_on import go_on
+from dask_gmm.workflows.in_place import put_back, refuse_replaced
 from dask_gmm.workflows.left_out import Allowed, LeftOut
 from dask_gmm.workflows.limits import Limits
 from dask_gmm.workflows.models import with_quantiles
@@ -57,7 +58,7 @@ def fit(
     OutputError
         If it cannot be written. A note says where the model is, if that was written.
     BusyError
-        If another call is at work on it.
+        If another call is at work on it, or has replaced the run that it begins with.
     NotConvergedError
         If it ended before it had converged, and was required to converge; with the result.
 
@@ -75,6 +76,7 @@ def fit(
 def _fitted(
     request: FitRequest, runner: Runner, progress: Progress, audience: Audience
 ) -> FitResult:
+    put_back(local_path(request.out), request.warm_start, request.match)
     task = _task(request)
     asked = task.of_what_is_kept(asked_of("fit", request, task.source, task.reference))
     folder = RunFolder(local_path(request.out), asked, request.overwrite)
@@ -84,6 +86,7 @@ def _fitted(
     with folder.started() as ours:
         if ours is None:
             return stored_fit(folder.path, task.reference)
+        refuse_replaced(task.reference, task.before, folder.path)
         work = Work(ours, runner, progress, audience)
         done = _searched(task, work) if task.before is None else refreshed(task, work)
         ours.finish(done.ordered.model, _manifest(task, done), lambda wip: _write(done, wip))

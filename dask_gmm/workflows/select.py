@@ -29,6 +29,7 @@ from dask_gmm.workflows.course import Course, seconds_of
 from dask_gmm.workflows.fit_result import DONE_BEFORE, refuse_unconverged
 from dask_gmm.workflows.fit_rows import FitOutcomes
 from dask_gmm.workflows.going_on import go_on
+from dask_gmm.workflows.in_place import put_back, refuse_replaced
 from dask_gmm.workflows.left_out import NOTHING_LEFT_OUT, Allowed, LeftOut
 from dask_gmm.workflows.limits import Limits
 from dask_gmm.workflows.models import with_quantiles
@@ -145,6 +146,7 @@ def _selected(
     request: SelectRequest, runner: Runner, progress: Progress, audience: Audience
 ) -> SelectResult:
     specs = [spec_of(each) for each in request.cells()]
+    put_back(local_path(request.out), request.match)
     allowed = Allowed.by(request)
     source = allowed.of(source_for(request))
     reference = reference_at(request.match, source)
@@ -156,6 +158,7 @@ def _selected(
     with folder.started() as ours:
         if ours is None:
             return stored_selection(folder.path)
+        refuse_replaced(reference, None, folder.path)
         limits = _limits(request)
         with rows_for(source, runner, request.cache) as rows:
             asked_so = (specs, request.n_init, runner, progress, limits, audience)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import zarr
 
 from dask_gmm.errors import DataError, InputError
 from dask_gmm.fitting.increment import unbounded
@@ -13,7 +14,14 @@ from dask_gmm.mixture.frame import Frame
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.statistics import SufficientStatistics
 from dask_gmm.mixture.summary import summarize
-from dask_gmm.records.partitions_file import PARTITIONS, read_partitions, write_partitions
+from dask_gmm.records.partitions_file import (
+    PARTITIONS,
+    SHARED,
+    STATISTICS,
+    SUMMARY,
+    read_partitions,
+    write_partitions,
+)
 from tests.mixture.examples import FAMILY_NAMES, random_mixture
 from tests.records.stored import differences
 
@@ -60,6 +68,18 @@ def test_what_is_kept_comes_back_with_the_same_bytes(
 def test_other_statistics_have_another_digest() -> None:
     some, others = (kept(random_mixture(0, name, K, D)) for name in ("full", "diag"))
     assert some.sha256 != others.sha256
+
+
+@pytest.mark.parametrize("name", [*STATISTICS, *SUMMARY, *SHARED])
+def test_the_digest_is_of_every_number(tmp_path: Path, name: str) -> None:
+    mixture = random_mixture(0, "full", K, D)
+    whole = kept(mixture)
+    write_partitions(whole, tmp_path)
+    stored = zarr.open_array(tmp_path / PARTITIONS / name, mode="r+")
+    values = np.asarray(stored[...])
+    values.flat[-1] = np.nextafter(values.flat[-1], np.inf)
+    stored[...] = values
+    assert read_partitions(tmp_path, mixture).sha256 != whole.sha256
 
 
 def test_a_folder_without_is_told_from_a_damaged_one(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.summary import summarize
 from dask_gmm.passes import distributed_runner
 from dask_gmm.passes.cluster import open_runner
+from dask_gmm.passes.cluster_spec import ClusterSpec
 from dask_gmm.passes.fold import Workspace, measure
 from dask_gmm.passes.progress import Silent
 from dask_gmm.passes.runner import Runner
@@ -114,7 +115,7 @@ def main() -> None:
     means = rows[:COMPONENTS] - known.frame.shift
     mixture = Mixture.of(np.full(COMPONENTS, 0.25), means, np.stack([np.eye(FEATURES)] * 4))
     fold = EStep.at(mixture, known.frame, "float64")
-    with open_runner(workers=WORKERS) as runner:
+    with open_runner(ClusterSpec(workers=WORKERS)) as runner:
         runner.run(SameRows(rows, 100), [fold], Silent())
         for _ in range(TURNS):
             computing = plain_loop(source, fold) / WORKERS

@@ -20,16 +20,17 @@ from dask_gmm.settings import (
     CallbackSettings,
     GenerateSettings,
     ReportSettings,
-    RunnerSettings,
     RunSettings,
 )
 from dask_gmm.settings import schema as settings_schema
 from dask_gmm.settings_base import Settings
+from dask_gmm.settings_cluster import RunnerSettings
 from dask_gmm.settings_file import load_settings
 from dask_gmm.settings_fit import FitSettings, SelectSettings
 from dask_gmm.settings_rows import PredictSettings, ScoreSettings
 
 if TYPE_CHECKING:
+    from dask_gmm.passes.cluster_spec import ClusterSpec
     from dask_gmm.passes.progress import Progress
     from dask_gmm.passes.runner import Runner
     from dask_gmm.workflows.callbacks import Callback
@@ -48,7 +49,7 @@ def demo(rows: int, out: Path) -> None:
     """Draw a data set, fit it, and print the truth beside the estimate."""
     from dask_gmm.workflows.demo import demo as twin
 
-    with _at_work(RunnerSettings()) as (runner, progress):
+    with _at_work(RunnerSettings().spec()) as (runner, progress):
         result = twin(rows, out, runner, progress)
     _show(result, as_json=False)
 
@@ -185,7 +186,7 @@ def run(config: Path, dry_run: bool, as_json: bool) -> None:
     told = _callbacks(settings)
     from dask_gmm.workflows.run import run as twin
 
-    with _shown_if_unmet(as_json), _at_work(settings.runner) as (runner, progress):
+    with _shown_if_unmet(as_json), _at_work(settings.cluster.spec()) as (runner, progress):
         result = twin(settings.requests(), runner, progress, callbacks=told)
     _show(result, as_json)
 
@@ -196,10 +197,10 @@ def schema() -> None:
     click.echo(json.dumps(settings_schema(), indent=2))
 
 
-def _settings(verb: type[S], values: dict[str, Any]) -> tuple[S, RunnerSettings]:
-    """Settings of a verb and of a runner from the options of a command, which are those of both."""
+def _settings(verb: type[S], values: dict[str, Any]) -> "tuple[S, ClusterSpec]":
+    """Settings of a verb, and where its passes run, from the options of a command."""
     where = {name: values.pop(name) for name in RunnerSettings.model_fields}
-    return settings_from(verb, values), settings_from(RunnerSettings, where)
+    return settings_from(verb, values), settings_from(RunnerSettings, where).spec()
 
 
 def _callbacks(settings: CallbackSettings) -> "Sequence[Callback]":
@@ -213,15 +214,15 @@ def _plan(settings: RunSettings, probe: int, as_json: bool) -> None:
     """Print the plan of a run; a run that does not fit in memory is an error all the same."""
     from dask_gmm.workflows.plan import plan as twin
 
-    unwritten = settings.runner.model_copy(update={"performance_report": None})
-    with _at_work(unwritten) as (runner, _):
+    unwritten = settings.cluster.model_copy(update={"performance_report": None})
+    with _at_work(unwritten.spec()) as (runner, _):
         result = twin(settings.requests(), runner, probe)
     _show(result, as_json)
     result.require()
 
 
 @contextmanager
-def _at_work(settings: RunnerSettings) -> "Iterator[tuple[Runner, Progress]]":
+def _at_work(spec: "ClusterSpec") -> "Iterator[tuple[Runner, Progress]]":
     """A runner and a progress display, open while a twin is at work."""
     from dask_gmm.passes.cluster import open_runner
     from dask_gmm.progress import open_progress
@@ -229,7 +230,7 @@ def _at_work(settings: RunnerSettings) -> "Iterator[tuple[Runner, Progress]]":
     with (
         _plain_warnings(),
         open_progress(sys.stderr) as progress,
-        open_runner(**dict(settings)) as runner,
+        open_runner(spec) as runner,
     ):
         yield runner, progress
 

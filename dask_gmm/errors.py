@@ -2,7 +2,7 @@
 
 * DaskGMMError
     - InputError (also ValueError): an argument is wrong
-        + SettingsError: a settings file is wrong
+        + SettingsError: a settings file, or what it says of a cluster, is wrong
     - DataError (also ValueError): the rows are wrong or damaged
         + BadChunkError: a chunk is not there or not whole
         + LostRowsError: rows that the first pass read are not there any more; they may come back
@@ -43,7 +43,7 @@ class InputError(DaskGMMError, ValueError):
 
 
 class SettingsError(InputError):
-    """A settings file has an unknown key or a value outside its domain."""
+    """A settings file has an unknown key or a wrong value, or a cluster is not as it says."""
 
     exit_code = 78
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Self, TypeAlias
 from pydantic import ConfigDict, Field, model_validator
 
 from dask_gmm.settings_base import Settings
+from dask_gmm.settings_cluster import ClusterSettings
 from dask_gmm.settings_fit import FitSettings, SelectSettings
 from dask_gmm.settings_rows import PredictSettings, ScoreSettings
 from dask_gmm.settings_values import Columns, ImportPaths
@@ -77,32 +78,6 @@ class ReportSettings(Settings):
         return ReportRequest(**dict(self))
 
 
-class RunnerSettings(Settings):
-    """Where passes run: threads of this process, unless one of these is given."""
-
-    workers: Annotated[int, Field(ge=1)] | None = None
-    """Worker processes to start on this machine."""
-    scheduler: str | None = None
-    """Address of a Dask scheduler that is already there."""
-    performance_report: Path | None = None
-    """With workers or a scheduler, the HTML page to write in which Dask reports its tasks."""
-
-    @model_validator(mode="after")
-    def _not_both(self) -> Self:
-        if self.workers is not None and self.scheduler is not None:
-            raise ValueError("wanted workers or scheduler, found both")
-        return self
-
-    @model_validator(mode="after")
-    def _some_tasks_to_report(self) -> Self:
-        if self.performance_report and self.workers is None and self.scheduler is None:
-            raise ValueError(
-                "wanted workers or scheduler with performance_report, which is about Dask's tasks, "
-                "found neither"
-            )
-        return self
-
-
 class CallbackSettings(Settings):
     """Who is told of the passes of fits and selections, and of their end."""
 
@@ -151,11 +126,11 @@ class Step(Settings):
 
 
 class RunSettings(CallbackSettings):
-    """A settings file: steps, carried out in order on one runner."""
+    """A settings file: steps, carried out in order in one place."""
 
     steps: Annotated[tuple[Step, ...], Field(json_schema_extra={"minItems": 1})]
     """What to do, in order: each a mapping with one key, such as generate or fit."""
-    runner: RunnerSettings = RunnerSettings()
+    cluster: ClusterSettings = ClusterSettings()
     """Where passes run; by default in threads of this process."""
 
     @model_validator(mode="after")

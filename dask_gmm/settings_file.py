@@ -67,11 +67,12 @@ def load_settings(path: Path) -> RunSettings:
         settings = RunSettings.model_validate(_parse(path))
     except ValidationError as error:
         raise SettingsError(describe(error.errors(include_url=False), str(path))) from error
-    for number, step in enumerate(settings.steps):
+    parts = {f"steps[{number}]": step.request for number, step in enumerate(settings.steps)}
+    for place, made in {**parts, "cluster": settings.cluster.spec}.items():
         try:
-            step.request()
+            made()
         except InputError as error:
-            raise SettingsError(f"steps[{number}] of {path}: {error}") from error
+            raise SettingsError(f"{place} of {path}: {error}") from error
     return settings
 
 
@@ -131,7 +132,7 @@ def _keys_at(parents: Place) -> list[str]:
     for name in parents:
         if isinstance(name, str):
             model = _model_in(model.model_fields[name].annotation)
-    return list(model.model_fields)
+    return [field.alias or name for name, field in model.model_fields.items()]
 
 
 def _model_in(annotation: Any) -> type[BaseModel]:

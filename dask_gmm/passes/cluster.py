@@ -1,78 +1,67 @@
-"""From nothing, a number of workers, an address or a client to a runner."""
+"""From what is asked for, or from a client, to a runner."""
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial
-from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-import dask
-from distributed import Client, LocalCluster, get_client, get_worker
+from distributed import Client, get_client, get_worker
 
-from dask_gmm.errors import ClusterError, InputError
-from dask_gmm.passes import worker_signals
+from dask_gmm.errors import InputError
+from dask_gmm.passes.cluster_class import scaled_again
+from dask_gmm.passes.cluster_spec import ClusterSpec
+from dask_gmm.passes.connecting import connected, wait_for_workers
 from dask_gmm.passes.distributed_runner import DistributedRunner
+from dask_gmm.passes.own_clusters import class_cluster, local_cluster
 from dask_gmm.passes.performance import check_report, reported
 from dask_gmm.passes.runner import Runner, ThreadRunner
+from dask_gmm.passes.scheduler_file import scheduler_address
 
-CONNECT_TIMEOUT: Final = "30s"
-# Deaths of workers that a task may witness before it is blamed for them, each of which has no more
-# than one at hand; how long a worker of this machine may be silent, and how long it may be gone,
-# before another one takes its place.
-CAREFUL: Final = {
-    "distributed.scheduler.allowed-failures": 3,
-    "distributed.scheduler.worker-saturation": 1.0,
-    "distributed.scheduler.worker-ttl": "30s",
-    "distributed.deploy.lost-worker-timeout": "10s",
-}
 CLOSED: Final = ("closing", "closed")
 
 
 @contextmanager
-def open_runner(
-    workers: int | None = None,
-    scheduler: str | None = None,
-    performance_report: Path | None = None,
-) -> Iterator[Runner]:
+def open_runner(spec: ClusterSpec) -> Iterator[Runner]:
     """Open what was asked for, and close only what was opened here.
-
-    Parameters
-    ----------
-    workers : int, optional
-        Processes of one thread each on this machine.
-    scheduler : str, optional
-        Address of a Dask scheduler, such as "tcp://10.0.0.1:8786".
-    performance_report : Path, optional
-        The HTML page in which Dask reports the tasks of all passes, written when it is closed.
 
     Raises
     ------
-    InputError
-        If both are given, or neither and a report, or there are fewer than one worker.
     MissingExtraError, OutputExistsError, OutputError
-        If the report could not be written; nothing has been started then.
+        If the report could not be written; nothing has been started then. The first also if a
+        package is not there that a cluster needs.
+    SettingsError
+        If there is no such cluster class, or it refuses its options; if certificates are not those
+        that are needed.
     ClusterError
-        If the scheduler does not answer.
+        If the scheduler does not answer, or too few workers come.
     """
-    if workers is not None and scheduler is not None:
-        raise InputError(
-            f"Wanted workers or a scheduler, found both ({workers} and {scheduler!r}). Give one."
-        )
-    if performance_report is not None:
-        check_report(performance_report, clustered=(workers, scheduler) != (None, None))
-    if scheduler is not None:
-        opened = _connect(scheduler)
-    elif workers is not None:
-        opened = local_cluster(workers)
-    else:
-        yield ThreadRunner()
-        return
-    with opened as client, reported(client, performance_report):
-        if workers is None or client.cluster is None:
-            yield DistributedRunner(client)
-        else:
-            yield DistributedRunner(client, mend=partial(client.cluster.scale, workers))
+    with ExitStack() as opened:
+        if spec.performance_report is not None:
+            check_report(spec.performance_report)
+        client, mend = _opened(spec, opened)
+        if client is None:
+            yield ThreadRunner()
+            return
+        wait_for_workers(client, spec)
+        opened.enter_context(reported(client, spec.performance_report))
+        yield DistributedRunner(client, mend=mend)
+
+
+def _opened(spec: ClusterSpec, opened: ExitStack) -> tuple[Client | None, Callable[[], object]]:
+    """Give a client, and what starts workers in the place of those that are gone."""
+    if spec.workers is not None:
+        client = opened.enter_context(local_cluster(spec.workers, spec.tls))
+        cluster: Any = client.cluster
+        return client, partial(cluster.scale, spec.workers)
+    if spec.cluster_class is not None:
+        client = opened.enter_context(class_cluster(spec))
+        return client, scaled_again(client.cluster, spec.scale)
+    if spec.scheduler_file is not None:
+        address = scheduler_address(spec.scheduler_file, spec.wait)
+        return opened.enter_context(connected(address, spec.tls)), _nothing
+    if spec.address is not None:
+        return opened.enter_context(connected(spec.address, spec.tls)), _nothing
+    return None, _nothing
 
 
 def runner_for(client: Client | None, *, in_memory: bool) -> Runner:
@@ -117,41 +106,8 @@ def refuse_unusable(client: Client | None) -> None:
         )
 
 
-@contextmanager
-def local_cluster(workers: int) -> Iterator[Client]:
-    """Start processes of one thread each on this machine, with no port open to others."""
-    if workers < 1:
-        raise InputError(f"Wanted at least 1 worker, found {workers}. Give another number.")
-    environment = dict(os.environ)
-    with (
-        dask.config.set(CAREFUL),
-        LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            host="127.0.0.1",
-            dashboard_address="127.0.0.1:0",
-            preload=[worker_signals.__name__],
-        ) as cluster,
-        Client(cluster) as client,
-    ):
-        # A LocalCluster leaves its thread limits in the environment of its parent.
-        for name in set(os.environ) - set(environment):
-            del os.environ[name]
-        os.environ.update(environment)
-        yield client
-
-
-@contextmanager
-def _connect(scheduler: str) -> Iterator[Client]:
-    try:
-        client = Client(scheduler, timeout=CONNECT_TIMEOUT)
-    except (OSError, TimeoutError) as error:
-        raise ClusterError(
-            f"Wanted a Dask scheduler at {scheduler}, found none within {CONNECT_TIMEOUT} "
-            f"({error}). Check the address, then run it again."
-        ) from error
-    with client:
-        yield client
+def _nothing() -> None:
+    """Leave workers that are not ours to whoever started them."""
 
 
 def inside_task() -> bool:

@@ -8,7 +8,7 @@ from typing import Final
 
 from distributed import Client, performance_report
 
-from dask_gmm.errors import InputError, MissingExtraError, OutputError, OutputExistsError
+from dask_gmm.errors import MissingExtraError, OutputError, OutputExistsError
 from dask_gmm.extras import extra
 
 PACKAGE: Final = "bokeh"
@@ -17,13 +17,11 @@ TITLE: Final = b"<title>Dask Performance Report</title>"
 HEAD_BYTES: Final = 1000
 
 
-def check_report(path: Path, *, clustered: bool) -> None:
+def check_report(path: Path) -> None:
     """Refuse a report that could not be written, before anything is started.
 
     Raises
     ------
-    InputError
-        If there is no cluster, of whose tasks it could be.
     MissingExtraError
         If the package that draws it is not there.
     OutputExistsError
@@ -31,12 +29,6 @@ def check_report(path: Path, *, clustered: bool) -> None:
     OutputError
         If its folder cannot be made.
     """
-    if not clustered:
-        raise InputError(
-            f"Wanted workers or a scheduler for the performance report {path}, since it is about "
-            "the tasks of Dask, which threads of this process do not have; found neither. Give "
-            "one of them, or leave the report out."
-        )
     extra(PACKAGE, "dashboard")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -276,7 +276,7 @@ def test_run_passes_the_steps_of_the_file(twins: Twins, invoke: Invoke, tmp_path
         "steps:\n"
         "  - generate: {out: x.zarr, rows: 100, features: 3, components: 2}\n"
         "  - fit: {data: x.zarr, components: 2, out: run}\n"
-        "runner: {workers: 4}\n"
+        "cluster: {workers: 4}\n"
     )
     assert invoke("run", str(config)).exit_code == 0
     generate, fit = only_request(twins, "run")
@@ -286,7 +286,7 @@ def test_run_passes_the_steps_of_the_file(twins: Twins, invoke: Invoke, tmp_path
 
 def test_schema_prints_the_schema_of_a_settings_file(invoke: Invoke) -> None:
     printed = json.loads(invoke("schema").stdout)
-    assert set(printed["properties"]) == {"steps", "runner", "callbacks"}
+    assert set(printed["properties"]) == {"steps", "cluster", "callbacks"}
     fit = printed["$defs"]["FitSettings"]
     assert fit["additionalProperties"] is False
     assert set(fit["required"]) == {"data", "out"}

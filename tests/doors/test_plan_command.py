@@ -13,7 +13,7 @@ from tests.doors.twins import Twins
 
 STEPS = """
 steps: [fit: {data: x.zarr, components: 2, out: run}]
-runner: {workers: 4, performance_report: p.html}
+cluster: {workers: 4, performance_report: p.html}
 """
 COMMANDS = [("plan", (), 0), ("plan", ("--probe", "3"), 3), ("run", ("--dry-run",), 0)]
 
@@ -38,4 +38,5 @@ def test_the_plan_is_printed_also_of_what_does_not_fit(
     ((verb, ((fit,), runner, blocks)),) = twins.calls
     assert asdict(fit) == asdict(FitRequest("x.zarr", 2, Path("run")))
     assert (verb, runner, blocks) == ("plan", "the runner", probe)
-    assert (twins.opened, twins.reports, twins.closed) == ([(4, None)], [None], 1)
+    assert (twins.opened, twins.closed) == ([(4, None)], 1)
+    assert [spec.performance_report for spec in twins.specs] == [None]

@@ -35,7 +35,7 @@ def test_workers_and_scheduler_exclude_each_other(
 ) -> None:
     result = invoke(*command, "--workers", "2", "--scheduler", "tcp://host:8786")
     assert result.exit_code == 2
-    assert "wanted workers or scheduler, found both" in result.stderr
+    assert "found workers and the address of a scheduler. Give one" in result.stderr
     assert twins.opened == []
 
 
@@ -44,8 +44,8 @@ def test_a_performance_report_is_one_of_a_cluster(
     twins: Twins, invoke: Invoke, command: tuple[str, ...]
 ) -> None:
     assert invoke(*command, "--workers", "2", "--performance-report", "p.html").exit_code == 0
-    assert twins.reports == [Path("p.html")]
+    assert [spec.performance_report for spec in twins.specs] == [Path("p.html")]
     result = invoke(*command, "--performance-report", "p.html")
     assert result.exit_code == 2
-    assert "wanted workers or scheduler with performance_report" in result.stderr
+    assert "beside performance_report, found none of them" in result.stderr
     assert len(twins.opened) == 1

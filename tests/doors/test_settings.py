@@ -45,7 +45,7 @@ def refused(folder: Path, text: str) -> str:
         (f"steps: [{{fit: {{{FIT}, max_iters: 3}}}}]", "steps[0].fit.max_iters", "max_iter"),
         (f"steps: [{{fit: {{{FIT}, cov: full}}}}]", "steps[0].fit.cov", "covariance"),
         ("steps: [{generate: {row: 3}}]", "steps[0].generate.row", "rows"),
-        (f"steps: [{{fit: {{{FIT}}}}}]\nrunner: {{worker: 3}}", "runner.worker", "workers"),
+        (f"steps: [{{fit: {{{FIT}}}}}]\ncluster: {{worker: 3}}", "cluster.worker", "workers"),
         (f"step: [{{fit: {{{FIT}}}}}]", "step of", "steps"),
     ],
 )
@@ -78,15 +78,6 @@ def test_an_unknown_key_is_named_with_the_nearest_valid_one(
         (f"steps: [{{fit: {{{FIT}, rows: 10:50}}}}]", "wanted a text (in quotes)"),
         (f"steps: [{{fit: {{{FIT}, rows: '1'}}}}]", "wanted rows such as '0:1000', found '1'"),
         (f"steps: [{{fit: {{{FIT}, seed: 1, seed: 2}}}}]", "the key 'seed' stands twice"),
-        (f"steps: [{{fit: {{{FIT}}}}}]\nrunner: {{workers: 0}}", "runner.workers"),
-        (
-            f"steps: [{{fit: {{{FIT}}}}}]\nrunner: {{workers: 1, scheduler: a}}",
-            "wanted workers or scheduler, found both",
-        ),
-        (
-            f"steps: [{{fit: {{{FIT}}}}}]\nrunner: {{performance_report: p.html}}",
-            "wanted workers or scheduler with performance_report",
-        ),
         ("steps: [", "Wanted YAML"),
         ("steps: !!python/object/apply:os.getcwd []", "Wanted YAML"),
     ],

@@ -5,13 +5,13 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
 from dask_gmm.errors import DaskGMMError, MemoryLimitError
+from dask_gmm.passes.cluster_spec import ClusterSpec
 
 VERBS = (
     "demo",
@@ -49,7 +49,7 @@ class Twins:
 
     calls: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)
     opened: list[tuple[int | None, str | None]] = field(default_factory=list)
-    reports: list[Path | None] = field(default_factory=list)
+    specs: list[ClusterSpec] = field(default_factory=list)
     callbacks: list[Any] = field(default_factory=list)
     closed: int = 0
     error: DaskGMMError | None = None
@@ -57,11 +57,9 @@ class Twins:
     refused: str = ""
 
     @contextmanager
-    def open_runner(
-        self, workers: int | None, scheduler: str | None, performance_report: Path | None
-    ) -> Iterator[str]:
-        self.opened.append((workers, scheduler))
-        self.reports.append(performance_report)
+    def open_runner(self, spec: ClusterSpec) -> Iterator[str]:
+        self.opened.append((spec.workers, spec.address))
+        self.specs.append(spec)
         try:
             yield "the runner"
         finally:

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from distributed import Client
 
-from dask_gmm.errors import InputError, MissingExtraError, OutputError, OutputExistsError
+from dask_gmm.errors import MissingExtraError, OutputError, OutputExistsError
 from dask_gmm.passes import performance
 from dask_gmm.passes.cluster import open_runner
+from dask_gmm.passes.cluster_spec import ClusterSpec
 from dask_gmm.passes.performance import TITLE
 from dask_gmm.passes.progress import Silent
 from tests.passes.rows import Refuse, Total
@@ -21,7 +22,7 @@ def address(client: Client) -> str:
 
 def test_the_report_is_about_the_tasks_of_passes(client: Client, tmp_path: Path) -> None:
     path = tmp_path / "new" / "report.html"
-    with open_runner(scheduler=address(client), performance_report=path) as runner:
+    with open_runner(ClusterSpec(address=address(client), performance_report=path)) as runner:
         runner.run(source(), [Total()], Silent())
         assert not path.exists()
     page = path.read_bytes()
@@ -37,20 +38,10 @@ def test_it_is_written_where_a_pass_fails_and_replaces_an_older_one(
     path.write_bytes(TITLE)
     with (
         pytest.raises(ValueError, match="leaf 5 is refused"),
-        open_runner(scheduler=address(client), performance_report=path) as runner,
+        open_runner(ClusterSpec(address=address(client), performance_report=path)) as runner,
     ):
         runner.run(source(), [Refuse(5)], Silent())
     assert len(path.read_bytes()) > 1000
-
-
-def test_without_a_cluster_there_are_no_tasks_to_report(tmp_path: Path) -> None:
-    path = tmp_path / "report.html"
-    with (
-        pytest.raises(InputError, match="Wanted workers or a scheduler"),
-        open_runner(performance_report=path),
-    ):
-        pass
-    assert not path.exists()
 
 
 def test_without_the_package_nothing_is_started(
@@ -59,7 +50,7 @@ def test_without_the_package_nothing_is_started(
     monkeypatch.setitem(sys.modules, "bokeh", None)
     with (
         pytest.raises(MissingExtraError, match=r"pip install 'dask-gmm\[dashboard\]'"),
-        open_runner(workers=10**6, performance_report=tmp_path / "report.html"),
+        open_runner(ClusterSpec(workers=10**6, performance_report=tmp_path / "report.html")),
     ):
         pass
 
@@ -80,7 +71,7 @@ def test_what_is_no_report_is_not_replaced(tmp_path: Path) -> None:
     path.write_text("<title>Something else</title>")
     with (
         pytest.raises(OutputExistsError, match="something else"),
-        open_runner(workers=10**6, performance_report=path),
+        open_runner(ClusterSpec(workers=10**6, performance_report=path)),
     ):
         pass
     assert path.read_text() == "<title>Something else</title>"
@@ -92,7 +83,7 @@ def test_a_place_for_no_file_is_refused_beforehand(tmp_path: Path, name: str) ->
     (tmp_path / "folder").mkdir()
     with (
         pytest.raises(OutputError, match="performance report"),
-        open_runner(workers=10**6, performance_report=tmp_path / name),
+        open_runner(ClusterSpec(workers=10**6, performance_report=tmp_path / name)),
     ):
         pass
 
@@ -101,7 +92,7 @@ def test_a_report_that_cannot_be_written_is_an_error(client: Client, tmp_path: P
     path = tmp_path / "report.html"
     with (
         pytest.raises(OutputError, match="Wanted to write a performance report"),
-        open_runner(scheduler=address(client), performance_report=path),
+        open_runner(ClusterSpec(address=address(client), performance_report=path)),
     ):
         path.mkdir()
 

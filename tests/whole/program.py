@@ -11,6 +11,7 @@ import zarr
 
 from dask_gmm import GaussianMixtureModel, generate_gmm_data
 from dask_gmm.passes.cluster import open_runner
+from dask_gmm.passes.cluster_spec import ClusterSpec
 from dask_gmm.passes.progress import Silent
 from dask_gmm.passes.runner import Runner, ThreadRunner
 from dask_gmm.workflows.fit import fit
@@ -50,7 +51,7 @@ def main(folder: Path, workers: str, families: list[str]) -> None:
     if workers.startswith("threads"):
         digest = digest_of(folder, ThreadRunner(int(workers[len("threads") :])), families)
     else:
-        with open_runner(workers=int(workers)) as runner:
+        with open_runner(ClusterSpec(workers=int(workers))) as runner:
             digest = digest_of(folder, runner, families)
     sys.stdout.write(json.dumps([digest, in_memory()]))
 

@@ -8,8 +8,8 @@ from dask_gmm.data import blocks
 from dask_gmm.data.open import open_source
 from dask_gmm.data.zarr_source import ZarrSource
 from dask_gmm.errors import DataError
-from dask_gmm.passes.cluster import local_cluster
 from dask_gmm.passes.distributed_runner import DistributedRunner
+from dask_gmm.passes.own_clusters import local_cluster
 from dask_gmm.passes.pieces import HeldThere, Pieces
 from dask_gmm.passes.progress import Silent
 from tests.data.arrays import digests_of

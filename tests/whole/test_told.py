@@ -13,8 +13,8 @@ import pytest
 from click.testing import CliRunner
 
 from dask_gmm.cli import cli
-from dask_gmm.passes.cluster import local_cluster
 from dask_gmm.passes.distributed_runner import DistributedRunner
+from dask_gmm.passes.own_clusters import local_cluster
 from dask_gmm.passes.progress import Silent
 from dask_gmm.records.run_folder import HISTORY, read_history, read_manifest
 from dask_gmm.workflows.fit import fit

@@ -9,9 +9,9 @@ import pytest
 
 from dask_gmm.data.source import Block
 from dask_gmm.errors import ClusterError
-from dask_gmm.passes.cluster import local_cluster
 from dask_gmm.passes.distributed_runner import DistributedRunner
 from dask_gmm.passes.memory import project
+from dask_gmm.passes.own_clusters import local_cluster
 from dask_gmm.passes.progress import Silent
 from dask_gmm.passes.runner import ThreadRunner
 from tests.passes.rows import RowsInMemory, Total, TotalMeter

@@ -17,8 +17,8 @@ from dask_gmm.data.open import open_source
 from dask_gmm.errors import InputError, OutputError, OutputExistsError
 from dask_gmm.mixture.matching import match
 from dask_gmm.mixture.sampling import OUTLIER, block_rows
-from dask_gmm.passes.cluster import local_cluster
 from dask_gmm.passes.distributed_runner import DistributedRunner
+from dask_gmm.passes.own_clusters import local_cluster
 from dask_gmm.passes.progress import Silent
 from dask_gmm.passes.runner import ThreadRunner
 from dask_gmm.workflows.drawing import CHUNK_BYTES, usual_chunk_rows

@@ -202,8 +202,9 @@ class Sink:
         return not any(self._missing(spec) for spec in self.arrays)
 
     def count_there(self) -> int:
-        """Count the chunks of rows of which each array has its own there, in its size."""
-        return min(spec.n_chunks - len(self._missing(spec)) for spec in self.arrays)
+        """Count the chunks of rows, the same of all arrays, that each has there, in its size."""
+        missing = {chunk for spec in self.arrays for chunk in self._missing(spec)}
+        return self.arrays[0].n_chunks - len(missing)
 
     def finalize(self, digests: Mapping[str, Digests]) -> None:
         """Complete the group, or refuse.

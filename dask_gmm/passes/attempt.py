@@ -16,7 +16,7 @@ from dask_gmm.passes.dask_source import DaskSource
 from dask_gmm.passes.fold import Answers, Fold, Workspace, measure
 from dask_gmm.passes.held import Piece
 from dask_gmm.passes.patience import Patience
-from dask_gmm.passes.pieces import PIECES, HeldThere, Pieces
+from dask_gmm.passes.pieces import HeldThere, Pieces
 from dask_gmm.passes.progress import Progress, Silent
 from dask_gmm.passes.task import answer_node
 from dask_gmm.passes.threads import ONE_THREAD
@@ -120,8 +120,8 @@ class Attempt:
 
     @property
     def groups(self) -> frozenset[str]:
-        """What the keys of tasks that read rows begin with."""
-        return frozenset(f"{self.prefix}-{name}" for name in (FOLDS, LEAVES, PIECES))
+        """What the keys of its tasks begin with that answer about rows."""
+        return frozenset(f"{self.prefix}-{name}" for name in (FOLDS, LEAVES))
 
     def _submit_folds(self, source: Source, question: Task, n_folds: int) -> list[Part]:
         """Each fold in a task of its own, where a single leaf leaves workers idle."""

@@ -30,7 +30,7 @@ class Cost:
     attempts : int
         How often the pass was begun.
     retries : int
-        Tasks that were lost with workers, and made again.
+        Tasks that were lost with workers, and made again, those that hold rows included.
     decoded_bytes : int
         Of the rows, as numbers in memory, be they read or held since an earlier pass.
     peak_bytes : int

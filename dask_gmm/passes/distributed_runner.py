@@ -82,7 +82,8 @@ class DistributedRunner:
             else:
                 if len(source.layout) > 1:  # a sample says nothing about all rows
                     self._thread_seconds = (time.monotonic() - started) * threads
-                lost_there = self._log.of(groups)
+                pieces = source.pieces.groups if isinstance(source, HeldThere) else frozenset()
+                lost_there = self._log.of(groups | pieces)
                 cost = _cost(source, outlook, outcome, len(losses) + 1, lost_there)
                 return Reading(outcome.answers, cost)
 
@@ -113,8 +114,11 @@ class DistributedRunner:
 
     def _workers(self) -> list[Mapping[str, Any]]:
         """Wait for workers, and give what the scheduler knows of each."""
-        self._patience.wait_for_workers()
-        return list(self.client.scheduler_info(n_workers=-1)["workers"].values())
+        workers: list[Mapping[str, Any]] = []
+        while not workers:  # those that were waited for may have gone when they are counted
+            self._patience.wait_for_workers()
+            workers = list(self.client.scheduler_info(n_workers=-1)["workers"].values())
+        return workers
 
     def _give_up_or_go_on(self, source: Source, losses: Sequence[BaseException]) -> None:
         last = losses[-1]

@@ -35,10 +35,16 @@ class Pieces:
         self._tasks: dict[int, Task] = {}
         self._sources: list[Task] = []
         self._level = 0
+        self._groups: set[str] = set()
 
     def __len__(self) -> int:
         """Number of pieces that are held, or being read."""
         return len(self._tasks)
+
+    @property
+    def groups(self) -> frozenset[str]:
+        """What the keys of the tasks begin with that have read them, in whichever pass."""
+        return frozenset(self._groups)
 
     def read(self, source: ZarrSource, prefix: str, most: int) -> None:
         """Have those read that are not held, by a task each.
@@ -61,6 +67,7 @@ class Pieces:
             # A task of its own, since rows may be read again when the pass has long ended.
             asked = self._client.submit(_same, source, key=f"{prefix}-source")
             self._sources.append(asked)
+            self._groups.add(f"{prefix}-{PIECES}")
         for node in missing:
             key = (f"{prefix}-{PIECES}", *node)
             self._tasks[node[0]] = self._client.submit(_read, asked, node, key=key)

@@ -8,6 +8,7 @@ in ``runs/.a.wip-lease``.
 
 import fcntl
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -26,7 +27,7 @@ Take: TypeAlias = Callable[[Store], Lease]
 def only_writer(path: Path, take: Take = take) -> Iterator[Lease]:
     """Be the only call that writes an output, or refuse.
 
-    Folders above it are made.
+    Folders above it are made. A warning tells of a holder on another host whose place is taken.
 
     Parameters
     ----------
@@ -55,6 +56,8 @@ def only_writer(path: Path, take: Take = take) -> Iterator[Lease]:
         held = _take(lock, path)
     try:
         with _leased(path, take) as lease:
+            for text in lease.warnings:
+                warnings.warn(text, stacklevel=3)
             yield lease
     finally:
         with output_errors(path):

@@ -78,7 +78,7 @@ class RunFolder:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What to tell of a call on another host whose place this one took."""
+        """What was told of a call on another host whose place this one took."""
         return () if self.lease is None else self.lease.warnings
 
     def is_done(self) -> bool:

@@ -32,8 +32,8 @@ class Course:
 
     @property
     def seconds(self) -> float:
-        """Those of the last call."""
-        return self.parts[-1].seconds
+        """Those of all calls."""
+        return sum(each.seconds for each in self.parts)
 
     def with_pass(self, record: PassRecord) -> "Course":
         """Give it with another pass, which has just ended."""
@@ -74,5 +74,5 @@ def cost_of(passes: Sequence[PassRecord]) -> dict[str, Any]:
 
 
 def seconds_of(manifest: Mapping[str, Any]) -> float:
-    """Give the seconds of all calls of a run."""
+    """Give the seconds of all calls of a run, which its manifest names."""
     return sum(each.seconds for each in parts_in(manifest))

@@ -105,8 +105,8 @@ def go_on(
     keep: OnCheckpoint = (
         Keeper(folder, checkpoints, parts) if checkpoints else lambda checkpoint: None
     )
-    told = (*folder.warnings, *(found.warnings if found else ()))
-    for text in told:
+    passed_over = found.warnings if found else ()
+    for text in passed_over:
         warnings.warn(text, DataWarning, stacklevel=2)
     told_to = (progress, on_pass, on_checkpoint)
     if found is None:
@@ -116,7 +116,8 @@ def go_on(
         folder.take_up(record.to_json() for record in before.passes)
         outcomes = resume_all(source, before, runner, *told_to, limits)
     done = parts[-1].ended(len(outcomes.passes), datetime.now(UTC))
-    warned = replace(outcomes, warnings=(*told, *outcomes.warnings))
+    told = (*folder.warnings, *passed_over, *outcomes.warnings)
+    warned = replace(outcomes, warnings=told)
     return Course(warned, (*parts[:-1], done))
 
 

@@ -25,7 +25,7 @@ from dask_gmm.workflows.predictions import Predictions, refuse_own_rows
 from dask_gmm.workflows.probe import probe
 from dask_gmm.workflows.requests import GenerateRequest
 from dask_gmm.workflows.row_requests import PredictRequest, ScoreRequest
-from dask_gmm.workflows.score import bound_of
+from dask_gmm.workflows.score import bound_of, usual_of
 from dask_gmm.workflows.to_come import ToCome
 
 ONE: Final = "one"
@@ -123,6 +123,7 @@ def plan_score(
     mixture = to_come.mixture(request.model) if known is None else known.model.mixture
     if known is not None:
         bound_of(request, known)
+        usual_of(request, known)
     density, source = density_of_mixture(mixture), to_come.source(request)
     refuse_other_columns(source, density)
     fold = Examine(density, 0.0)

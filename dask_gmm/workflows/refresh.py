@@ -217,9 +217,10 @@ def refreshed(task: FitTask, work: Work) -> Done:
     step = Step(task.spec, start, kept, tuple(partitions), found, forgetting, read, readings)
     ordered, today, surveys = step.taken()
     survey = _survey(today, read, surveys, first_row(task.source))
-    told = (*work.folder.warnings, *inspected(survey, task.source))
-    for text in told:
+    looked_at = inspected(survey, task.source)
+    for text in looked_at:
         warnings.warn(text, DataWarning, stacklevel=3)
+    told = (*work.folder.warnings, *looked_at)
     model = with_quantiles(ordered.model, survey.sample) if read else ordered.model
     passes = tuple(readings.records)
     course = Course(

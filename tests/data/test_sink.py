@@ -185,6 +185,17 @@ def test_a_group_with_a_missing_chunk_is_not_completed(sink: Sink) -> None:
     assert not (sink.path / "digests").exists()
 
 
+def test_chunks_of_rows_are_there_when_all_arrays_have_them(sink: Sink) -> None:
+    write_all(sink)
+    assert sink.count_there() == 3
+    SPECS[0].path(sink.path, 0).unlink()
+    assert sink.count_there() == 2
+    SPECS[1].path(sink.path, 0).unlink()
+    assert sink.count_there() == 2
+    SPECS[1].path(sink.path, 2).unlink()
+    assert sink.count_there() == 1
+
+
 def test_a_group_with_a_missing_digest_is_not_completed(sink: Sink) -> None:
     digests = write_all(sink)
     with pytest.raises(OutputError, match=r"3 chunks of array x .* 2 digests were given"):

@@ -1,5 +1,7 @@
 """What a pass will take is known before its first task, and is what it then takes."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from distributed import Client
@@ -39,6 +41,18 @@ def test_workers_are_counted_with_their_threads(client: Client) -> None:
     outlook = DistributedRunner(client).outlook(source(1_000, 10), [Total()])
     assert (outlook.processes, outlook.threads) == (2, 2)
     assert outlook.room.projection.threads == 1
+
+
+def test_workers_that_go_before_they_are_counted_are_waited_for(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, gone = client.scheduler_info, [{"workers": dict[str, object]()}]
+
+    def counted(n_workers: int) -> Any:
+        return gone.pop() if gone else real(n_workers=n_workers)
+
+    monkeypatch.setattr(client, "scheduler_info", counted)
+    assert DistributedRunner(client).outlook(source(1_000, 10), [Total()]).processes == 2
 
 
 def test_the_process_with_the_least_room_decides() -> None:

@@ -21,6 +21,7 @@ from tests.whole.refusals import Kept, command, refused, says
 
 GENERATE = ("generate", "n.zarr", "--rows", 2_000, "--features", 3, "--components", 2)
 FIT = ("fit", "d.zarr", "--components", 2, "--max-iter", 6, "--tol", 0, "--out", "out")
+PREDICT = ("predict", "d.zarr", "out", "--out", "n.zarr")
 SELECT = ("select", "d.zarr", "--components", "2,3", "--max-iter", 6, "--out", "out")
 OVERLAP = ("--rows", 20_000, "--overlap", 0.3)
 
@@ -88,7 +89,7 @@ def test_the_second_finds_done_what_the_first_has_done_meanwhile(
     assert "nothing to do" in second.stdout
 
 
-@pytest.mark.filterwarnings("default::dask_gmm.workflows.fit_rows.DataWarning")
+@pytest.mark.filterwarnings("default:the output was held by")
 @pytest.mark.parametrize("verb", [FIT, SELECT], ids=lambda asked: asked[0])
 def test_one_that_has_died_on_another_host_is_followed_and_recorded(
     verb: tuple[object, ...], monkeypatch: pytest.MonkeyPatch
@@ -101,7 +102,8 @@ def test_one_that_has_died_on_another_host_is_followed_and_recorded(
     monkeypatch.setattr(lease, "LOOK_EVERY", 0.0)
     gone_on = command(*verb)
     assert gone_on.exit_code == 0
-    assert "Warning: the output was held by process 4711 on elsewhere, since" in gone_on.stderr
+    said = "Warning: the output was held by process 4711 on elsewhere, since"
+    assert gone_on.stderr.count(said) == 1
     manifest = read_manifest(Path("out"))
     (taken,) = manifest["taken_over"]
     assert (taken["host"], taken["pid"], taken["started"]) == ("elsewhere", 4711, dead.started)
@@ -112,6 +114,23 @@ def test_one_that_has_died_on_another_host_is_followed_and_recorded(
     ours, theirs = load_model("out/model.zarr"), load_model("whole/model.zarr")
     assert ours.means.tobytes() == theirs.means.tobytes()
     assert read_manifest(Path("whole"))["taken_over"] == []
+
+
+@pytest.mark.filterwarnings("default:the output was held by")
+@pytest.mark.parametrize("verb", [GENERATE, PREDICT], ids=lambda asked: asked[0])
+def test_rows_that_one_on_another_host_has_begun_are_written_with_a_warning(
+    verb: tuple[object, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if verb is PREDICT:
+        assert command(*FIT).exit_code == 0
+    FolderStore(Path(".n.zarr.wip-lease")).put("lease-000001.json", elsewhere().to_bytes())
+    monkeypatch.setattr(lease, "UNCHANGED", 0.0)
+    monkeypatch.setattr(lease, "LOOK_EVERY", 0.0)
+    written = command(*verb)
+    assert written.exit_code == 0
+    said = "Warning: the output was held by process 4711 on elsewhere, since"
+    assert written.stderr.count(said) == 1
+    assert list(Path().glob(".n.*")) == []
 
 
 def test_one_that_lives_on_another_host_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

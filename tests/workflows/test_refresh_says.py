@@ -1,6 +1,7 @@
 """What an incremental step says of itself, what it refuses, and what others make of it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from dask_gmm.records.run_folder import read_history, read_manifest
 from dask_gmm.workflows.fit import fit
 from dask_gmm.workflows.fit_request import FitRequest
 from dask_gmm.workflows.inspect import inspect
+from dask_gmm.workflows.plan import plan
 from dask_gmm.workflows.report import report
 from dask_gmm.workflows.report_request import ReportRequest
 from dask_gmm.workflows.row_requests import ScoreRequest
@@ -192,7 +194,9 @@ def test_other_verbs_know_that_no_row_was_read(folder: Path, tmp_path: Path) -> 
     assert (said["log_likelihood_of_fit"], said["difference"]) == (None, None)
     assert "that of the fit is unknown" in examined.to_text()
     with pytest.raises(InputError, match="Wanted a model whose log-likelihood is known"):
-        score(ScoreRequest(data, tmp_path / "a", fail_below=1.0), Counting(), Silent())
+        score(replace(asked, fail_below=1.0), Counting(), Silent())
+    with pytest.raises(InputError, match="Wanted a model whose log-likelihood is known"):
+        plan([replace(asked, fail_below=1.0)], Counting())
     facts = inspect(tmp_path / "a").facts
     assert (facts["log-likelihood, nats per row"], facts["BIC"]) == (None, None)
     assert "log-likelihood, nats per row" in report(ReportRequest(tmp_path / "a")).out.read_text()

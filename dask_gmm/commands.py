@@ -7,7 +7,7 @@ to be right, so that neither ``--help`` nor a mistake waits for Dask.
 import json
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -64,9 +64,7 @@ def generate(as_json: bool, **values: Any) -> None:
     request = settings.request()
     from dask_gmm.workflows.generate import generate as twin
 
-    with _at_work(where) as (runner, progress):
-        result = twin(request, runner, progress)
-    _show(result, as_json)
+    _carry_out(twin, request, where, as_json)
 
 
 @click.command()
@@ -81,9 +79,7 @@ def fit(callbacks: str | None, as_json: bool, **values: Any) -> None:
     told = _callbacks(settings_from(CallbackSettings, {"callbacks": callbacks}))
     from dask_gmm.workflows.fit import fit as twin
 
-    with _shown_if_unmet(as_json), _at_work(where) as (runner, progress):
-        result = twin(request, runner, progress, callbacks=told)
-    _show(result, as_json)
+    _carry_out(twin, request, where, as_json, callbacks=told)
 
 
 @click.command()
@@ -98,9 +94,7 @@ def select(callbacks: str | None, as_json: bool, **values: Any) -> None:
     told = _callbacks(settings_from(CallbackSettings, {"callbacks": callbacks}))
     from dask_gmm.workflows.select import select as twin
 
-    with _shown_if_unmet(as_json), _at_work(where) as (runner, progress):
-        result = twin(request, runner, progress, callbacks=told)
-    _show(result, as_json)
+    _carry_out(twin, request, where, as_json, callbacks=told)
 
 
 @click.command()
@@ -113,9 +107,7 @@ def predict(as_json: bool, **values: Any) -> None:
     request = settings.request()
     from dask_gmm.workflows.predict import predict as twin
 
-    with _at_work(where) as (runner, progress):
-        result = twin(request, runner, progress)
-    _show(result, as_json)
+    _carry_out(twin, request, where, as_json)
 
 
 @click.command()
@@ -128,9 +120,7 @@ def score(as_json: bool, **values: Any) -> None:
     request = settings.request()
     from dask_gmm.workflows.score import score as twin
 
-    with _shown_if_unmet(as_json), _at_work(where) as (runner, progress):
-        result = twin(request, runner, progress)
-    _show(result, as_json)
+    _carry_out(twin, request, where, as_json)
 
 
 @click.command()
@@ -183,12 +173,10 @@ def run(config: Path, dry_run: bool, as_json: bool) -> None:
     if dry_run:
         _plan(settings, 0, as_json)
         return
-    told = _callbacks(settings)
+    requests, told = settings.requests(), _callbacks(settings)
     from dask_gmm.workflows.run import run as twin
 
-    with _shown_if_unmet(as_json), _at_work(settings.cluster.spec()) as (runner, progress):
-        result = twin(settings.requests(), runner, progress, callbacks=told)
-    _show(result, as_json)
+    _carry_out(twin, requests, settings.cluster.spec(), as_json, callbacks=told)
 
 
 @click.command()
@@ -219,6 +207,19 @@ def _plan(settings: RunSettings, probe: int, as_json: bool) -> None:
         result = twin(settings.requests(), runner, probe)
     _show(result, as_json)
     result.require()
+
+
+def _carry_out(
+    twin: Callable[..., "Result"],
+    asked: object,
+    where: "ClusterSpec",
+    as_json: bool,
+    **told: object,
+) -> None:
+    """Open a runner, have a twin do there what is asked, and show what comes of it."""
+    with _shown_if_unmet(as_json), _at_work(where) as (runner, progress):
+        result = twin(asked, runner, progress, **told)
+    _show(result, as_json)
 
 
 @contextmanager

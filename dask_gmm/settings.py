@@ -5,7 +5,7 @@ schema. What a value may be is decided by the request that the settings make.
 """
 
 from pathlib import Path
-from typing import Annotated, Any, Self, TypeAlias
+from typing import Annotated, Any, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -14,17 +14,11 @@ from dask_gmm.settings_cluster import ClusterSettings
 from dask_gmm.settings_fit import FitSettings, SelectSettings
 from dask_gmm.settings_rows import PredictSettings, ScoreSettings
 from dask_gmm.settings_values import Columns, ImportPaths
-from dask_gmm.workflows.fit_request import FitRequest
+from dask_gmm.workflows.any_request import Request
 from dask_gmm.workflows.report_request import ReportRequest
 from dask_gmm.workflows.requests import (
     FloatType,
     GenerateRequest,
-)
-from dask_gmm.workflows.row_requests import PredictRequest, ScoreRequest
-from dask_gmm.workflows.select_request import SelectRequest
-
-Request: TypeAlias = (
-    GenerateRequest | FitRequest | SelectRequest | PredictRequest | ScoreRequest | ReportRequest
 )
 
 

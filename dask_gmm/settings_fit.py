@@ -1,7 +1,6 @@
 """Settings of the verbs that fit mixtures."""
 
 from pathlib import Path
-from typing import Any
 
 from dask_gmm.settings_base import Settings
 from dask_gmm.settings_values import (
@@ -15,6 +14,7 @@ from dask_gmm.settings_values import (
     RowRange,
     Tolerance,
     row_range,
+    with_rows,
 )
 from dask_gmm.workflows.fit_request import FitRequest
 from dask_gmm.workflows.requests import (
@@ -85,10 +85,6 @@ class FittingSettings(Settings):
     overwrite: bool = False
     """Replace a run folder that is already there."""
 
-    def _asked(self) -> dict[str, Any]:
-        """Give all values, as requests take them."""
-        return {**dict(self), "rows": None if self.rows is None else row_range(self.rows)}
-
 
 class FitSettings(FittingSettings):
     """Settings of ``fit``: a mixture to fit to rows, and the run folder in which it is kept."""
@@ -116,7 +112,7 @@ class FitSettings(FittingSettings):
 
     def request(self) -> FitRequest:
         """What is asked of the workflow; InputError if a value is outside its domain."""
-        asked = self._asked()
+        asked = with_rows(self)
         if self.partitions is not None:
             asked["partitions"] = {name: row_range(t) for name, t in self.partitions.items()}
         return FitRequest(**asked)
@@ -138,4 +134,4 @@ class SelectSettings(FittingSettings):
 
     def request(self) -> SelectRequest:
         """What is asked of the workflow; InputError if a value is outside its domain."""
-        return SelectRequest(**self._asked())
+        return SelectRequest(**with_rows(self))

@@ -1,10 +1,9 @@
 """Settings of the verbs that ask a fitted model about rows."""
 
 from pathlib import Path
-from typing import Any
 
 from dask_gmm.settings_base import Settings
-from dask_gmm.settings_values import Columns, RowRange, row_range
+from dask_gmm.settings_values import Columns, RowRange, with_rows
 from dask_gmm.workflows.requests import MissingChunks
 from dask_gmm.workflows.row_requests import PredictRequest, ScoreRequest
 
@@ -24,10 +23,6 @@ class AskingSettings(Settings):
     """Rows to use, as start:stop; by default all."""
     missing_chunks: MissingChunks = "error"
     """Whether a chunk that is not stored is an error, or reads as the fill value."""
-
-    def _asked(self) -> dict[str, Any]:
-        """Give all values, as requests take them."""
-        return {**dict(self), "rows": None if self.rows is None else row_range(self.rows)}
 
 
 class PredictSettings(AskingSettings):
@@ -50,7 +45,7 @@ class PredictSettings(AskingSettings):
 
     def request(self) -> PredictRequest:
         """What is asked of the workflow; InputError if a value is outside its domain."""
-        return PredictRequest(**self._asked())
+        return PredictRequest(**with_rows(self))
 
 
 class ScoreSettings(AskingSettings):
@@ -63,4 +58,4 @@ class ScoreSettings(AskingSettings):
 
     def request(self) -> ScoreRequest:
         """What is asked of the workflow; InputError if a value is outside its domain."""
-        return ScoreRequest(**self._asked())
+        return ScoreRequest(**with_rows(self))

@@ -2,8 +2,9 @@
 
 import math
 import re
+from collections.abc import Iterable
 from datetime import date, datetime
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
@@ -67,6 +68,12 @@ def row_range(text: str) -> slice:
     """A slice from a text such as ``0:1000``, of which either end may be left out."""
     start, _, stop = text.partition(":")
     return slice(int(start) if start else None, int(stop) if stop else None)
+
+
+def with_rows(settings: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Values of settings that name rows, as requests take them."""
+    values = dict(settings)
+    return {**values, "rows": None if values["rows"] is None else row_range(values["rows"])}
 
 
 def counts(value: object) -> object:

@@ -25,11 +25,6 @@ def kept_bytes(rows: int, n_features: int) -> int:
     return FORMS * rows * 8 * (n_features + 2)  # with a key and a number
 
 
-def row_keys(seed: int, start: int, stop: int) -> Keys:
-    """Give the keys of rows ``start`` to ``stop``; see `keys_of`."""
-    return keys_of(seed, np.arange(start, stop, dtype=np.int64))
-
-
 def keys_of(seed: int, numbers: npt.NDArray[np.int64]) -> Keys:
     """Give a key for the number (n,) of each row.
 

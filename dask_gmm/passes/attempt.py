@@ -16,7 +16,7 @@ from dask_gmm.passes.dask_source import DaskSource
 from dask_gmm.passes.fold import Answers, Fold, Workspace, measure
 from dask_gmm.passes.held import Piece
 from dask_gmm.passes.patience import Patience
-from dask_gmm.passes.pieces import HeldThere, Pieces
+from dask_gmm.passes.pieces import HeldThere, Pieces, same
 from dask_gmm.passes.progress import Progress, Silent
 from dask_gmm.passes.task import answer_node
 from dask_gmm.passes.threads import ONE_THREAD
@@ -101,7 +101,7 @@ class Attempt:
             If no task ends.
         """
         key = f"{self.prefix}-question"
-        question = self.client.submit(_same, (_asked(source), folds), key=key)
+        question = self.client.submit(same, (_asked(source), folds), key=key)
         one_by_one = len(source.layout) == 1 and not isinstance(source, DaskSource)
         if one_by_one:
             parts = self._submit_folds(source, question, len(folds))
@@ -220,10 +220,6 @@ def _asked(source: Source) -> Source | DaskBlocks:
         case HeldThere():
             return source.source
     return source
-
-
-def _same(question: Any) -> Any:
-    return question
 
 
 def _answer(question: Question, node: tuple[int, int], piece: Piece | None) -> Answers:

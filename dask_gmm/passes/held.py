@@ -43,11 +43,6 @@ class Held:
         """The leaves."""
         return self.source.layout
 
-    @property
-    def held_bytes(self) -> int:
-        """Bytes of all rows, decoded."""
-        return self.layout.rows * self.n_features * self.dtype.itemsize
-
     def where(self, row: int, column: int) -> str:
         """See `ZarrSource.where`."""
         return self.source.where(row, column)

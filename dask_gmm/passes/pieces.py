@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ from distributed import Client, Future
 from dask_gmm.data.source import BadChunk, Reader
 from dask_gmm.data.zarr_source import ZarrSource
 from dask_gmm.passes.held import Held, Piece
+from dask_gmm.passes.memory import bytes_of
 from dask_gmm.passes.tree import level_for, nodes
 
 # Bytes of rows in a piece, unless a leaf has more: so many that pieces cost Dask little, and so
@@ -20,6 +21,7 @@ PIECES: Final = "pieces"
 READY: Final = ("pending", "finished")
 
 Task = Future[Any]
+T = TypeVar("T")
 
 
 class Pieces:
@@ -65,7 +67,7 @@ class Pieces:
         missing = [node for node in every if not self._is_held(node[0])]
         if missing:
             # A task of its own, since rows may be read again when the pass has long ended.
-            asked = self._client.submit(_same, source, key=f"{prefix}-source")
+            asked = self._client.submit(same, source, key=f"{prefix}-source")
             self._sources.append(asked)
             self._groups.add(f"{prefix}-{PIECES}")
         for node in missing:
@@ -121,15 +123,16 @@ class HeldThere(Held):
 
     def tasks_wanted(self, least: int) -> int:
         """Give at least so many tasks, and at least one for each piece."""
-        return max(least, len(self.pieces) or -(-self.held_bytes // PIECE_BYTES))
+        return max(least, len(self.pieces) or -(-bytes_of(self) // PIECE_BYTES))
 
     def release(self) -> None:
         """Hold nothing any more."""
         self.pieces.release()
 
 
-def _same(source: ZarrSource) -> ZarrSource:
-    return source
+def same(value: T) -> T:
+    """Give what it is given: as a task, it holds a value until tasks of others ask for it."""
+    return value
 
 
 def _read(source: ZarrSource, node: tuple[int, int]) -> Piece:

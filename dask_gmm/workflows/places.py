@@ -3,12 +3,12 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from dask_gmm.checks import local_path
 from dask_gmm.records.asked import Asked
 from dask_gmm.records.kinds import DATA_GROUP, PREDICTIONS, RUN_FOLDER, Kind
 from dask_gmm.records.run_folder import RunFolder
+from dask_gmm.workflows.any_request import Request
 from dask_gmm.workflows.asked_before import in_few_words, was_asked
 from dask_gmm.workflows.fit_request import FitRequest
 from dask_gmm.workflows.generate import is_drawn
@@ -17,11 +17,8 @@ from dask_gmm.workflows.requests import GenerateRequest
 from dask_gmm.workflows.row_requests import PredictRequest, ScoreRequest
 from dask_gmm.workflows.select_request import SelectRequest
 
-if TYPE_CHECKING:
-    from dask_gmm.workflows.run import Request
 
-
-def refuse_output(request: "Request", refuse: Callable[[Path, bool, Kind], None]) -> None:
+def refuse_output(request: Request, refuse: Callable[[Path, bool, Kind], None]) -> None:
     """Refuse a step whose output could not be put in its place.
 
     Parameters

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dask_gmm.checks import whole
 from dask_gmm.errors import ClusterError, DaskGMMError, MemoryLimitError
 from dask_gmm.passes.runner import Runner
 from dask_gmm.records.publish import refuse_taken
+from dask_gmm.workflows.any_request import Request
 from dask_gmm.workflows.fit_request import FitRequest
 from dask_gmm.workflows.places import refuse_output
 from dask_gmm.workflows.plan_fits import plan_fit
@@ -19,9 +20,6 @@ from dask_gmm.workflows.requests import GenerateRequest
 from dask_gmm.workflows.row_requests import PredictRequest, ScoreRequest
 from dask_gmm.workflows.select_request import SelectRequest
 from dask_gmm.workflows.to_come import NotKnownYet, ToCome
-
-if TYPE_CHECKING:
-    from dask_gmm.workflows.run import Request
 
 NOTHING_YET = ToCome()
 
@@ -67,7 +65,7 @@ class PlanResult:
         return "\n\n".join(texts)
 
 
-def plan(requests: Sequence["Request"], runner: Runner, probe: int = 0) -> PlanResult:
+def plan(requests: Sequence[Request], runner: Runner, probe: int = 0) -> PlanResult:
     """Plan steps that are carried out in order; nothing is written, and no row read but by probes.
 
     What a step makes is known to later ones by its size. What was done before is known by the same
@@ -104,7 +102,7 @@ def plan(requests: Sequence["Request"], runner: Runner, probe: int = 0) -> PlanR
     return PlanResult(tuple(steps))
 
 
-def require_memory(requests: Sequence["Request"], runner: Runner) -> None:
+def require_memory(requests: Sequence[Request], runner: Runner) -> None:
     """Refuse a run of which a step cannot fit in memory, as far as its size is known.
 
     What else may be wrong with a step is for the step to say.
@@ -130,7 +128,7 @@ def require_memory(requests: Sequence["Request"], runner: Runner) -> None:
 
 
 def _planned(
-    request: "Request", runner: Runner, to_come: ToCome, n_blocks: int
+    request: Request, runner: Runner, to_come: ToCome, n_blocks: int
 ) -> tuple[PlannedStep, ToCome]:
     try:
         match request:
@@ -150,5 +148,5 @@ def _planned(
         return PlannedStep(_verb(request), out, note=str(reason)), left
 
 
-def _verb(request: "Request") -> str:
+def _verb(request: Request) -> str:
     return type(request).__name__.removesuffix("Request").lower()

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
 from dask_gmm.errors import UnmetError
 from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.runner import Runner
 from dask_gmm.records.publish import refuse_occupied
+from dask_gmm.workflows.any_request import Request
 from dask_gmm.workflows.callbacks import Callback
 from dask_gmm.workflows.fit import fit
 from dask_gmm.workflows.fit_request import FitRequest
@@ -22,10 +23,6 @@ from dask_gmm.workflows.row_requests import PredictRequest, ScoreRequest
 from dask_gmm.workflows.score import score
 from dask_gmm.workflows.select import select
 from dask_gmm.workflows.select_request import SelectRequest
-
-Request: TypeAlias = (
-    GenerateRequest | FitRequest | SelectRequest | PredictRequest | ScoreRequest | ReportRequest
-)
 
 
 class Result(Protocol):

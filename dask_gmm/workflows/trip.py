@@ -23,6 +23,7 @@ from dask_gmm.mixture.typical import typical_covariance
 from dask_gmm.passes.cost import Cost
 from dask_gmm.passes.fold import Fold
 from dask_gmm.passes.held import HeldHere
+from dask_gmm.passes.memory import bytes_of
 from dask_gmm.passes.progress import Progress, Silent
 from dask_gmm.passes.runner import Runner, ThreadRunner
 from dask_gmm.records.checkpoint import Checkpoint, PassRecord
@@ -140,7 +141,7 @@ class Trip:
         self._source = self._source.pinned(answer.digests, answer.bad_chunks)
         self._surveyed = answer
         kept = kept_bytes(len(answer.sample.rows), self._source.n_features)
-        here = self._source.held_bytes if isinstance(self._source, HeldHere) else 0
+        here = bytes_of(self._source) if isinstance(self._source, HeldHere) else 0
         self._runner, self._here = self._runner.beside(kept), self._here.beside(kept + here)
 
     @property

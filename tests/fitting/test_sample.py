@@ -6,13 +6,13 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dask_gmm.fitting.sample import Sample, key_limit, row_keys, sample_size
+from dask_gmm.fitting.sample import Sample, key_limit, keys_of, sample_size
 
 
 def drawn(size: int, seed: int, start: int, stop: int) -> Sample:
     index = np.arange(start, stop)
     rows = np.stack([index, index**2], axis=1).astype(float)
-    return Sample.smallest_of([Sample(size, row_keys(seed, start, stop), index, rows)])
+    return Sample.smallest_of([Sample(size, keys_of(seed, np.arange(start, stop)), index, rows)])
 
 
 @given(st.integers(1, 60), st.integers(0, 2**40), st.lists(st.integers(0, 200), max_size=5))
@@ -47,7 +47,7 @@ def test_another_seed_draws_other_rows() -> None:
 
 
 def test_keys_are_uniform() -> None:
-    share = row_keys(3, 0, 200_000) / 2.0**64
+    share = keys_of(3, np.arange(200_000)) / 2.0**64
     counts = np.histogram(share, bins=50, range=(0, 1))[0]
     chi_squared = ((counts - 4000) ** 2 / 4000).sum()
     assert 20 < chi_squared < 90  # 49 degrees of freedom
@@ -60,7 +60,7 @@ def test_the_limit_lets_enough_rows_pass(size: int, rows: int) -> None:
 
 
 def test_the_limit_keeps_nearly_all_other_rows_out() -> None:
-    keys = row_keys(0, 0, 1_000_000)
+    keys = keys_of(0, np.arange(1_000_000))
     taken = int((keys <= np.uint64(key_limit(10_000, 1_000_000))).sum())
     assert 10_000 <= taken < 11_500
 

@@ -17,7 +17,7 @@ from dask_gmm.fitting.ascent import Ascending
 from dask_gmm.fitting.candidate import candidate
 from dask_gmm.fitting.questions import ALL_ROWS, EStep
 from dask_gmm.fitting.rare import Drawn
-from dask_gmm.fitting.sample import Sample, row_keys
+from dask_gmm.fitting.sample import Sample, keys_of
 from dask_gmm.fitting.spec import MERGE, Spec
 from dask_gmm.fitting.topup import Counted, Drawing, Topping, TopUp, topped
 from dask_gmm.mixture.covariance import FAMILIES
@@ -64,7 +64,7 @@ def drawn(size: int, seed: int, chances: Array, start: int = 0, stop: int | None
 def uniform(size: int, seed: int, total: int) -> Sample:
     index = np.arange(total)
     rows = np.stack([index, index**2], axis=1).astype(float)
-    return Sample.smallest_of([Sample(size, row_keys(seed, 0, total), index, rows)])
+    return Sample.smallest_of([Sample(size, keys_of(seed, np.arange(total)), index, rows)])
 
 
 @given(st.integers(1, 60), st.integers(0, 2**40), st.lists(st.integers(0, 200), max_size=5))

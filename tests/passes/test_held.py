@@ -20,7 +20,7 @@ from dask_gmm.errors import DataError, MemoryLimitError
 from dask_gmm.passes.attempt import Attempt
 from dask_gmm.passes.distributed_runner import DistributedRunner
 from dask_gmm.passes.held import HeldHere, Piece
-from dask_gmm.passes.memory import IMBALANCE, PROCESS_BYTES, project
+from dask_gmm.passes.memory import IMBALANCE, PROCESS_BYTES, bytes_of, project
 from dask_gmm.passes.patience import Patience
 from dask_gmm.passes.pieces import HeldThere, Pieces
 from dask_gmm.passes.progress import Silent
@@ -123,7 +123,7 @@ def test_rows_that_are_held_take_no_more_than_they_are(path: Path) -> None:
     memory = [
         each.rows if each.rows.base is None else each.rows.base for each in rows.blocks.values()
     ]
-    assert sum(each.nbytes for each in memory) == rows.held_bytes == len(ROWS) * 8
+    assert sum(each.nbytes for each in memory) == bytes_of(rows) == len(ROWS) * 8
     assert rows.task_bytes() == 0
     assert not any(each.rows.flags.writeable for each in rows.blocks.values())
 
@@ -262,7 +262,7 @@ def test_nothing_is_held_after_release(path: Path, client: Client) -> None:
 
 def test_all_rows_are_counted_before_they_are_read(path: Path, readings: Counter[int]) -> None:
     rows = HeldHere(opened(path))
-    limit = project(rows.source, [Total()], 2).total + rows.held_bytes
+    limit = project(rows.source, [Total()], 2).total + bytes_of(rows)
     asked(rows.source, ThreadRunner(2, memory_limit=limit - 1))
     readings.clear()
     with pytest.raises(MemoryLimitError, match=r"for rows that are kept. Set cache to none"):
@@ -274,10 +274,10 @@ def test_all_rows_are_counted_before_they_are_read(path: Path, readings: Counter
 def test_a_worker_is_counted_its_share_and_a_margin(path: Path) -> None:
     rows = HeldHere(opened(path))
     assert [project(rows, [], threads, of).held for threads, of in ((1, 1), (4, 4))] == [
-        rows.held_bytes
+        bytes_of(rows)
     ] * 2
-    assert project(rows, [], 1, 4).held == int(IMBALANCE * rows.held_bytes / 4)
-    assert project(rows, [], 3, 4).held == rows.held_bytes
+    assert project(rows, [], 1, 4).held == int(IMBALANCE * bytes_of(rows) / 4)
+    assert project(rows, [], 3, 4).held == bytes_of(rows)
 
 
 def test_workers_too_small_for_their_share_are_refused(
@@ -285,7 +285,7 @@ def test_workers_too_small_for_their_share_are_refused(
 ) -> None:
     rows, runner = HeldThere(opened(path), Pieces(client)), DistributedRunner(client)
     alone = project(rows.source, [Total()], 1).total
-    limit = alone + int(IMBALANCE * rows.held_bytes / 2)
+    limit = alone + int(IMBALANCE * bytes_of(rows) / 2)
 
     def workers(limit: int) -> Any:
         return lambda: [{"nthreads": 1, "memory_limit": limit}] * 2

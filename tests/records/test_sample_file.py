@@ -8,7 +8,7 @@ import pytest
 import zarr
 
 from dask_gmm.errors import DataError
-from dask_gmm.fitting.sample import Sample, row_keys
+from dask_gmm.fitting.sample import Sample, keys_of
 from dask_gmm.records.sample_file import KEPT_ROWS, SAMPLE, read_sample, write_sample
 
 CHUNK = Path(SAMPLE) / "x" / "c" / "0" / "0"
@@ -16,7 +16,7 @@ CHUNK = Path(SAMPLE) / "x" / "c" / "0" / "0"
 
 def sample(n: int, dtype: str = "float64", n_features: int = 3) -> Sample:
     """A sample of rows that are told apart by their first column, the number of the row."""
-    keys = row_keys(0, 0, n)
+    keys = keys_of(0, np.arange(n))
     order = np.argsort(keys)
     rows = np.repeat(np.arange(n)[:, np.newaxis], n_features, axis=1).astype(dtype)
     return Sample(n, keys[order], order, rows[order])

@@ -12,13 +12,13 @@ from dask_gmm.passes.fold import Fold
 from dask_gmm.passes.outlook import Outlook
 from dask_gmm.passes.progress import Progress, Silent
 from dask_gmm.passes.runner import ThreadRunner
+from dask_gmm.workflows.any_request import Request
 from dask_gmm.workflows.fit_request import FitRequest
 from dask_gmm.workflows.generate import generate
 from dask_gmm.workflows.plan import plan
 from dask_gmm.workflows.planned import PlannedStep
 from dask_gmm.workflows.requests import GenerateRequest
 from dask_gmm.workflows.row_requests import PredictRequest, ScoreRequest
-from dask_gmm.workflows.run import Request
 from dask_gmm.workflows.select_request import SelectRequest
 
 

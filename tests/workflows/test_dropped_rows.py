@@ -15,7 +15,7 @@ from dask_gmm.data.open import open_source
 from dask_gmm.data.source import Layout, Source
 from dask_gmm.errors import DataError
 from dask_gmm.fitting.held_out import HeldOut
-from dask_gmm.fitting.sample import row_keys
+from dask_gmm.fitting.sample import keys_of
 from dask_gmm.fitting.spec import Spec
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.passes.dask_source import DaskSource
@@ -93,7 +93,7 @@ def test_the_sample_has_the_rows_with_the_smallest_keys_of_those_that_are_left(
     rows, fine = holed(0.3)
     path = written(tmp_path / "g", rows=rows, damage="absent")
     sample = fitted_at(path, FAST, BOTH).survey.sample
-    order = np.argsort(row_keys(0, 0, len(X)))
+    order = np.argsort(keys_of(0, np.arange(len(X))))
     expected = order[(fine & GOOD)[order]][: sample.size]
     assert np.array_equal(sample.index, expected)
     assert np.array_equal(sample.rows, X[expected])

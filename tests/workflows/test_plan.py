@@ -13,12 +13,13 @@ from dask_gmm.passes.progress import Silent
 from dask_gmm.passes.runner import ThreadRunner
 from dask_gmm.records.run_folder import read_manifest
 from dask_gmm.workflows.about import spec_of
+from dask_gmm.workflows.any_request import Request
 from dask_gmm.workflows.fit_request import FitRequest
 from dask_gmm.workflows.plan import plan
 from dask_gmm.workflows.planned import DONE
 from dask_gmm.workflows.report_request import ReportRequest
 from dask_gmm.workflows.row_requests import PredictRequest, ScoreRequest
-from dask_gmm.workflows.run import Request, run
+from dask_gmm.workflows.run import run
 from tests.workflows.planning import Steps, Watched, only
 from tests.workflows.planning import steps as steps
 from tests.workflows.planning import there as there

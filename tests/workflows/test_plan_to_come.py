@@ -12,12 +12,13 @@ from dask_gmm.errors import InputError, OutputExistsError
 from dask_gmm.passes.progress import Silent
 from dask_gmm.passes.runner import ThreadRunner
 from dask_gmm.records.run_folder import read_manifest
+from dask_gmm.workflows.any_request import Request
 from dask_gmm.workflows.fit_request import FitRequest
 from dask_gmm.workflows.generate import generate
 from dask_gmm.workflows.plan import plan
 from dask_gmm.workflows.planned import DONE
 from dask_gmm.workflows.row_requests import ScoreRequest
-from dask_gmm.workflows.run import Request, run
+from dask_gmm.workflows.run import run
 from tests.workflows.planning import Steps, only
 from tests.workflows.planning import steps as steps
 from tests.workflows.planning import there as there

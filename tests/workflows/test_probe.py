@@ -12,6 +12,7 @@ from dask_gmm.errors import DataError
 from dask_gmm.passes.fold import Answers, Fold
 from dask_gmm.passes.progress import Silent
 from dask_gmm.passes.runner import ThreadRunner
+from dask_gmm.workflows.any_request import Request
 from dask_gmm.workflows.fit import fit
 from dask_gmm.workflows.fit_request import FitRequest
 from dask_gmm.workflows.plan import plan
@@ -19,7 +20,6 @@ from dask_gmm.workflows.planned import NOT_THERE, PlannedPass
 from dask_gmm.workflows.probe import probe, spread_over
 from dask_gmm.workflows.requests import GenerateRequest, Solver
 from dask_gmm.workflows.row_requests import PredictRequest, ScoreRequest
-from dask_gmm.workflows.run import Request
 from dask_gmm.workflows.select_request import SelectRequest
 from tests.passes.rows import RowsInMemory, Spell, Total
 from tests.workflows.predicting import ours

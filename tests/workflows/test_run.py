@@ -11,6 +11,7 @@ from dask_gmm.errors import DataError, DriftError, OutputExistsError
 from dask_gmm.passes.progress import Silent
 from dask_gmm.passes.runner import ThreadRunner
 from dask_gmm.workflows import run as module
+from dask_gmm.workflows.any_request import Request
 from dask_gmm.workflows.fit_request import FitRequest
 from dask_gmm.workflows.requests import GenerateRequest
 from dask_gmm.workflows.row_requests import PredictRequest, ScoreRequest
@@ -81,7 +82,7 @@ def test_predictions_lie_beside_the_model_that_an_earlier_step_made(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     rows = np.random.default_rng(0).standard_normal((500, 3))
-    steps: list[module.Request] = [
+    steps: list[Request] = [
         FitRequest(rows, 2, Path("run"), max_iter=2),
         PredictRequest(rows, Path("run"), Path("run/labels.zarr")),
         ScoreRequest(rows, Path("run")),

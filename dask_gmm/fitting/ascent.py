@@ -25,7 +25,14 @@ from dask_gmm.fitting.members import (
 from dask_gmm.fitting.newton import Newton, Solving
 from dask_gmm.fitting.questions import EStep, Question
 from dask_gmm.fitting.spec import Spec
-from dask_gmm.fitting.stopping import enough, overtrained, statistical_share
+from dask_gmm.fitting.stopping import (
+    QUIET_PASSES,
+    enough,
+    kept_since_best,
+    overtrained,
+    quiet_passes,
+    statistical_share,
+)
 from dask_gmm.fitting.survey import Survey
 from dask_gmm.fitting.trial import Reached, Trial
 from dask_gmm.fitting.trust import FIRST, after_gain, after_loss
@@ -40,8 +47,6 @@ from dask_gmm.mixture.summary import DataSummary
 MOST_REJECTED: Final = 5
 # Passes on a level below the last: the next one goes on from wherever they lead.
 MOST_PASSES: Final = 200
-# Passes in a row in which too little was left to gain.
-QUIET_PASSES: Final = 2
 EMPTY: Final = Memory()
 NO_CLIMB: Final = Climb()
 
@@ -182,14 +187,12 @@ class Ascending:
         return Solving(self, Newton(base, *about))
 
     def turned(self, direction: Array, inside: bool = True) -> "Ascending | Ascended":
-        """Go on in a direction (n,), a step to where the maximum is expected, or end.
-
-        At the edge of what is trusted, not inside, more may be left to gain than it says.
-        """
+        """Go on in a direction (n,), a step to where the maximum is expected, or end."""
         assert self.base is not None
         base = replace(self.base, decrement=0.5 * float(self.base.gradient @ direction))
-        quiet = self.quiet + 1 if inside and base.decrement < self._enough() else 0
-        here = replace(self, base=base, best=base if self._is_best() else self.best, quiet=quiet)
+        quiet = quiet_passes(self.quiet, base.decrement, self._enough(), inside=inside)
+        best = self.best if kept_since_best(self.history) else base
+        here = replace(self, base=base, best=best, quiet=quiet)
         if quiet == QUIET_PASSES or (quiet and not self.on_all_rows):
             return here._ended(Why.LITTLE_LEFT)
         if here.history and overtrained(here.history):
@@ -204,15 +207,10 @@ class Ascending:
         return ended if isinstance(ended, Finished) else None
 
     def _ended(self, why: Why) -> "Ascended":
-        base = self.base if self._is_best() else self.best
+        base = self.best if kept_since_best(self.history) else self.base
         assert base is not None  # after the first pass
         history = back_to(self.history, best_held_out(self.history))
         return Ascended(replace(self, history=history), base, why)
-
-    def _is_best(self) -> bool:
-        """Whether the base describes rows that are held out better than what came before."""
-        later = self.history[best_held_out(self.history) + 1 :]
-        return not any(each.kept for each in later)
 
     def _has_come_far_enough(self) -> bool:
         if self.on_all_rows:

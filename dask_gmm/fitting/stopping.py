@@ -11,6 +11,11 @@ from dask_gmm.mixture.model import Mixture
 
 # The share of the statistical error that may be left to gain.
 STATISTICAL_SHARE: Final = 0.1
+# Passes in a row in which too little was left to gain.
+QUIET_PASSES: Final = 2
+# A step says half its slope, which is what one to the maximum gains. One to the edge of what is
+# trusted falls short of it: within twice its length up to twice its slope may be gained.
+BEYOND_THE_EDGE: Final = 4.0
 # Passes in a row that describe the rows held out worse than one before.
 WORSE_PASSES: Final = 2
 
@@ -43,10 +48,33 @@ def enough(spec: Spec, mixture: Mixture, rows: int, value: float) -> float:
     return max(absolute, spec.relative_tol * abs(value))
 
 
+def quiet_passes(before: int, decrement: float, sufficient: float, *, inside: bool) -> int:
+    """Give the number of passes in a row in which too little was left to gain.
+
+    Parameters
+    ----------
+    before : int
+        That number without the last pass.
+    decrement : float
+        What the next step says is left to gain, in nats per row.
+    sufficient : float
+        What may be left.
+    inside : bool
+        Whether that step ends inside what is trusted. At its edge more is left than it says, since
+        the maximum is farther off.
+    """
+    left = decrement if inside else BEYOND_THE_EDGE * decrement
+    return before + 1 if left < sufficient else 0
+
+
+def kept_since_best(history: Sequence[Evaluation]) -> int:
+    """Count the passes that were kept and describe the rows held out worse than one before."""
+    return sum(each.kept for each in history[best_held_out(history) + 1 :])
+
+
 def overtrained(history: Sequence[Evaluation]) -> bool:
     """Say whether rows that are held out have been described no better for some passes."""
-    kept = sum(each.kept for each in history[best_held_out(history) + 1 :])
-    return history[-1].held_out is not None and kept >= WORSE_PASSES
+    return history[-1].held_out is not None and kept_since_best(history) >= WORSE_PASSES
 
 
 def left_to_gain(history: Sequence[Evaluation]) -> float:

@@ -25,12 +25,18 @@ def region(radius: float = np.inf, enough: float = 0.0) -> Region:
 
 def solved(matrix: Array, gradient: Array, where: Region) -> tuple[Array, int]:
     """The step, and the number of products that it took."""
+    found, products = solution(matrix, gradient, where)
+    return found.step, products
+
+
+def solution(matrix: Array, gradient: Array, where: Region) -> tuple[Solution, int]:
+    """What is found, and after how many products."""
     search, products = ConjugateGradients.begin(gradient, where), 0
     while isinstance(search, ConjugateGradients):
         products += 1
         found = search.grown(matrix @ search.direction, where)
         if isinstance(found, Solution):
-            return found.step, products
+            return found, products
         search = found
     raise AssertionError
 
@@ -55,14 +61,19 @@ def test_what_is_not_worth_a_product_is_left() -> None:
 
 def test_a_step_beyond_the_region_ends_at_its_edge() -> None:
     matrix, gradient = hessian(1, np.geomspace(0.01, 1.0, SIZE)), np.ones(SIZE)
-    step, _ = solved(matrix, gradient, region(radius=0.5))
+    found, _ = solution(matrix, gradient, region(radius=0.5))
+    step = found.step
+    assert not found.inside
+    assert solution(matrix, gradient, region(radius=1e3))[0].inside
     assert np.abs(step).max() == pytest.approx(0.5)
     assert gradient @ step - 0.5 * step @ matrix @ step > 0
 
 
 def test_where_the_function_is_not_concave_it_goes_to_the_edge() -> None:
     matrix, gradient = hessian(2, np.array([-0.5, 0.1, 0.3, 0.5, 0.8, 1.0])), np.ones(SIZE)
-    step, _ = solved(matrix, gradient, region(radius=3.0))
+    found, _ = solution(matrix, gradient, region(radius=3.0))
+    step = found.step
+    assert not found.inside
     assert np.abs(step).max() == pytest.approx(3.0)
     assert gradient @ step - 0.5 * step @ matrix @ step > 0
 

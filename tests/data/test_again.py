@@ -133,7 +133,16 @@ def test_a_disk_that_fails_now_and_then_costs_no_byte(
 
 @pytest.mark.parametrize(
     ("error", "calls"),
-    [(FileNotFoundError(), 1), (DamagedChunkError("is empty"), 1), (OSError(), 3)],
+    [
+        (FileNotFoundError(), 1),
+        (NotADirectoryError(), 1),
+        (IsADirectoryError(), 1),
+        (PermissionError(), 1),
+        (MemoryError(), 1),
+        (DamagedChunkError("is empty"), 1),
+        (OSError(), 3),
+        (ValueError(), 3),
+    ],
 )
 def test_what_cannot_succeed_is_not_tried_again(error: Exception, calls: int) -> None:
     made: list[int] = []

@@ -40,3 +40,11 @@ def test_the_plan_is_printed_also_of_what_does_not_fit(
     assert (verb, runner, blocks) == ("plan", "the runner", probe)
     assert (twins.opened, twins.closed) == ([(4, None)], 1)
     assert [spec.performance_report for spec in twins.specs] == [None]
+
+
+def test_a_run_writes_the_performance_report_that_its_settings_name(
+    twins: Twins, invoke: Invoke, tmp_path: Path
+) -> None:
+    (tmp_path / "steps.yaml").write_text(STEPS)
+    assert invoke("run", str(tmp_path / "steps.yaml")).exit_code == 0
+    assert [spec.performance_report for spec in twins.specs] == [Path("p.html")]

@@ -6,12 +6,16 @@ from typing import Any, Final
 import numpy as np
 import pytest
 
-from dask_gmm.fitting.hopeless import BOUNDED, MARGIN
-from dask_gmm.fitting.members import Why
+from dask_gmm.fitting.ascent import Ascending
+from dask_gmm.fitting.hopeless import BOUNDED, MARGIN, without_hopeless
+from dask_gmm.fitting.members import Finished, Why, is_asking
+from dask_gmm.fitting.survey import Survey
+from dask_gmm.mixture.mstep import MStep
 from dask_gmm.passes.progress import Silent
 from dask_gmm.passes.runner import ThreadRunner
 from dask_gmm.workflows.select import SelectResult, select
 from dask_gmm.workflows.select_request import SelectRequest
+from tests.fitting.test_escape import SAMPLED, SPEC, WHOLE, Trip, ended, followed, free, trapped
 
 GENERATOR: Final = np.random.default_rng(3)
 CENTERS: Final = np.array([[0.0, 0.0], [4.0, 0.0], [0.0, 4.0]])
@@ -57,6 +61,32 @@ def test_of_candidates_that_are_alike_none_is_dropped(tmp_path: Path) -> None:
         tmp_path / "run", components=(3,), covariance=("full",), n_init=2, drop_hopeless=True
     )
     assert [each.dropped for each in result.selected.entries] == [None]
+
+
+def lagging(survey: Survey) -> Ascending:
+    """What climbs, on all rows, to an optimum that is worse than another one."""
+    member: Any = Ascending(SPEC, survey, len(survey.levels) - 1, MStep(trapped(), ()))
+    trip = Trip()
+    climbing: list[Ascending] = [member]
+    while is_asking(member):
+        question = member.ask()
+        (member,) = member.tell(trip(question.rows, [question])[0])
+        climbing += [member] if isinstance(member, Ascending) else []
+    assert climbing[-1].base is not None
+    return climbing[-1]
+
+
+def test_one_that_others_of_its_race_may_lead_on_from_is_not_hopeless() -> None:
+    """Of a race on all rows the second may be crossed with the best, and become better than it."""
+    best = followed(ended(free(), WHOLE).go_on())
+    alone, racing = lagging(SAMPLED), lagging(WHOLE)
+    assert (alone.racing, racing.racing) == (False, True)
+    for criterion in BOUNDED[:2]:
+        kept = without_hopeless([racing, best], 6000, criterion)
+        assert kept == [racing, best]
+        gone, same = without_hopeless([alone, best], 6000, criterion)
+        assert isinstance(gone, Finished)
+        assert (gone.why, same) == (Why.HOPELESS, best)
 
 
 @pytest.mark.parametrize("seed", range(4))

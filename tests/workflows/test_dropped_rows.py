@@ -1,6 +1,7 @@
 """A fit leaves out rows that are not finite, wherever they are."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,11 @@ from dask_gmm.fitting.spec import Spec
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.passes.dask_source import DaskSource
 from dask_gmm.passes.fold import Tile, Workspace
+from dask_gmm.passes.progress import Silent
 from dask_gmm.passes.runner import Runner
 from dask_gmm.workflows.left_out import NOTHING
+from dask_gmm.workflows.select import select
+from dask_gmm.workflows.select_request import SelectRequest
 from tests.workflows.leaving import (
     BOTH,
     DROP,
@@ -38,9 +42,7 @@ from tests.workflows.leaving import (
 )
 from tests.workflows.leaving import runners as runners
 from tests.workflows.leaving import small as small
-from tests.workflows.resuming import (
-    X,
-)
+from tests.workflows.resuming import TWO, X
 
 pytestmark = pytest.mark.filterwarnings("ignore::dask_gmm.workflows.fit_rows.DataWarning")
 
@@ -125,6 +127,19 @@ def densities(mixture: Mixture, rows: npt.NDArray[Any]) -> npt.NDArray[np.float6
         )
     ]
     return np.asarray(np.log(np.sum(parts, axis=0)))
+
+
+def test_a_selection_drops_the_rows_that_a_fit_drops(tmp_path: Path) -> None:
+    rows, fine = holed(0.1)
+    request = SelectRequest(rows, (2, 3), tmp_path / "grid", solver="em", tol=1e-6)
+    with pytest.raises(DataError, match="finite"):
+        select(request, TWO, Silent())
+    result = select(replace(request, nonfinite="drop"), TWO, Silent())
+    assert result.selected.rows == fine.sum()
+    assert result.to_json()["dropped_rows"] == (~fine).sum()
+    others = replace(request, data=rows[fine], out=tmp_path / "others")
+    for one, other in zip(result.models, select(others, TWO, Silent()).models, strict=True):
+        assert one.log_likelihood == pytest.approx(other.log_likelihood, abs=1e-3)
 
 
 def test_where_no_row_is_finite_there_is_nothing_to_fit() -> None:

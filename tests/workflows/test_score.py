@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import zarr
 from distributed import Client
 
 from dask_gmm import GaussianMixtureModel, load_model
@@ -115,6 +116,32 @@ def test_rows_columns_and_array_are_chosen(run: Path, fresh: Path) -> None:
     some = scored(fresh, run, rows=slice(0, 1000), columns=(2, 1, 0), array="x")
     wanted = reference(run).score(FRESH[:1000, ::-1])
     assert some.log_likelihood == pytest.approx(wanted, rel=1e-10)
+
+
+def test_the_array_is_the_one_that_is_named(run: Path, tmp_path: Path) -> None:
+    group = zarr.open_group(tmp_path / "g", mode="w")
+    for name, rows in {"x": FRESH, "y": FRESH[:, ::-1]}.items():
+        array = group.create_array(name, shape=rows.shape, chunks=(1000, 3), dtype="f8")
+        array[...] = rows
+    group.create_array("z", shape=(9,), dtype="f8")
+    usual, named = scored(group, run), scored(group, run, array="y")
+    assert usual.log_likelihood == pytest.approx(reference(run).score(FRESH), rel=1e-10)
+    assert named.log_likelihood == pytest.approx(reference(run).score(FRESH[:, ::-1]), rel=1e-10)
+    assert usual.log_likelihood != named.log_likelihood
+
+
+def test_chunks_that_are_not_stored_are_refused_or_hold_the_fill_value(
+    run: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "x.zarr"
+    array = zarr.create_array(path, shape=(4000, 3), chunks=(1000, 3), dtype="f8")
+    array[...] = FRESH[:4000]
+    (path / "c" / "2" / "0").unlink()
+    with pytest.raises(DataError, match=r"c/2/0"):
+        scored(path, run)
+    filled = np.concatenate([FRESH[:2000], np.zeros((1000, 3)), FRESH[3000:4000]])
+    found = scored(path, run, missing_chunks="fill")
+    assert found.log_likelihood == pytest.approx(reference(run).score(filled), rel=1e-10)
 
 
 def test_a_model_without_quantiles_says_nothing_of_them(fresh: Path, tmp_path: Path) -> None:

@@ -1,13 +1,9 @@
 """Checks of single arguments; each raises InputError with what was wanted and found."""
 
 import math
-import os
-import re
 from collections.abc import Collection
 from datetime import UTC, datetime
 from numbers import Integral, Real
-from pathlib import Path
-from urllib.parse import unquote
 
 from dask_gmm.errors import InputError
 
@@ -45,24 +41,6 @@ def one_of(name: str, value: object, choices: Collection[str]) -> None:
     """Refuse what is not one of the choices."""
     if not isinstance(value, str) or value not in choices:
         raise _refusal(name, value, f"one of {', '.join(sorted(choices))}")
-
-
-def local_path(path: str | os.PathLike[str]) -> Path:
-    """Give a path or file URL on a disk as an absolute path, or refuse an address elsewhere."""
-    text = os.fspath(path) if isinstance(path, str | os.PathLike) else path
-    if not isinstance(text, str) or "\0" in text:
-        raise InputError(
-            f"Wanted a path as text or a pathlib.Path, found {path!r}. Give the path of a file or "
-            "folder."
-        )
-    if text.startswith("file:///"):
-        return Path(unquote(text.removeprefix("file://")))
-    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", text):
-        raise InputError(
-            f"A path must be on a disk that this machine sees, but {text} is an address "
-            "elsewhere. Give the path of a folder; rows elsewhere can be given as a zarr.Array."
-        )
-    return Path(text).expanduser().absolute()
 
 
 def _float(value: object) -> float:

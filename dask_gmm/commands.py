@@ -28,6 +28,7 @@ from dask_gmm.settings_cluster import RunnerSettings
 from dask_gmm.settings_file import load_settings
 from dask_gmm.settings_fit import FitSettings, SelectSettings
 from dask_gmm.settings_rows import PredictSettings, ScoreSettings
+from dask_gmm.settings_values import place
 
 if TYPE_CHECKING:
     from dask_gmm.passes.cluster_spec import ClusterSpec
@@ -124,14 +125,14 @@ def score(as_json: bool, **values: Any) -> None:
 
 
 @click.command()
-@click.argument("path", type=PATH)
+@click.argument("path", type=click.Path(path_type=str))
 @json_option
-def inspect(path: Path, as_json: bool) -> None:
+def inspect(path: str, as_json: bool) -> None:
     """Say what lies at PATH: an array, a group, a model or a run folder."""
     from dask_gmm.workflows.inspect import inspect as twin
 
     with _plain_warnings():
-        result = twin(path)
+        result = twin(place(path))
     _show(result, as_json)
 
 

@@ -12,6 +12,7 @@
     - OutputError (also OSError): a result could not be written
         + BusyError: another call is at work on it; trying again may help
         + OutputDeniedError: it may not be written there
+        + OutputUnreachableError: the way there is broken; trying again may help
     - MemoryLimitError (also MemoryError): the projected memory does not fit
     - ClusterError (also RuntimeError): the workers are gone; trying again may help
     - MissingExtraError (also ImportError): a package that only some calls need is not there
@@ -26,7 +27,6 @@ A message has four parts: what was wanted, what was found, where, and what to do
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, ClassVar
 
 
@@ -113,6 +113,12 @@ class OutputDeniedError(OutputError):
     exit_code = 77
 
 
+class OutputUnreachableError(OutputError):
+    """A store does not take a result; the same call may succeed later."""
+
+    exit_code = 75
+
+
 class MemoryLimitError(DaskGMMError, MemoryError):
     """The projected memory is more than there is."""
 
@@ -197,16 +203,21 @@ def kind_of_data_error(error: OSError) -> type[DataError]:
 
 
 @contextmanager
-def output_errors(path: Path) -> Iterator[None]:
-    """Turn what the system says of a write to a path into an `OutputError` that says what to do."""
+def output_errors(path: object) -> Iterator[None]:
+    """Turn what the system says of a write into an `OutputError` that says what to do."""
     try:
         yield
     except DaskGMMError:
         raise
     except OSError as error:
         cure = WRITE_CURES.get(error.errno or 0, "Mend that, and run the same command again")
-        kind = OutputDeniedError if error.errno in DENIED else OutputError
-        raise kind(
+        raise _kind_of_output_error(error)(
             f"The output must be written to {path}, but the system says "
             f'"{error.strerror or error}" of {error.filename or path}. {cure}.'
         ) from error
+
+
+def _kind_of_output_error(error: OSError) -> type[OutputError]:
+    if error.errno in DENIED:
+        return OutputDeniedError
+    return OutputUnreachableError if isinstance(error, ConnectionError) else OutputError

@@ -17,6 +17,7 @@ from dask_gmm.data.source import Source
 from dask_gmm.errors import InputError
 from dask_gmm.mixture.criteria import aic, bic
 from dask_gmm.mixture.estep import JointDensity
+from dask_gmm.objects.location import Location
 from dask_gmm.outputs.wanted import Wanted
 from dask_gmm.passes.cluster import runner_for
 from dask_gmm.passes.runner import ThreadRunner
@@ -62,7 +63,7 @@ class RowMethods(sklearn.mixture.GaussianMixture):  # type: ignore[misc]  # it h
 
         Returns
         -------
-        labels : array of shape (N,), or Path
+        labels : array of shape (N,), or Path or Address
             Numbers of components.
 
         Raises
@@ -127,7 +128,7 @@ class RowMethods(sklearn.mixture.GaussianMixture):  # type: ignore[misc]  # it h
         log_density: bool = True,
         n_top: int = 0,
         overwrite: bool = False,
-    ) -> Path:
+    ) -> Location:
         """Write several answers in one reading of the rows.
 
         Parameters
@@ -144,7 +145,7 @@ class RowMethods(sklearn.mixture.GaussianMixture):  # type: ignore[misc]  # it h
 
         Returns
         -------
-        Path
+        Path or Address
             That of the group.
         """
         wanted = Wanted(labels, probabilities, log_density, n_top)
@@ -177,7 +178,7 @@ class RowMethods(sklearn.mixture.GaussianMixture):  # type: ignore[misc]  # it h
     def _written(self, X: Any, wanted: Wanted, out: str | Path | None, overwrite: bool) -> Any:
         return None if out is None else self._store(X, wanted, out, overwrite)
 
-    def _store(self, X: Any, wanted: Wanted, out: str | Path, overwrite: bool) -> Path:
+    def _store(self, X: Any, wanted: Wanted, out: str | Path, overwrite: bool) -> Location:
         density, source = self._density(), self._source(X)
         runner = runner_for(self.client, in_memory=not source.shareable)
         rows = spread(source, runner)

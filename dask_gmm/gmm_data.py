@@ -7,9 +7,10 @@ from typing import Any, Literal, TypeAlias, overload
 import numpy as np
 import numpy.typing as npt
 
-from dask_gmm.checks import local_path, one_of, whole
+from dask_gmm.checks import one_of, whole
 from dask_gmm.data.groups import StoredArray, open_written
 from dask_gmm.mixture.model import checked_mixture
+from dask_gmm.objects.location import Location, location
 from dask_gmm.outputs.drawn import COMPONENTS, ROWS
 from dask_gmm.passes.cluster import runner_for
 from dask_gmm.passes.progress import Silent
@@ -150,7 +151,7 @@ def generate_gmm_data(
         None if chunk_rows is None else int(chunk_rows),
     )
     if store is not None:
-        x, components = _stored(rows, local_path(store), repeatable=seed is not None)
+        x, components = _stored(rows, location(store), repeatable=seed is not None)
         return (x, components) if return_components else x
     drawn, numbers = fill_memory(rows, runner_for(None, in_memory=True), Silent())
     return (drawn, numbers) if return_components else drawn
@@ -173,7 +174,9 @@ def _float_type(dtype: npt.DTypeLike) -> FloatType:
     return "float32" if name == "float32" else "float64"
 
 
-def _stored(rows: RowsToDraw, out: Path, *, repeatable: bool) -> tuple[StoredArray, StoredArray]:
+def _stored(
+    rows: RowsToDraw, out: Location, *, repeatable: bool
+) -> tuple[StoredArray, StoredArray]:
     settings = {"rows": rows.n_rows, "dtype": rows.dtype, "chunk_rows": rows.chunk_rows}
     runner = runner_for(None, in_memory=False)
     write_group(rows, out, settings, runner, Silent(), repeatable=repeatable)

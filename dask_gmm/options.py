@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from dask_gmm.errors import InputError
+from dask_gmm.objects.location import Location
 from dask_gmm.settings_base import Settings
 from dask_gmm.settings_file import describe
 
@@ -20,6 +21,7 @@ TYPES: "dict[Any, click.ParamType[Any]]" = {
     int: click.INT,
     float: click.FLOAT,
     Path: click.Path(path_type=Path),
+    Location: click.Path(path_type=str),
 }
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -75,10 +77,12 @@ def _type(annotation: Any) -> "click.ParamType[Any]":
         return click.Choice(get_args(annotation))
     if get_origin(annotation) is Annotated:
         return _type(get_args(annotation)[0])
+    if annotation in TYPES:
+        return TYPES[annotation]
     if get_origin(annotation) in (UnionType, Union):
         kinds = [each for each in get_args(annotation) if each is not type(None)]
         return _type(kinds[0]) if len(kinds) == 1 else click.STRING
-    return TYPES.get(annotation, click.STRING)
+    return click.STRING
 
 
 def settings_from(settings: type[S], values: dict[str, Any]) -> S:

@@ -4,7 +4,6 @@ Each field is documented under it; the same text is the help of its option and s
 schema. What a value may be is decided by the request that the settings make.
 """
 
-from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import ConfigDict, Field, model_validator
@@ -13,7 +12,7 @@ from dask_gmm.settings_base import Settings
 from dask_gmm.settings_cluster import ClusterSettings
 from dask_gmm.settings_fit import FitSettings, SelectSettings
 from dask_gmm.settings_rows import PredictSettings, ScoreSettings
-from dask_gmm.settings_values import Columns, ImportPaths
+from dask_gmm.settings_values import Columns, ImportPaths, Where
 from dask_gmm.workflows.any_request import Request
 from dask_gmm.workflows.report_request import ReportRequest
 from dask_gmm.workflows.requests import (
@@ -25,7 +24,7 @@ from dask_gmm.workflows.requests import (
 class GenerateSettings(Settings):
     """Settings of ``generate``: a data set to draw and to write as a zarr group."""
 
-    out: Path
+    out: Where
     """The zarr group to write."""
     rows: int
     """Number of rows."""
@@ -58,9 +57,9 @@ class GenerateSettings(Settings):
 class ReportSettings(Settings):
     """Settings of ``report``: a run, and the page to write about it."""
 
-    data: Path
+    data: Where
     """The run folder of a fit or of a selection."""
-    out: Path | None = None
+    out: Where | None = None
     """The page to write; by default report.html in the run folder."""
     features: Columns | None = None
     """Columns of the model to show, such as 0,2,5, at most 6; by default the first three."""

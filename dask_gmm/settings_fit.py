@@ -1,7 +1,5 @@
 """Settings of the verbs that fit mixtures."""
 
-from pathlib import Path
-
 from dask_gmm.settings_base import Settings
 from dask_gmm.settings_values import (
     Columns,
@@ -13,6 +11,7 @@ from dask_gmm.settings_values import (
     Partitions,
     RowRange,
     Tolerance,
+    Where,
     row_range,
     with_rows,
 )
@@ -35,8 +34,8 @@ class FittingSettings(Settings):
     """What ``fit`` and ``select`` share: rows, how far to go, and the run folder."""
 
     data: str
-    """Path of a zarr array, or of a group that holds one."""
-    out: Path
+    """Path or address of a zarr array, or of a group that holds one."""
+    out: Where
     """The run folder to write; the model lies in its model.zarr."""
     seed: int = 0
     """Same seed, same model."""
@@ -78,7 +77,7 @@ class FittingSettings(Settings):
     """Whether a row with NaN or infinity is an error, or is left out."""
     cache: Cache = "none"
     """Read stored rows in every pass, or once, and keep them in memory."""
-    match: Path | None = None
+    match: Where | None = None
     """A model or run folder whose order the components have; by default, by decreasing weight."""
     require_converged: bool = False
     """End with exit code 4, the result written, if that has not converged."""
@@ -99,7 +98,7 @@ class FitSettings(FittingSettings):
     """With the solver em, added to every variance, in squared units of the data; or 1e-6."""
     repair: Repair | None = None
     """With the solver fast, what becomes of components without rows of their own; or reseed."""
-    warm_start: Path | None = None
+    warm_start: Where | None = None
     """A model or run folder to start from; its components keep their order."""
     partitions: Partitions | None = None
     """Ranges of rows of which statistics are kept, such as mon=0:1000,tue=1000:2000."""

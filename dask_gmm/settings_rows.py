@@ -1,9 +1,7 @@
 """Settings of the verbs that ask a fitted model about rows."""
 
-from pathlib import Path
-
 from dask_gmm.settings_base import Settings
-from dask_gmm.settings_values import Columns, RowRange, with_rows
+from dask_gmm.settings_values import Columns, RowRange, Where, with_rows
 from dask_gmm.workflows.requests import MissingChunks
 from dask_gmm.workflows.row_requests import PredictRequest, ScoreRequest
 
@@ -12,8 +10,8 @@ class AskingSettings(Settings):
     """What ``predict`` and ``score`` share: rows, and a model."""
 
     data: str
-    """Path of a zarr array, or of a group that holds one."""
-    model: Path
+    """Path or address of a zarr array, or of a group that holds one."""
+    model: Where
     """A model, or a run folder."""
     array: str | None = None
     """Name of the array inside a group; by default x, else the only one with two axes."""
@@ -28,7 +26,7 @@ class AskingSettings(Settings):
 class PredictSettings(AskingSettings):
     """Settings of ``predict``: what to say of each row, and the zarr group to write it to."""
 
-    out: Path
+    out: Where
     """The zarr group to write, an array for each answer."""
     labels: bool = False
     """The most probable component of each row; the answer where no other is asked for."""

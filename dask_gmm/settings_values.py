@@ -4,10 +4,13 @@ import math
 import re
 from collections.abc import Iterable
 from datetime import date, datetime
+from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema
 
+from dask_gmm.objects.address import Address
+from dask_gmm.objects.location import Location, location
 from dask_gmm.workflows.requests import Covariance, Init
 
 COLUMNS = r"\d+(:\d+)?(,\d+(:\d+)?)*"
@@ -24,6 +27,21 @@ PARTITIONS_SCHEMA = {
         {"type": "string", "pattern": "^[^=,]+=[0-9]*:[0-9]*(,[^=,]+=[0-9]*:[0-9]*)*$"},
     ]
 }
+
+
+def place(value: object) -> Location:
+    """A path from a text, or an address from one such as ``s3://bucket/run``.
+
+    Raises
+    ------
+    ValueError
+        If it is neither, or an address that cannot be used.
+    """
+    if isinstance(value, Path | Address):
+        return value
+    if not isinstance(value, str):
+        raise ValueError(f"wanted a path, found {value!r}")
+    return location(value) if ":/" in value else Path(value)
 
 
 def tolerance(value: object) -> object:
@@ -151,6 +169,9 @@ def import_path(value: str) -> str:
     return value
 
 
+Where: TypeAlias = Annotated[
+    Location, PlainValidator(place), WithJsonSchema({"type": "string", "format": "path"})
+]
 RowRange: TypeAlias = Annotated[str, Field(pattern=ROW_RANGE)]
 Tolerance: TypeAlias = Annotated[float | Literal["auto"], BeforeValidator(tolerance)]
 Moment: TypeAlias = Annotated[datetime, BeforeValidator(moment)]

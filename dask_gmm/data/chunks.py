@@ -7,18 +7,16 @@ from typing import Literal, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from dask_gmm.data.again import again
 from dask_gmm.data.damage import (
     AbsentChunkError,
     DamagedChunkError,
     LostChunkError,
     StaleChunkError,
     UnreadableChunkError,
-    damage,
 )
 from dask_gmm.data.formats import ArrayFormat
-from dask_gmm.data.plain import Bytes, read_plain
-from dask_gmm.data.stores import Place
+from dask_gmm.data.place import Place
+from dask_gmm.data.plain import Bytes
 from dask_gmm.errors import BadChunkError, DataError, LostRowsError
 
 MissingChunks = Literal["error", "fill"]
@@ -82,11 +80,6 @@ class StrictChunks:
         return self.place.name
 
     @property
-    def reads_files(self) -> bool:
-        """Whether chunks are read straight from their files, not by zarr."""
-        return self.format.plain and self.place.folder is not None
-
-    @property
     def verified(self) -> bool:
         """Whether the digests are those of the chunks when they were written."""
         return self.digests is not None and self.mismatch is StaleChunkError
@@ -104,7 +97,7 @@ class StrictChunks:
         )
 
     def plain(self, row: int, column: int, into: Bytes) -> int:
-        """Read a plain chunk from its file, into a buffer of `format.plain_bytes`.
+        """Read a plain chunk into a buffer of `format.plain_bytes`.
 
         Returns
         -------
@@ -116,12 +109,12 @@ class StrictChunks:
         DataError
             If it is absent and may not be, damaged, or not the one expected.
         """
-        path = f"{self.place.folder}/{self.format.key(row, column)}"
+        key, checksummed = self.format.key(row, column), self.format.checksummed
         try:
-            digest = again(lambda: read_plain(path, into, checksummed=self.format.checksummed))
+            digest = self.place.read_plain(key, into, checksummed=checksummed)
             self._compare(row, column, digest)
-        except OSError as error:
-            self._absent(row, column, damage(error))
+        except AbsentChunkError as error:
+            self._absent(row, column, error)
         except DamagedChunkError as error:
             self.refuse(row, column, error)
         else:
@@ -202,7 +195,7 @@ class StrictChunks:
             If one is absent and may not be, or is not a file of the right size.
         """
         places = {self.format.key(r, c): (r, c) for r in rows for c in columns}
-        n_bytes = self.format.plain_bytes if self.reads_files else None
+        n_bytes = self.format.plain_bytes if self.format.plain else None
         flaws = self.place.flaws(list(places), n_bytes)
         fatal = [key for key, error in flaws.items() if not self._may_be(*places[key], error)]
         if fatal:

@@ -182,7 +182,7 @@ def gather(
     leaf_chunks : int
         Row-chunks of the largest leaf.
     """
-    if not chunks.reads_files:
+    if not chunks.format.plain:
         return Decoded(chunks, parts, dtype, leaf_chunks)
     if chunks.format.counts[1] == 1 and chunks.format.dtype == dtype:
         return InPlace(chunks, parts[0], leaf_chunks)
@@ -197,14 +197,15 @@ def gather_bytes(
     Three leaves are held: the one in use, the one read ahead, and one not yet let go of. Where
     chunks are put in place from a corner, one chunk more. Where zarr decodes, the chunks of a leaf
     in one column of chunks four times: as stored, as decompressed, as put together, and once more,
-    since zarr lets go of them a little late.
+    since zarr lets go of them a little late. What comes from a store is held on its way, too.
     """
     form = chunks.format
+    on_the_way = chunks.place.copies * form.chunk_bytes
     column = leaf_chunks * form.chunk_bytes
     leaf = leaf_chunks * form.chunk[0] * n_columns(parts) * dtype.itemsize
     as_stored = len(parts) == 1 and form.dtype == dtype
-    if not chunks.reads_files:
-        return 3 * (column if as_stored else leaf) + 4 * column
+    if not form.plain:
+        return 3 * (column if as_stored else leaf) + 4 * column + on_the_way
     if form.counts[1] == 1 and as_stored:
-        return 3 * (column + CHECKSUM_BYTES)
-    return 3 * leaf + form.plain_bytes
+        return 3 * (column + CHECKSUM_BYTES) + on_the_way
+    return 3 * leaf + form.plain_bytes + on_the_way

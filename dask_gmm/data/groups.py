@@ -1,7 +1,7 @@
 """The zarr groups that are written here: their metadata, and small arrays whole."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -13,8 +13,10 @@ from zarr.abc.buffer import Buffer
 from zarr.codecs import Crc32cCodec
 from zarr.storage import MemoryStore
 
+from dask_gmm.data.address_store import zarr_store
 from dask_gmm.data.plain import CHECKSUM_BYTES, write_plain, write_whole
 from dask_gmm.errors import InputError, output_errors
+from dask_gmm.objects.location import Location, P
 
 StoredArray: TypeAlias = zarr.Array[Any]
 
@@ -90,9 +92,16 @@ class ArraySpec:
         unlikely = {"f": float("nan"), "i": -1, "u": np.iinfo(np.uint8).max, "b": True}
         return unlikely[self.stored_dtype.kind]
 
-    def path(self, group: Path, chunk: int) -> Path:
+    def path(self, group: P, chunk: int) -> P:
         """File of a chunk."""
         return group.joinpath(self.name, "c", str(chunk), *("0" for _ in self.shape[1:]))
+
+    def stored_sizes(self, group: Location) -> Callable[[int], int | None]:
+        """Give what tells the stored bytes of a chunk, None where there is none."""
+        if isinstance(group, Path):
+            return lambda chunk: _size_of(self.path(group, chunk))
+        listed = {str(group / name): size for name, size in group.sizes().items()}
+        return lambda chunk: listed.get(str(self.path(group, chunk)))
 
     def chunk_of(self, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Rows as a whole chunk: of its type, contiguous, padded where the array ends."""
@@ -126,6 +135,10 @@ class ArraySpec:
         )
 
 
+def _size_of(path: Location) -> int | None:
+    return path.stat().st_size if path.is_file() else None
+
+
 def documents(attributes: Mapping[str, Any], arrays: tuple[ArraySpec, ...]) -> dict[str, bytes]:
     """Metadata documents of a group and its arrays, by key: what zarr itself would write.
 
@@ -147,7 +160,7 @@ def documents(attributes: Mapping[str, Any], arrays: tuple[ArraySpec, ...]) -> d
     return {key: value.to_bytes() for key, value in stored.items()}
 
 
-def differences(wanted: Mapping[str, bytes], group: Path) -> list[str]:
+def differences(wanted: Mapping[str, bytes], group: Location) -> list[str]:
     """Names of what differs between wanted metadata and what lies in a folder, sorted.
 
     What does not lie there does not differ.
@@ -173,20 +186,20 @@ def _flat(document: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in document.items() if name != "attributes"} | attributes
 
 
-def put_documents(group: Path, wanted: Mapping[str, bytes]) -> None:
+def put_documents(group: Location, wanted: Mapping[str, bytes]) -> None:
     """Write metadata documents, each whole or not at all."""
     for key, document in wanted.items():
         write_whole(group / key, [np.frombuffer(document, dtype=np.uint8)])
 
 
 def put_array(
-    group: Path, name: str, values: npt.NDArray[Any], dimension_names: tuple[str, ...]
+    group: Location, name: str, values: npt.NDArray[Any], dimension_names: tuple[str, ...]
 ) -> None:
     """Write a small array of a group as one chunk, beside those of a sink.
 
     Parameters
     ----------
-    group : Path
+    group : Location
         Folder of the group, which exists.
     name : str
         Name of the array; it may have a slash where its groups exist.
@@ -206,6 +219,6 @@ def put_array(
         write_plain(spec.path(group, 0), [spec.chunk_of(values)])
 
 
-def open_written(group: Path, name: str) -> StoredArray:
+def open_written(group: Location, name: str) -> StoredArray:
     """Open an array of a group that was written here, to be read."""
-    return zarr.open_array(group / name, mode="r")
+    return zarr.open_array(zarr_store(group / name), mode="r")

@@ -1,8 +1,7 @@
 """Whether two sources are about the same rows, told without reading them."""
 
 import hashlib
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 from dask_gmm.data.selection import column_parts
@@ -38,23 +37,20 @@ def identity_of(source: Source) -> dict[str, Any] | None:
 
 
 def _content(source: ZarrSource) -> dict[str, str] | None:
-    chunks, folder = source.chunks, source.chunks.place.folder
+    chunks, place = source.chunks, source.chunks.place
     if chunks.verified and chunks.digests is not None:
         return {"digests_sha256": hashlib.sha256(chunks.digests.tobytes()).hexdigest()}
-    if folder is None:
+    if place.location is None:
         return None
-    return {"array": str(folder.resolve()), "files_sha256": _files(folder, source.chunk_keys())}
+    stamps = place.stamps(source.chunk_keys())
+    return {"array": str(place.location.resolve()), "files_sha256": _files(stamps)}
 
 
-def _files(folder: Path, keys: Sequence[str]) -> str:
+def _files(stamps: Mapping[str, str | None]) -> str:
     """SHA-256 of names, sizes and times of files, and of the names of those that are not there."""
     digest = hashlib.sha256()
-    for key in keys:
-        try:
-            found = (folder / key).stat()
-            digest.update(f"{key} {found.st_size} {found.st_mtime_ns}\n".encode())
-        except FileNotFoundError:
-            digest.update(f"{key}\n".encode())
+    for key, stamp in stamps.items():
+        digest.update(f"{key}\n".encode() if stamp is None else f"{key} {stamp}\n".encode())
     return digest.hexdigest()
 
 

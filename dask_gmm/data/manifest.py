@@ -11,27 +11,26 @@ The *digest* of a chunk is a number of 32 bits that tells it from another:
 * of an absent chunk 0, the CRC-32C of no bytes.
 """
 
-from pathlib import Path
-
 import numpy as np
 import numpy.typing as npt
 
 from dask_gmm.data.damage import AbsentChunkError, DamagedChunkError
 from dask_gmm.data.formats import METADATA_KEYS, ArrayFormat, array_format
 from dask_gmm.data.groups import ArraySpec, documents, put_documents
+from dask_gmm.data.place import DIGESTS, Place
 from dask_gmm.data.plain import CHECKSUM_BYTES, checksum, trailing_checksum, write_plain
-from dask_gmm.data.stores import DIGESTS, Place
 from dask_gmm.errors import DataError
+from dask_gmm.objects.location import Location
 
 Digests = npt.NDArray[np.uint32]
 
 
-def write_digests(group: Path, name: str, grid: npt.NDArray[np.uint32]) -> None:
+def write_digests(group: Location, name: str, grid: npt.NDArray[np.uint32]) -> None:
     """Keep the digests of an array's chunks, so that reading compares them from then on.
 
     Parameters
     ----------
-    group : Path
+    group : Location
         Folder of the group that the array is in.
     name : str
         The array.

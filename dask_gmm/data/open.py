@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, cast, get_args
 
 import zarr
 
-from dask_gmm.checks import local_path, one_of
+from dask_gmm.checks import one_of
+from dask_gmm.data.address_store import zarr_store
+from dask_gmm.data.again import again
 from dask_gmm.data.array_source import ArraySource
 from dask_gmm.data.chunks import MissingChunks
 from dask_gmm.data.damage import DamagedChunkError
@@ -16,7 +17,10 @@ from dask_gmm.data.selection import refuse_bad_shape
 from dask_gmm.data.source import Source
 from dask_gmm.data.stores import place_of
 from dask_gmm.data.zarr_source import ZarrSource, zarr_source
-from dask_gmm.errors import DataDeniedError, DataError, InputError
+from dask_gmm.errors import DataDeniedError, DataError, InputError, UnreachableError
+from dask_gmm.objects.address import Address
+from dask_gmm.objects.either import is_there
+from dask_gmm.objects.location import Location, location
 
 DEFAULT_ARRAY = "x"
 DOCUMENTS = ("zarr.json", ".zarray", ".zgroup")
@@ -36,7 +40,7 @@ def open_source(
     ----------
     data : array, zarr.Array, zarr.Group, str or Path
         An array in memory (anything that numpy makes an array of), or an array in zarr, itself or
-        by the path of the folder that it or its group lies in.
+        by the path or address of the folder that it or its group lies in.
     array : str, optional
         The array of a group; without it the group's ``x``, else its only array of two axes.
     columns : sequence of int, optional
@@ -62,8 +66,8 @@ def open_source(
     """
     one_of("missing_chunks", missing_chunks, get_args(MissingChunks))
     missing = cast(MissingChunks, missing_chunks)
-    if isinstance(data, str | os.PathLike):
-        data = _opened(local_path(data))
+    if isinstance(data, str | os.PathLike | Address):
+        data = _opened(location(data))
     if isinstance(data, zarr.Group):
         return _zarr(_chosen(data, array), columns, rows, missing)
     if array is not None:
@@ -78,10 +82,10 @@ def open_source(
 
 def is_stored(data: object) -> bool:
     """Whether data are an array or a group in zarr, or the path of one."""
-    return isinstance(data, str | os.PathLike | zarr.Array | zarr.Group)
+    return isinstance(data, str | os.PathLike | Address | zarr.Array | zarr.Group)
 
 
-def arrays_to_choose(path: Path) -> dict[str, str]:
+def arrays_to_choose(path: Location) -> dict[str, str]:
     """Shape and type of each array of a group in which one must be chosen, by name.
 
     There are none where there is an array, or `open_source` chooses by itself.
@@ -91,7 +95,7 @@ def arrays_to_choose(path: Path) -> dict[str, str]:
     InputError, DataError
         See `open_source`.
     """
-    found = _opened(local_path(path))
+    found = _opened(location(path))
     if isinstance(found, zarr.Array) or isinstance(found.get(DEFAULT_ARRAY), zarr.Array):
         return {}
     arrays = dict(sorted(found.arrays()))
@@ -136,18 +140,21 @@ def _chosen(group: zarr.Group, wanted: str | None) -> zarr.Array[Any]:
     )
 
 
-def _opened(path: Path) -> zarr.Array[Any] | zarr.Group:
+def _opened(path: Location) -> zarr.Array[Any] | zarr.Group:
     try:
-        return zarr.open(path, mode="r")
+        return again(lambda: zarr.open(zarr_store(path), mode="r"))
     except PermissionError as error:
         raise DataDeniedError(
             f"Data must be a zarr array or group that may be read, but {path} may not "
             f"({error.strerror}). Ask for permission to read it, or choose another."
         ) from error
+    except ConnectionError as error:
+        raise UnreachableError(
+            f"Data must be a zarr array or group that can be read, but {path} cannot "
+            f"({error.strerror}). See that the store runs, and run the same command again."
+        ) from error
     except Exception as error:
-        documents = [
-            name for name in ("zarr.json", ".zarray", ".zgroup") if os.path.lexists(path / name)
-        ]
+        documents = [name for name in DOCUMENTS if _lies(path / name)]
         if documents:
             raise DataError(
                 f"The metadata of a zarr array or group must be readable, but {documents[0]} of "
@@ -159,7 +166,14 @@ def _opened(path: Path) -> zarr.Array[Any] | zarr.Group:
         ) from error
 
 
-def _found_at(path: Path) -> str:
+def _lies(path: Location) -> bool:
+    try:
+        return is_there(path)
+    except OSError:
+        return False
+
+
+def _found_at(path: Location) -> str:
     try:
         inside = sorted(each.name for each in path.iterdir())
     except FileNotFoundError:

@@ -10,7 +10,6 @@ import os
 import uuid
 from collections.abc import Iterable, Iterator
 from io import FileIO
-from pathlib import Path
 from typing import Any
 
 import google_crc32c
@@ -18,6 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from dask_gmm.data.damage import DamagedChunkError
+from dask_gmm.objects.address import Address
+from dask_gmm.objects.location import Location
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -42,6 +43,26 @@ def trailing_checksum(stored: Bytes) -> int:
     if stored.size < CHECKSUM_BYTES:
         raise DamagedChunkError(f"has {stored.size} bytes, too few for its checksum")
     return int.from_bytes(stored[-CHECKSUM_BYTES:].tobytes(), "little")
+
+
+def take_plain(stored: Bytes, into: Bytes, *, checksummed: bool) -> int:
+    """Do as `read_plain` with stored bytes that are in memory.
+
+    Raises
+    ------
+    DamagedChunkError
+        If they are fewer or more, or their checksum is another.
+    """
+    if stored.size != into.size:
+        raise DamagedChunkError(f"has {stored.size} bytes instead of {into.size}")
+    computed, n_checked = 0, into.size - CHECKSUM_BYTES * checksummed
+    for at in range(0, into.size, PIECE_BYTES):
+        piece = into[at : at + PIECE_BYTES]
+        piece[:] = stored[at : at + PIECE_BYTES]
+        computed = google_crc32c.extend(computed, into[at : min(at + piece.size, n_checked)])
+    if checksummed and computed != trailing_checksum(into):
+        raise DamagedChunkError("does not match its own checksum (CRC-32C)")
+    return int(computed)
 
 
 def read_plain(path: str, into: Bytes, *, checksummed: bool) -> int:
@@ -84,12 +105,12 @@ def _fill(file: FileIO, into: Bytes, n_checked: int) -> int:
     return int(computed)
 
 
-def write_plain(path: Path, pieces: Iterable[npt.NDArray[Any]]) -> int:
+def write_plain(path: Location, pieces: Iterable[npt.NDArray[Any]]) -> int:
     """Write a chunk and its checksum as one file, whole or not at all, and give the checksum.
 
     Parameters
     ----------
-    path : Path
+    path : Location
         The file; its folder is made where there is none.
     pieces : iterable of ndarray
         All its rows, in order: C-contiguous, little-endian. Each is written when it comes.
@@ -113,14 +134,22 @@ def write_plain(path: Path, pieces: Iterable[npt.NDArray[Any]]) -> int:
     return value
 
 
-def write_whole(path: Path, parts: Iterable[Bytes]) -> None:
+def write_whole(path: Location, parts: Iterable[Bytes]) -> None:
     """Write a file under another name and rename it, so that it is whole or not there.
+
+    To an address it goes in one piece, which is whole or not there either.
 
     Raises
     ------
     OSError
         If it cannot be written; what had been written is removed.
     """
+    if isinstance(path, Address):
+        whole = bytearray()
+        for part in parts:
+            whole += part.data  # its memory is used again for the next one
+        path.write_bytes(whole)
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}.partial")
     try:

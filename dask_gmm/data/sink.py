@@ -18,7 +18,6 @@ like any other. Beside them ``digests/<array>`` holds the checksum of each chunk
 tells a chunk in the wrong place, or left from another run.
 """
 
-import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,8 +29,11 @@ import numpy.typing as npt
 from dask_gmm.data.damage import DamagedChunkError
 from dask_gmm.data.groups import ArraySpec, differences, documents, put_documents
 from dask_gmm.data.manifest import Digests, write_digests
-from dask_gmm.data.plain import read_plain, write_plain
+from dask_gmm.data.plain import read_plain, take_plain, write_plain
 from dask_gmm.errors import InputError, OutputError, OutputExistsError, output_errors
+from dask_gmm.objects.address import Address
+from dask_gmm.objects.either import remove
+from dask_gmm.objects.location import Location
 
 __all__ = ["ArraySpec", "Digests", "Sink"]
 
@@ -42,13 +44,13 @@ class Sink:
 
     Parameters
     ----------
-    path : Path
+    path : Location
         Folder of the group, on a disk that all workers see.
     arrays : tuple of ArraySpec
         The arrays that are written by rows.
     """
 
-    path: Path
+    path: Location
     arrays: tuple[ArraySpec, ...]
 
     def create(self, attributes: Mapping[str, Any]) -> None:
@@ -88,7 +90,7 @@ class Sink:
             if not (self.path / "zarr.json").exists():
                 raise
             with output_errors(self.path):
-                shutil.rmtree(self.path)
+                remove(self.path)
             self.create(attributes)
 
     def is_about(self, attributes: Mapping[str, Any]) -> bool:
@@ -187,12 +189,8 @@ class Sink:
         spec = self._spec(name)
         digests = []
         for chunk in self._whole_chunks(spec, start, stop):
-            path = spec.path(self.path, chunk)
-            if not path.exists():
-                return None
             try:
-                stored = np.empty(spec.chunk_bytes, dtype=np.uint8)
-                digests.append(read_plain(str(path), stored, checksummed=True))
+                digests.append(self._read(spec.path(self.path, chunk), spec.chunk_bytes))
             except (DamagedChunkError, OSError):
                 return None
         return np.array(digests, np.uint32)
@@ -227,8 +225,24 @@ class Sink:
         with output_errors(self.path):
             for spec in self.arrays:
                 write_digests(self.path, spec.name, digests[spec.name].reshape(spec.grid_shape))
-            for partial in list(self.path.rglob("*.partial")):
-                partial.unlink(missing_ok=True)
+            if isinstance(self.path, Path):
+                for partial in list(self.path.rglob("*.partial")):
+                    partial.unlink(missing_ok=True)
+
+    @property
+    def bytes_on_the_way(self) -> int:
+        """Projected bytes that a chunk takes beside the rows while it is written.
+
+        A file takes it piece by piece; to an address it goes in one piece, which is copied once.
+        """
+        largest = max(spec.chunk_bytes for spec in self.arrays)
+        return 2 * largest if isinstance(self.path, Address) else 0
+
+    def _read(self, path: Location, n_bytes: int) -> int:
+        into = np.empty(n_bytes, dtype=np.uint8)
+        if isinstance(path, Address):
+            return take_plain(path.read(), into, checksummed=True)
+        return read_plain(str(path), into, checksummed=True)
 
     def _spec(self, name: str) -> ArraySpec:
         return next(spec for spec in self.arrays if spec.name == name)
@@ -274,8 +288,5 @@ class Sink:
             )
 
     def _missing(self, spec: ArraySpec) -> list[int]:
-        return [chunk for chunk in range(spec.n_chunks) if not self._is_there(spec, chunk)]
-
-    def _is_there(self, spec: ArraySpec, chunk: int) -> bool:
-        path = spec.path(self.path, chunk)
-        return path.is_file() and path.stat().st_size == spec.chunk_bytes
+        size = spec.stored_sizes(self.path)
+        return [chunk for chunk in range(spec.n_chunks) if size(chunk) != spec.chunk_bytes]

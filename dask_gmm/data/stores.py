@@ -1,15 +1,8 @@
-"""Where the chunks of an array lie: the only file that knows a folder from any other store.
+"""From an array that zarr has opened to the place of its chunks."""
 
-A place says what it found: a chunk that is absent, a folder in its stead, one that may not be
-read. Zarr's own stores report the first two alike, as absent, and zarr then gives the fill value.
-"""
-
-import errno
-import stat
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from zarr.abc.store import Store
@@ -17,108 +10,21 @@ from zarr.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 from zarr.storage import LocalStore
 
+from dask_gmm.data.address_store import AddressStore
 from dask_gmm.data.again import again
+from dask_gmm.data.bucket import Bucket
 from dask_gmm.data.damage import (
     AbsentChunkError,
     DamagedChunkError,
     UnreadableChunkError,
     damage,
 )
-from dask_gmm.data.plain import Bytes
+from dask_gmm.data.folder import Folder
+from dask_gmm.data.place import DIGESTS, Place, some
+from dask_gmm.data.plain import Bytes, take_plain
 from dask_gmm.errors import DataError
 
-DIGESTS = "digests"
 T = TypeVar("T")
-
-
-class Place(Protocol):
-    """The keys and bytes of one array."""
-
-    @property
-    def name(self) -> str:
-        """How messages call it."""
-        ...
-
-    @property
-    def folder(self) -> Path | None:
-        """The folder that it is, on a disk that other processes see; None if it is not one."""
-        ...
-
-    def read(self, key: str) -> Bytes:
-        """Give the bytes under a key.
-
-        Raises
-        ------
-        DamagedChunkError
-            If there are none (`AbsentChunkError` if there is no such key), or they cannot be read.
-        """
-        ...
-
-    def flaws(self, keys: Sequence[str], n_bytes: int | None) -> dict[str, DamagedChunkError]:
-        """Find what is wrong under which keys without reading: nothing there, or another size.
-
-        Parameters
-        ----------
-        keys : sequence of str
-            Where to look.
-        n_bytes : int or None
-            The size that each must have, if that is known.
-        """
-        ...
-
-    def digests(self) -> "Place":
-        """Give the place of the digests of the array's chunks, in the same group."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Folder:
-    """An array in a folder on a disk.
-
-    Parameters
-    ----------
-    folder : Path
-        The folder of the array itself.
-    """
-
-    folder: Path
-
-    @property
-    def name(self) -> str:
-        """The path."""
-        return str(self.folder)
-
-    def read(self, key: str) -> Bytes:
-        """Give the bytes of a file."""
-        try:
-            return _some(np.frombuffer(again((self.folder / key).read_bytes), dtype=np.uint8))
-        except OSError as error:
-            raise damage(error) from error
-
-    def flaws(self, keys: Sequence[str], n_bytes: int | None) -> dict[str, DamagedChunkError]:
-        """Find the files that are not there, or not of that size."""
-        found = {}
-        for key in keys:
-            try:
-                self._check(self.folder / key, n_bytes)
-            except OSError as error:
-                found[key] = damage(error)
-            except DamagedChunkError as error:
-                found[key] = error
-        return found
-
-    def _check(self, path: Path, n_bytes: int | None) -> None:
-        found = path.stat()
-        if stat.S_ISDIR(found.st_mode):
-            raise IsADirectoryError(errno.EISDIR, "")
-        if not found.st_size:
-            raise DamagedChunkError("is empty")
-        if n_bytes and found.st_size != n_bytes:
-            raise DamagedChunkError(f"has {found.st_size} bytes instead of {n_bytes}")
-
-    def digests(self) -> "Folder":
-        """Give the folder of the digests."""
-        return Folder(self.folder.parent / DIGESTS / self.folder.name)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -144,16 +50,34 @@ class StoreObject:
         return f"{self.path or 'the array'} in {self.store}"
 
     @property
-    def folder(self) -> None:
+    def location(self) -> None:
         """None."""
         return None
+
+    @property
+    def shareable(self) -> bool:
+        """False."""
+        return False
+
+    @property
+    def copies(self) -> int:
+        """2: as the store gives it, and as zarr does."""
+        return 2
+
+    def read_plain(self, key: str, into: Bytes, *, checksummed: bool) -> int:
+        """See `Place.read_plain`."""
+        return take_plain(self.read(key), into, checksummed=checksummed)
+
+    def stamps(self, keys: Sequence[str]) -> Mapping[str, str | None]:
+        """Give nothing."""
+        return dict.fromkeys(keys)
 
     def read(self, key: str) -> Bytes:
         """Give the bytes under a key."""
         buffer = self._asked(lambda: self.store.get(self._full(key), default_buffer_prototype()))
         if buffer is None:
             raise AbsentChunkError
-        return _some(buffer.as_numpy_array().view(np.uint8))
+        return some(buffer.as_numpy_array().view(np.uint8))
 
     def flaws(self, keys: Sequence[str], n_bytes: int | None) -> dict[str, DamagedChunkError]:
         """Find the keys that the store does not list."""
@@ -190,14 +114,10 @@ class StoreObject:
         return {key async for key in self.store.list_prefix(self._full(""))}
 
 
-def _some(stored: Bytes) -> Bytes:
-    if not stored.size:
-        raise DamagedChunkError("is empty")
-    return stored
-
-
 def place_of(store: Store, path: str) -> Place:
     """Place of an array that zarr has opened."""
     if type(store) is LocalStore:
         return Folder((store.root / path).absolute())
+    if isinstance(store, AddressStore):
+        return Bucket(store.address / path)
     return StoreObject(store, path)

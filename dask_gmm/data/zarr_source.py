@@ -14,6 +14,7 @@ from dask_gmm.data.formats import METADATA_KEYS, ArrayFormat
 from dask_gmm.data.gather import gather, gather_bytes
 from dask_gmm.data.leaving_out import LeavingOut
 from dask_gmm.data.manifest import read_digests
+from dask_gmm.data.place import Place
 from dask_gmm.data.selection import (
     ColumnPart,
     column_parts,
@@ -23,7 +24,6 @@ from dask_gmm.data.selection import (
     selected_rows,
 )
 from dask_gmm.data.source import BadChunk, Block, Layout
-from dask_gmm.data.stores import Place
 from dask_gmm.data.zarr_reader import ZarrReader
 from dask_gmm.errors import DataError
 
@@ -73,7 +73,7 @@ class ZarrSource:
     @property
     def shareable(self) -> bool:
         """Whether another process can open it: whether it lies in a folder."""
-        return self.chunks.place.folder is not None
+        return self.chunks.place.shareable
 
     @property
     def verified(self) -> bool:

@@ -146,7 +146,8 @@ class GroupTarget:
 
     def task_bytes(self) -> int:
         """Bytes of the two arrays' chunks: those found are read to compare their checksums."""
-        return sum(spec.chunk_bytes for spec in self.sink.arrays)
+        chunks = sum(spec.chunk_bytes for spec in self.sink.arrays)
+        return chunks + self.sink.bytes_on_the_way
 
     @property
     def _chunk_rows(self) -> int:

@@ -151,7 +151,7 @@ class GroupTarget:
     def task_bytes(self) -> int:
         """A chunk of each array, and the largest once more: padded, or read to be compared."""
         sizes = [spec.chunk_bytes for spec in self.sink.arrays]
-        return sum(sizes) + max(sizes)
+        return sum(sizes) + max(sizes) + self.sink.bytes_on_the_way
 
 
 class _GroupShelf:

@@ -4,8 +4,11 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Final
+
+from dask_gmm.errors import output_errors
+from dask_gmm.objects.either import read_if_there
+from dask_gmm.objects.location import Location
 
 DOCUMENT: Final = "asked.json"
 # What is known of rows that can be said in words.
@@ -79,10 +82,18 @@ def _other_rows(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[s
         yield "rows, or a model to match or start from, that are others or were written again"
 
 
-def asked_in(folder: Path) -> dict[str, Any] | None:
-    """Read what the run of a folder was asked; None where that is not written down."""
+def asked_in(folder: Location) -> dict[str, Any] | None:
+    """Read what the run of a folder was asked; None where that is not written down.
+
+    Raises
+    ------
+    OutputError
+        If it may be, and cannot be read.
+    """
+    with output_errors(folder):
+        document = read_if_there(folder / DOCUMENT)
     try:
-        facts = json.loads((folder / DOCUMENT).read_bytes())
-    except (OSError, ValueError):
+        facts = json.loads(document or b"")
+    except ValueError:
         return None
     return facts if isinstance(facts, dict) else None

@@ -23,7 +23,7 @@ class Claim:
     ----------
     host : str
     boot : str
-        What tells one start of a machine from others.
+        What tells one start of a machine from others, and processes that share their locks.
     pid : int
     started : str
         Time of the claim, ISO 8601.
@@ -42,10 +42,16 @@ class Claim:
     taken_over: tuple[Mapping[str, Any], ...] = ()
 
     @classmethod
-    def of_this_process(cls) -> "Claim":
-        """Make a new one."""
+    def of_this_process(cls, scope: str = "") -> "Claim":
+        """Make a new one.
+
+        Parameters
+        ----------
+        scope : str
+            What tells processes that a lock of the system keeps apart from others of the machine.
+        """
         host = socket.gethostname()
-        return cls(host, _boot_id() or host, os.getpid(), _now(), secrets.token_hex(8))
+        return cls(host, (_boot_id() or host) + scope, os.getpid(), _now(), secrets.token_hex(8))
 
     def instead_of(self, other: "Claim") -> "Claim":
         """Give it as one that takes the place of another."""

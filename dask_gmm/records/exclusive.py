@@ -2,38 +2,45 @@
 
 Beside ``runs/a`` lie two things meanwhile. ``runs/.a.wip-lock`` is an empty file that the call
 holds a lock on; the system lifts it when the process ends, however it does, so that what a killed
-one left of the file keeps nobody out. Calls on other hosts, who may not see that lock, find a lease
+one left of the file keeps nobody out. For an output below an address it lies in the folder of this
+machine for temporary files. Calls on other hosts, who may not see that lock, find a lease
 in ``runs/.a.wip-lease``.
 """
 
 import fcntl
+import hashlib
 import os
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from threading import Event, Thread
 from typing import TypeAlias
 
 from dask_gmm.errors import BusyError, DaskGMMError, output_errors
-from dask_gmm.records.lease import BEAT_EVERY, Lease, take
+from dask_gmm.objects.location import Location
+from dask_gmm.records.lease import BEAT_EVERY, Lease
+from dask_gmm.records.lease import take as take_lease
+from dask_gmm.records.object_store import store_at
 from dask_gmm.records.publish import refuse_nameless
-from dask_gmm.records.store import FolderStore, Store
+from dask_gmm.records.store import Store
 
 Take: TypeAlias = Callable[[Store], Lease]
 
 
 @contextmanager
-def only_writer(path: Path, take: Take = take) -> Iterator[Lease]:
+def only_writer(path: Location, take: Take | None = None) -> Iterator[Lease]:
     """Be the only call that writes an output, or refuse.
 
     Folders above it are made. A warning tells of a holder on another host whose place is taken.
 
     Parameters
     ----------
-    path : Path
-    take : callable
-        Takes the lease.
+    path : Path or Address
+    take : callable, optional
+        Takes the lease; `dask_gmm.records.lease.take` unless given.
 
     Yields
     ------
@@ -50,12 +57,12 @@ def only_writer(path: Path, take: Take = take) -> Iterator[Lease]:
         If nothing can be written there.
     """
     refuse_nameless(path)
-    lock = path.with_name(f".{path.name}.wip-lock")
+    lock = _lock_of(path)
     with output_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         held = _take(lock, path)
     try:
-        with _leased(path, take) as lease:
+        with _leased(path, take or partial(take_lease, scope=_scope_of(path))) as lease:
             for text in lease.warnings:
                 warnings.warn(text, stacklevel=3)
             yield lease
@@ -66,8 +73,8 @@ def only_writer(path: Path, take: Take = take) -> Iterator[Lease]:
 
 
 @contextmanager
-def _leased(path: Path, take: Take) -> Iterator[Lease]:
-    store = FolderStore(path.with_name(f".{path.name}.wip-lease"))
+def _leased(path: Location, take: Take) -> Iterator[Lease]:
+    store = store_at(path.with_name(f".{path.name}.wip-lease"))
     lease, ended = take(store), Event()
     try:
         store.remove_stale()
@@ -80,8 +87,7 @@ def _leased(path: Path, take: Take) -> Iterator[Lease]:
             thread.join()
     finally:
         lease.release()
-        with suppress(OSError):  # it holds the lease of another call
-            store.path.rmdir()
+        store.vanish()
 
 
 def show(lease: Lease, ended: Event) -> None:
@@ -95,7 +101,7 @@ def show(lease: Lease, ended: Event) -> None:
             lease.beat(count)
 
 
-def _take(lock: Path, path: Path) -> int:
+def _take(lock: Path, path: Location) -> int:
     """Give the descriptor that holds the lock, of the file that is there under its name."""
     held = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
     try:
@@ -113,6 +119,21 @@ def _take(lock: Path, path: Path) -> int:
         return held
     os.close(held)  # of a call that removed it, having ended, after this one had opened it
     return _take(lock, path)
+
+
+def _lock_of(path: Location) -> Path:
+    if isinstance(path, Path):
+        return path.with_name(f".{path.name}.wip-lock")
+    known = hashlib.sha256(str(path).encode()).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"dask-gmm-{os.getuid()}-{known}.wip-lock"
+
+
+def _scope_of(path: Location) -> str:
+    """Tell the processes that see the lock: of one user, and with the same temporary files."""
+    if isinstance(path, Path):
+        return ""
+    folder = Path(tempfile.gettempdir()).stat()
+    return f" {os.getuid()} {folder.st_dev} {folder.st_ino}"
 
 
 def _is_there(lock: Path, held: int) -> bool:

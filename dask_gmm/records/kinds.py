@@ -1,11 +1,12 @@
 """The kinds of outputs, and the marks by which one of ours is told from what somebody else made."""
 
 import json
-import os
-import shutil
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
+
+from dask_gmm.errors import output_errors
+from dask_gmm.objects.either import read_if_there, remove
+from dask_gmm.objects.location import Location
 
 # The page about a run joins its folder, unless told otherwise, when that has been published.
 PAGE: Final = "report.html"
@@ -32,25 +33,33 @@ class Kind:
     keys: tuple[str, ...]
     form: str
 
-    def facts(self, path: Path) -> dict[str, Any] | None:
-        """Give what an output of this kind says of itself; None if there is none at a path."""
+    def facts(self, path: Location) -> dict[str, Any] | None:
+        """Give what an output of this kind says of itself; None if there is none at a path.
+
+        Raises
+        ------
+        OutputError
+            If there may be one that cannot be read.
+        """
+        with output_errors(path):
+            document = read_if_there(path / self.document)
         try:
-            facts = json.loads((path / self.document).read_bytes())
+            facts = json.loads(document or b"")
             for key in self.keys:
                 facts = facts[key]
             return dict(facts) if facts["format"] == self.form else None
-        except (KeyError, OSError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError):
             return None
 
-    def is_at(self, path: Path) -> bool:
+    def is_at(self, path: Location) -> bool:
         """Whether what lies at a path says that it is of this kind."""
         return self.facts(path) is not None
 
-    def may_replace(self, path: Path) -> bool:
+    def may_replace(self, path: Location) -> bool:
         """Whether nothing is lost that this package did not write: it is of the kind, or empty."""
         return self.is_at(path) or (path.is_dir() and not any(path.iterdir()))
 
-    def strangers(self, path: Path) -> list[str]:
+    def strangers(self, path: Location) -> list[str]:
         """Name what lies in an output of this kind that says what it ``holds``, and is none of it.
 
         It would be lost with the output.
@@ -60,21 +69,9 @@ class Kind:
             return []
         return sorted(each.name for each in path.iterdir() if each.name not in holds)
 
-    def remove(self, path: Path) -> None:
+    def remove(self, path: Location) -> None:
         """Remove an output of this kind, its mark last: half removed, it is of the kind still."""
-        if path.is_dir() and not path.is_symlink():
-            for each in path.iterdir():
-                if each.name != self.document:
-                    remove(each)
-        remove(path)
-
-
-def remove(path: Path) -> None:
-    """Remove a file, a link or a folder with all that is in it, if it is there."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    elif os.path.lexists(path):
-        path.unlink()
+        remove(path, last=self.document)
 
 
 RUN_FOLDER: Final = Kind("run folder", "manifest.json", (), "run")

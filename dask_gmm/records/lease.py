@@ -178,6 +178,7 @@ def take(
     store: Store,
     now: Callable[[], float] = time.monotonic,
     wait: Callable[[float], None] = time.sleep,
+    scope: str = "",
 ) -> Lease:
     """Hold an output, be it after its holder on another host was watched, and found dead.
 
@@ -188,6 +189,8 @@ def take(
         A clock, in seconds.
     wait : callable
         Waits for so many seconds.
+    scope : str
+        See `Claim.of_this_process`.
 
     Raises
     ------
@@ -196,7 +199,7 @@ def take(
     DataError
         If what is there is no claim.
     """
-    newcomer = Newcomer(store, Claim.of_this_process())
+    newcomer = Newcomer(store, Claim.of_this_process(scope))
     while True:
         match newcomer.look(now()):
             case Lease() as lease:

@@ -1,8 +1,6 @@
 """A fitted mixture as a zarr group: arrays and JSON, readable without this package."""
 
-import shutil
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -11,13 +9,16 @@ from zarr.abc.buffer import Buffer
 from zarr.codecs import Crc32cCodec
 from zarr.storage import MemoryStore
 
-from dask_gmm.checks import local_path, number_or_none, whole
+from dask_gmm.checks import number_or_none, whole
+from dask_gmm.data.address_store import zarr_store
 from dask_gmm.errors import DataError, output_errors
 from dask_gmm.fitting.members import Evaluation
 from dask_gmm.fitting.quantiles import DensityQuantiles
 from dask_gmm.fitting.result import FittedMixture
 from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.model import Mixture, refuse_unusable
+from dask_gmm.objects.either import remove, remove_quietly
+from dask_gmm.objects.location import Location, location
 from dask_gmm.passes.threads import ONE_THREAD
 from dask_gmm.records.kinds import MODEL_GROUP
 from dask_gmm.records.publish import aside, publish, refuse_existing
@@ -39,7 +40,7 @@ SHAPES: Final[Mapping[str, tuple[str, ...]]] = {
 
 def save_model(
     model: FittedMixture,
-    path: str | Path,
+    path: str | Location,
     *,
     provenance: Mapping[str, Any] | None = None,
     overwrite: bool = False,
@@ -74,7 +75,7 @@ def save_model(
     >>> zarr.open_group("model.zarr", mode="r")["means"].shape
     (1, 2)
     """
-    path = local_path(path)
+    path = location(path)
     refuse_existing(path, overwrite, MODEL_GROUP)
     wip = aside(path)
     try:
@@ -82,27 +83,27 @@ def save_model(
             write_model(model, wip, provenance or {})
         publish(wip, path, overwrite, MODEL_GROUP)
     except BaseException:
-        shutil.rmtree(wip, ignore_errors=True)
+        remove_quietly(wip)
         raise
 
 
-def write_model(model: FittedMixture, path: Path, provenance: Mapping[str, Any]) -> None:
+def write_model(model: FittedMixture, path: Location, provenance: Mapping[str, Any]) -> None:
     """Write the group in its place, replacing what is there; for a folder that is not published.
 
-    Zarr writes to memory, and that goes to the disk file by file: of several files that it writes
-    at once, some would still come after one had failed.
+    Zarr writes to memory, and that goes to its place file by file: of several files that it writes
+    at once, some would still come after one had failed. What says that it is a model comes last.
 
     Raises
     ------
     OSError
         If it cannot be written.
     """
-    if path.exists():
-        shutil.rmtree(path)
-    for key, document in _stored(model, provenance).items():
+    remove(path, last=MODEL_GROUP.document)
+    stored = _stored(model, provenance)
+    for key in sorted(stored, key=lambda each: each == MODEL_GROUP.document):
         file = path / key
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(document.to_bytes())
+        file.write_bytes(stored[key].to_bytes())
 
 
 def _stored(model: FittedMixture, provenance: Mapping[str, Any]) -> dict[str, Buffer]:
@@ -124,7 +125,7 @@ def _stored(model: FittedMixture, provenance: Mapping[str, Any]) -> dict[str, Bu
     return stored
 
 
-def load_model(path: str | Path) -> FittedMixture:
+def load_model(path: str | Location) -> FittedMixture:
     """Read a fitted mixture from the zarr group that `save_model` wrote.
 
     Raises
@@ -144,7 +145,7 @@ def load_model(path: str | Path) -> FittedMixture:
     >>> np.array_equal(load_model("model.zarr").means, model.means)
     True
     """
-    path = local_path(path)
+    path = location(path)
     facts = model_facts(path)
     names = ("weights", "means", "covariances", "log_likelihoods")
     arrays = {name: _read(path, name) for name in names}
@@ -192,7 +193,7 @@ def _said(error: Exception) -> str:
     return f"{error} is missing" if isinstance(error, KeyError) else str(error)
 
 
-def model_facts(path: str | Path) -> dict[str, Any]:
+def model_facts(path: str | Location) -> dict[str, Any]:
     """Read what is said of a model beside its arrays.
 
     Raises
@@ -201,7 +202,7 @@ def model_facts(path: str | Path) -> dict[str, Any]:
         If there is no model of a known version.
     """
     try:
-        facts = dict(zarr.open_group(path, mode="r").attrs).get(KEY)
+        facts = dict(zarr.open_group(zarr_store(location(path)), mode="r").attrs).get(KEY)
     except Exception as error:
         raise DataError(f"{_wanted(path)}; found none ({error}). Check the path.") from error
     if not isinstance(facts, dict) or facts.get("format") != "model":
@@ -249,10 +250,10 @@ def _dimensions(model: FittedMixture, name: str) -> tuple[str, ...]:
     return DIMENSIONS.get(name, SHAPES[model.mixture.covariance_type])
 
 
-def _read(path: Path, name: str) -> Array:
+def _read(path: Location, name: str) -> Array:
     try:
-        array = zarr.open_array(path / name, mode="r")
-        missing = array.nchunks - array.nchunks_initialized
+        array = zarr.open_array(zarr_store(path / name), mode="r")
+        missing = not path.joinpath(name, "c", *("0" for _ in array.shape)).exists()
         values = np.asarray(array[...], dtype=np.float64)
     except Exception as error:
         raise DataError(
@@ -267,5 +268,5 @@ def _read(path: Path, name: str) -> Array:
     return values
 
 
-def _wanted(path: str | Path) -> str:
+def _wanted(path: str | Location) -> str:
     return f"Wanted a model written by save_model at {path}"

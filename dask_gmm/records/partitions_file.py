@@ -1,7 +1,6 @@
 """Statistics of partitions of the rows, kept beside a model for the next incremental step."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -17,6 +16,7 @@ from dask_gmm.mixture.frame import Frame
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.statistics import SufficientStatistics
 from dask_gmm.mixture.summary import NOWHERE, DataSummary
+from dask_gmm.objects.location import Location
 from dask_gmm.records.kinds import PARTITIONS_GROUP
 
 PARTITIONS: Final = "partitions.zarr"
@@ -45,7 +45,7 @@ SHARED: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
-def write_partitions(kept: KeptPartitions, folder: Path) -> None:
+def write_partitions(kept: KeptPartitions, folder: Location) -> None:
     """Write what is kept of partitions into a run folder in the making.
 
     Raises
@@ -92,7 +92,7 @@ def _spec(name: str, values: npt.NDArray[Any]) -> ArraySpec:
     return ArraySpec(name, values.shape, str(values.dtype), chunk_rows, axes)
 
 
-def read_partitions(folder: Path, model: Mixture) -> KeptPartitions:
+def read_partitions(folder: Location, model: Mixture) -> KeptPartitions:
     """Read what a run folder keeps of partitions, of the rows of its model.
 
     Raises
@@ -122,7 +122,7 @@ def read_partitions(folder: Path, model: Mixture) -> KeptPartitions:
     return KeptPartitions(parts, frame, arrays["typical"])
 
 
-def _read(path: Path, name: str) -> Array:
+def _read(path: Location, name: str) -> Array:
     stored = open_written(path, name)
     if stored.nchunks != stored.nchunks_initialized:
         raise ValueError(f"a chunk of {name} is missing")
@@ -159,7 +159,7 @@ def _part(
     return KeptPartition(name, identity, statistics, summary, weight)
 
 
-def _unusable(path: Path, found: str) -> DataError:
+def _unusable(path: Location, found: str) -> DataError:
     return DataError(
         f"Wanted statistics of partitions that a run kept in {path}, of the components of its "
         f"model; found {found}. Restore them from a copy, or fit with partitions again."

@@ -16,13 +16,17 @@ from contextlib import suppress
 from pathlib import Path
 
 from dask_gmm.errors import InputError, OutputExistsError, output_errors
+from dask_gmm.objects.address import Address
+from dask_gmm.objects.either import is_there
+from dask_gmm.objects.location import Location, P
 from dask_gmm.records.kinds import Kind
+from dask_gmm.records.publish_objects import publish_objects, settle_objects, try_writing
 
 # A disk commits many small files together for about the price of one.
 FLUSHES_AT_ONCE = 16
 
 
-def aside(path: Path, mark: str = "") -> Path:
+def aside(path: P, mark: str = "") -> P:
     """Where an output is written before it is published: a hidden sibling.
 
     A mark is 16 hexadecimal digits that tell what the output is about.
@@ -30,7 +34,7 @@ def aside(path: Path, mark: str = "") -> Path:
     return path.with_name(f".{path.name}.wip{mark and '-'}{mark}")
 
 
-def remove_stale(path: Path, wip: Path, kind: Kind) -> None:
+def remove_stale(path: Location, wip: Location, kind: Kind) -> None:
     """Remove what calls about something else left aside, for the only call that writes there.
 
     What cannot be removed, since a worker that outlived its call still writes to it, is left.
@@ -41,7 +45,7 @@ def remove_stale(path: Path, wip: Path, kind: Kind) -> None:
                 kind.remove(each)
 
 
-def refuse_nameless(path: Path) -> None:
+def refuse_nameless(path: Location) -> None:
     """Refuse a place that is no name in a folder.
 
     Raises
@@ -56,7 +60,7 @@ def refuse_nameless(path: Path) -> None:
         )
 
 
-def refuse_existing(path: Path, overwrite: bool, kind: Kind) -> None:
+def refuse_existing(path: Location, overwrite: bool, kind: Kind) -> None:
     """Check, before any work, that an output can be published at a path, by its only writer.
 
     Folders above it are made. What a crash left of a replaced output is put back, or removed.
@@ -67,7 +71,7 @@ def refuse_existing(path: Path, overwrite: bool, kind: Kind) -> None:
     refuse_occupied(path, overwrite, kind)
 
 
-def refuse_occupied(path: Path, overwrite: bool, kind: Kind) -> None:
+def refuse_occupied(path: Location, overwrite: bool, kind: Kind) -> None:
     """Check that an output can be published at a path; for all who look before they write.
 
     Folders above it are made. Parameters, and what else is raised, are those of `refuse_taken`.
@@ -79,17 +83,20 @@ def refuse_occupied(path: Path, overwrite: bool, kind: Kind) -> None:
     """
     refuse_taken(path, overwrite, kind)
     with output_errors(path):
+        if isinstance(path, Address):
+            try_writing(path)
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path.parent):
             pass
 
 
-def refuse_taken(path: Path, overwrite: bool, kind: Kind) -> None:
+def refuse_taken(path: Location, overwrite: bool, kind: Kind) -> None:
     """Check that what is at a path, if anything, may be replaced by an output; write nothing.
 
     Parameters
     ----------
-    path : Path
+    path : Location
         Its place.
     overwrite : bool
         Whether to replace an output that is there.
@@ -114,11 +121,11 @@ def refuse_taken(path: Path, overwrite: bool, kind: Kind) -> None:
             "is that or above it. Choose another place."
         )
     with output_errors(path):
-        if os.path.lexists(path):
+        if is_there(path):
             _refuse_to_replace(path, overwrite, kind)
 
 
-def _refuse_to_replace(path: Path, overwrite: bool, kind: Kind) -> None:
+def _refuse_to_replace(path: Location, overwrite: bool, kind: Kind) -> None:
     if not overwrite:
         raise OutputExistsError(
             f"An output is written where there is none, but {path} exists. Choose another "
@@ -135,15 +142,19 @@ def _refuse_to_replace(path: Path, overwrite: bool, kind: Kind) -> None:
             f"what it was not published with: {', '.join(kind.strangers(path))}. Move that away, "
             "or choose another place."
         )
+    if isinstance(path, Address):
+        return
     old = _old(path)
-    if os.path.lexists(old) and not kind.may_replace(old):
+    if is_there(old) and not kind.may_replace(old):
         raise OutputExistsError(
             f"What is replaced lies in {old} meanwhile, but that is something else. Choose "
             "another place, or move that away."
         )
 
 
-def publish(wip: Path, path: Path, overwrite: bool, kind: Kind, *, durable: bool = True) -> None:
+def publish(
+    wip: Location, path: Location, overwrite: bool, kind: Kind, *, durable: bool = True
+) -> None:
     """Put an output that is whole in its place, by renaming.
 
     The old one is removed last. What is durable is on the disk, and would outlive a power cut,
@@ -151,9 +162,9 @@ def publish(wip: Path, path: Path, overwrite: bool, kind: Kind, *, durable: bool
 
     Parameters
     ----------
-    wip : Path
+    wip : Location
         The file or folder, as `aside` names it.
-    path : Path
+    path : Location
         Its place.
     overwrite : bool
         Whether to replace an output that is there.
@@ -171,7 +182,12 @@ def publish(wip: Path, path: Path, overwrite: bool, kind: Kind, *, durable: bool
         If it cannot be put there; both are then where they were.
     """
     refuse_existing(path, overwrite, kind)
-    replaces = os.path.lexists(path)
+    if isinstance(path, Address):
+        assert isinstance(wip, Address)
+        publish_objects(wip, path, kind)
+        return
+    assert isinstance(wip, Path)
+    replaces = is_there(path)
     with output_errors(path):
         if durable or replaces:
             flush(wip)
@@ -209,24 +225,27 @@ def flush_one(path: Path) -> None:
         os.close(descriptor)
 
 
-def asides(path: Path) -> list[Path]:
+def asides(path: P) -> list[P]:
     """Give what lies aside of an output, marked or not."""
     ours = re.compile(rf"{re.escape(aside(path).name)}(-[0-9a-f]{{16}})?")
-    if not path.parent.is_dir():
-        return []
-    return [each for each in path.parent.iterdir() if ours.fullmatch(each.name)]
+    with output_errors(path):
+        if not path.parent.is_dir():
+            return []
+        return [each for each in path.parent.iterdir() if ours.fullmatch(each.name)]
 
 
 def _old(path: Path) -> Path:
     return path.with_name(f".{path.name}.old")
 
 
-def is_moved(path: Path, kind: Kind) -> bool:
+def is_moved(path: Location, kind: Kind) -> bool:
     """Whether a crash left an output moved away, and what was to replace it still aside."""
+    if isinstance(path, Address):
+        return False
     return not os.path.lexists(path) and kind.is_at(_old(path)) and bool(asides(path))
 
 
-def settle(path: Path, kind: Kind) -> None:
+def settle(path: Location, kind: Kind) -> None:
     """End a replacement, or undo it if the new output has not come from aside to its place.
 
     Raises
@@ -237,11 +256,14 @@ def settle(path: Path, kind: Kind) -> None:
         If the system does not let it.
     """
     refuse_nameless(path)
+    if isinstance(path, Address):
+        settle_objects(path, kind)
+        return
     old = _old(path)
     if not kind.may_replace(old):
         return
     with output_errors(path):
-        if os.path.lexists(path) or not asides(path):
+        if is_there(path) or not asides(path):
             kind.remove(old)
         else:
             old.replace(path)

@@ -12,25 +12,25 @@ While it is made there are ``checkpoints`` too, from which the same command goes
 """
 
 import json
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Final
 
 from dask_gmm.errors import DataError, OutputExistsError, output_errors
 from dask_gmm.fitting.result import FittedMixture
+from dask_gmm.objects.either import append_text, remove, remove_quietly
+from dask_gmm.objects.location import Location
 from dask_gmm.records.asked import DOCUMENT, Asked, asked_in
 from dask_gmm.records.checkpoints import Checkpoints
 from dask_gmm.records.exclusive import only_writer
 from dask_gmm.records.held_store import HeldStore
 from dask_gmm.records.json_text import json_text
-from dask_gmm.records.kinds import PAGE, RUN_FOLDER, remove
+from dask_gmm.records.kinds import MODEL_GROUP, PAGE, RUN_FOLDER
 from dask_gmm.records.lease import Lease
 from dask_gmm.records.model_file import write_model
+from dask_gmm.records.object_store import store_at
 from dask_gmm.records.publish import aside, asides, publish, refuse_occupied, settle
-from dask_gmm.records.store import FolderStore
 
 MANIFEST: Final = "manifest.json"
 HISTORY: Final = "history.jsonl"
@@ -48,7 +48,7 @@ class RunFolder:
 
     Parameters
     ----------
-    path : Path
+    path : Location
         Where it will be.
     asked : Asked
     overwrite : bool
@@ -58,13 +58,13 @@ class RunFolder:
         Without which nothing is written, once it has been started.
     """
 
-    path: Path
+    path: Location
     asked: Asked
     overwrite: bool = False
     lease: Lease | None = None
 
     @property
-    def wip(self) -> Path:
+    def wip(self) -> Location:
         """Where it is written meanwhile."""
         return aside(self.path, self.asked.mark)
 
@@ -73,7 +73,7 @@ class RunFolder:
         """What it needs to go on; None where the same rows would not be known again."""
         if not self.asked.mark:
             return None
-        store = FolderStore(self.wip / CHECKPOINTS)
+        store = store_at(self.wip / CHECKPOINTS)
         return Checkpoints(store if self.lease is None else HeldStore(store, self.lease))
 
     @property
@@ -147,7 +147,7 @@ class RunFolder:
         if not self.overwrite:
             self._refuse(each for each in self._others() if self.asked.has_other_words(each[1]))
 
-    def _refuse(self, others: Iterable[tuple[Path, Mapping[str, Any]]]) -> None:
+    def _refuse(self, others: Iterable[tuple[Location, Mapping[str, Any]]]) -> None:
         for other, before in others:
             raise OutputExistsError(
                 f"Wanted to begin a run in {self.path}, found what an interrupted one has left "
@@ -162,7 +162,7 @@ class RunFolder:
             for other, _ in self._others():
                 remove(other)
 
-    def _others(self) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+    def _others(self) -> Iterator[tuple[Location, Mapping[str, Any]]]:
         for other in asides(self.path):
             before = asked_in(other) if other != self.wip else None
             if before is not None:
@@ -176,19 +176,19 @@ class RunFolder:
         if not self.overwrite:
             self._refuse(self._others())
         with output_errors(self.path):
-            FolderStore(self.wip / CHECKPOINTS).remove_stale()
+            store_at(self.wip / CHECKPOINTS).remove_stale()
             if not (self.asked.mark and self.asked.is_that_of(asked_in(self.wip))):
                 remove(self.wip)
-                FolderStore(self.wip).put(DOCUMENT, self.asked.to_bytes())
+                store_at(self.wip).put(DOCUMENT, self.asked.to_bytes())
             (self.wip / HISTORY).write_text("")
 
     def _leave(self, error: BaseException) -> None:
-        if (self.wip / MODEL).exists():
+        if MODEL_GROUP.is_at(self.wip / MODEL):
             error.add_note(f"The fitted model is kept: move it away from {self.wip / MODEL}.")
-        elif any(name.endswith(".json") for name in FolderStore(self.wip / CHECKPOINTS).list("")):
+        elif any(name.endswith(".json") for name in store_at(self.wip / CHECKPOINTS).list("")):
             error.add_note(f"What was done is kept in {self.wip}: the same command goes on there.")
         else:
-            shutil.rmtree(self.wip, ignore_errors=True)
+            remove_quietly(self.wip)
 
     def take_up(self, records: Iterable[Mapping[str, Any]]) -> None:
         """Begin the history with the passes that are not made again."""
@@ -200,22 +200,19 @@ class RunFolder:
     def add_pass(self, record: Mapping[str, Any]) -> None:
         """Add a line to the history."""
         self._check()
-        with output_errors(self.path), (self.wip / HISTORY).open("a") as history:
-            history.write(json_text(record) + "\n")
+        with output_errors(self.path):
+            append_text(self.wip / HISTORY, json_text(record) + "\n")
 
     def finish(
         self,
         model: FittedMixture,
         manifest: Mapping[str, Any],
-        write_beside: Callable[[Path], None] = lambda folder: None,
+        write_beside: Callable[[Location], None] = lambda folder: None,
     ) -> None:
         """Write the model and the manifest, and what is to lie beside them; publish the folder."""
         self.give_up_others()
         with output_errors(self.path):
-            half = aside(self.wip / MODEL)
-            write_model(model, half, manifest)
-            remove(self.wip / MODEL)
-            half.replace(self.wip / MODEL)
+            write_model(model, self.wip / MODEL, manifest)
             write_beside(self.wip)
             full = {"format": "run", "version": VERSION, **manifest, **self._told()}
             (self.wip / MANIFEST).write_text(json_text(full, indent=2) + "\n")
@@ -231,7 +228,7 @@ class RunFolder:
         return {"taken_over": list(taken), "holds": sorted({*there, MANIFEST, PAGE})}
 
 
-def read_manifest(path: Path) -> dict[str, Any]:
+def read_manifest(path: Location) -> dict[str, Any]:
     """Read the manifest of a finished run.
 
     Raises
@@ -254,7 +251,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
     return manifest
 
 
-def read_history(path: Path) -> list[dict[str, Any]]:
+def read_history(path: Location) -> list[dict[str, Any]]:
     """Read the history of a run, a record per pass.
 
     Raises

@@ -1,6 +1,5 @@
 """A few of the rows that a mixture was fitted to, kept beside it so that it can be looked at."""
 
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -11,6 +10,7 @@ from dask_gmm.data.plain import write_plain
 from dask_gmm.errors import DataError
 from dask_gmm.fitting.sample import Sample
 from dask_gmm.mixture.features import Array
+from dask_gmm.objects.location import Location
 from dask_gmm.records.kinds import SAMPLE_GROUP
 
 SAMPLE: Final = "sample.zarr"
@@ -20,7 +20,7 @@ ROWS: Final = "x"
 NUMBERS: Final = "index"
 
 
-def write_sample(sample: Sample, rows: int, folder: Path) -> None:
+def write_sample(sample: Sample, rows: int, folder: Location) -> None:
     """Write the first rows of a sample into a run folder in the making, in the order of the data.
 
     Parameters
@@ -28,7 +28,7 @@ def write_sample(sample: Sample, rows: int, folder: Path) -> None:
     sample : Sample
     rows : int
         Of the fit, of which the sample is one.
-    folder : Path
+    folder : Location
         The run folder.
 
     Raises
@@ -50,7 +50,7 @@ def _spec(name: str, values: npt.NDArray[Any]) -> ArraySpec:
     return ArraySpec(name, values.shape, str(values.dtype), len(values))
 
 
-def read_sample(folder: Path, n_features: int) -> Array | None:
+def read_sample(folder: Location, n_features: int) -> Array | None:
     """Read the rows (n, n_features) that a run folder keeps, as float64; None if it keeps none.
 
     Raises
@@ -75,7 +75,7 @@ def read_sample(folder: Path, n_features: int) -> Array | None:
     return rows
 
 
-def _unusable(path: Path, n_features: int, found: str) -> DataError:
+def _unusable(path: Location, n_features: int, found: str) -> DataError:
     return DataError(
         f"Wanted finite rows of {n_features} columns that a run kept in {path}; found {found}. "
         f"Restore them from a copy, or remove {path.name}: the rest of the folder does without."

@@ -165,13 +165,13 @@ class FolderStore:
             for each in self.path.glob(f".*.{'[0-9a-f]' * 16}.wip"):
                 each.unlink(missing_ok=True)
 
+    def vanish(self) -> None:
+        """Remove the folder, unless something lies in it."""
+        with suppress(OSError):  # something does
+            self.path.rmdir()
+
     def _place(self, name: str) -> Path:
-        if not NAME.fullmatch(name):
-            raise InputError(
-                "Wanted a name of letters, digits, dots, dashes and underscores that begins with "
-                f"no dot, found {name!r} for a file in {self.path}. Choose another name."
-            )
-        return self.path / name
+        return self.path / checked_name(name, self.path)
 
     @contextmanager
     def _written_aside(self, path: Path, data: bytes) -> Iterator[Path]:
@@ -187,6 +187,21 @@ class FolderStore:
         finally:
             aside.unlink(missing_ok=True)
         flush_one(self.path)
+
+
+def checked_name(name: str, place: object) -> str:
+    """Give a name of a store, or refuse what is none.
+
+    Raises
+    ------
+    InputError
+    """
+    if not NAME.fullmatch(name):
+        raise InputError(
+            "Wanted a name of letters, digits, dots, dashes and underscores that begins with "
+            f"no dot, found {name!r} for a file in {place}. Choose another name."
+        )
+    return name
 
 
 def _make(folder: Path) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from operator import index
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -21,6 +20,7 @@ from dask_gmm.fitting.result import FittedMixture
 from dask_gmm.fitting.spec import MERGE, RESEED, TRIES, USUAL, Spec
 from dask_gmm.fitting.survey import SurveyAnswer
 from dask_gmm.mixture.model import Mixture
+from dask_gmm.objects.location import Location
 from dask_gmm.workflows.fit_request import FitRequest
 from dask_gmm.workflows.left_out import LeftOut
 from dask_gmm.workflows.order import Reference
@@ -98,8 +98,8 @@ def settings_of(request: Any) -> dict[str, Any]:
     """Everything that was asked, in its words, but where to put it and by when."""
     names = (name for name in request.__slots__ if name not in NOT_SETTINGS)
     settings = {name: getattr(request, name) for name in names}
-    settings["data"] = str(request.data) if isinstance(request.data, str | Path) else None
-    settings |= {name: str(each) for name, each in settings.items() if isinstance(each, Path)}
+    settings["data"] = str(request.data) if isinstance(request.data, str | Location) else None
+    settings |= {name: str(each) for name, each in settings.items() if isinstance(each, Location)}
     if request.columns is not None:
         settings["columns"] = [index(column) for column in request.columns]
     if request.rows is not None:
@@ -115,9 +115,9 @@ def _ends(rows: slice) -> list[int | None]:
     return [None if end is None else index(end) for end in (rows.start, rows.stop)]
 
 
-def refuse_own_rows(source: Source, out: Path) -> None:
+def refuse_own_rows(source: Source, out: Location) -> None:
     """Refuse a run folder that would replace the rows it is about."""
-    stored = source.chunks.place.folder if isinstance(source, ZarrSource) else None
+    stored = source.chunks.place.location if isinstance(source, ZarrSource) else None
     if stored is not None and out.resolve() in (stored.resolve(), *stored.resolve().parents):
         raise InputError(
             f"A run folder must not replace its own rows, but those are in {stored}, and the run "

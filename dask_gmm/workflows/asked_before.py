@@ -3,17 +3,16 @@
 import hashlib
 import json
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from dask_gmm.checks import local_path
 from dask_gmm.data.identity import identity_of
 from dask_gmm.data.source import Source
 from dask_gmm.fitting.bounds import MERGED_FROM
 from dask_gmm.fitting.spec import MERGE, RESEED, USUAL
 from dask_gmm.mixture.model import Mixture
+from dask_gmm.objects.location import Location, location
 from dask_gmm.records.asked import Asked, asked_in
 from dask_gmm.records.kinds import RUN_FOLDER
 from dask_gmm.workflows.about import USUAL_RIDGE, settings_of
@@ -43,7 +42,7 @@ def was_asked(verb: str, request: FitRequest | SelectRequest) -> bool:
 
     Of rows that are not there yet no more is known than their name.
     """
-    path = local_path(request.out)
+    path = location(request.out)
     now = json.loads(json.dumps(in_few_words(request)))
     before, facts = asked_in(path), RUN_FOLDER.facts(path)
     if before is None or facts is None:
@@ -55,7 +54,7 @@ def was_asked(verb: str, request: FitRequest | SelectRequest) -> bool:
 
 
 def _is_there(data: Any) -> bool:
-    return isinstance(data, str | Path) and local_path(data).exists()
+    return isinstance(data, str | Location) and location(data).exists()
 
 
 def in_few_words(request: FitRequest | SelectRequest) -> dict[str, Any]:

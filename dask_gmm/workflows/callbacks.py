@@ -4,7 +4,6 @@ import importlib
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
-from pathlib import Path
 from typing import Any, Protocol
 
 from dask_gmm.errors import InputError
@@ -27,14 +26,14 @@ class Callback(Protocol):
         """
         ...
 
-    def on_run_end(self, manifest: Mapping[str, Any], folder: Path) -> None:
+    def on_run_end(self, manifest: Mapping[str, Any], folder: Any) -> None:
         """The run is done, and its folder in its place.
 
         Parameters
         ----------
         manifest : mapping
             What ``manifest.json`` says.
-        folder : Path
+        folder : Path or Address
             The run folder.
         """
         ...
@@ -56,7 +55,7 @@ class Audience:
         """Tell of a pass."""
         self._tell(lambda each: each.on_pass_end(deepcopy(record)))
 
-    def run_ended(self, manifest: Mapping[str, Any], folder: Path) -> None:
+    def run_ended(self, manifest: Mapping[str, Any], folder: Any) -> None:
         """Tell that the run is done."""
         self._tell(lambda each: each.on_run_end(deepcopy(manifest), folder))
 

@@ -1,13 +1,12 @@
 """The main job in small: generate a data set, fit it out of core, hold it against the truth."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from dask_gmm.checks import local_path
 from dask_gmm.errors import OutputExistsError
 from dask_gmm.mixture.matching import match, reordered
 from dask_gmm.mixture.model import Mixture
+from dask_gmm.objects.location import Location, location
 from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.runner import Runner
 from dask_gmm.records.kinds import DATA_GROUP, RUN_FOLDER
@@ -67,14 +66,14 @@ class DemoResult:
         )
 
 
-def demo(rows: int, out: Path, runner: Runner, progress: Progress) -> DemoResult:
+def demo(rows: int, out: Location, runner: Runner, progress: Progress) -> DemoResult:
     """Generate ``out/data.zarr`` from a known mixture and fit it to the run folder ``out/run``.
 
     Parameters
     ----------
     rows : int
         Rows to generate.
-    out : Path
+    out : Location
         Folder for both; a generated data set and a run folder of these names are replaced.
     runner : Runner
         Where the passes run.
@@ -89,7 +88,7 @@ def demo(rows: int, out: Path, runner: Runner, progress: Progress) -> DemoResult
     _refuse_other(out)
     data, run = (out / name for name in OWN)
     for path, kind in ((data, DATA_GROUP), (run, RUN_FOLDER)):
-        refuse_existing(local_path(path), overwrite=True, kind=kind)
+        refuse_existing(location(path), overwrite=True, kind=kind)
     generated = generate(
         GenerateRequest(data, rows, FEATURES, COMPONENTS, imbalance=2.0, overwrite=True),
         runner,
@@ -101,7 +100,7 @@ def demo(rows: int, out: Path, runner: Runner, progress: Progress) -> DemoResult
     return DemoResult(generated, fitted, generated.truth, reordered(fitted.model.mixture, order))
 
 
-def _refuse_other(out: Path) -> None:
+def _refuse_other(out: Location) -> None:
     inside = sorted(each.name for each in out.iterdir()) if out.is_dir() else []
     others = [name for name in inside if name not in OWN and not name.startswith(".")]
     if others:

@@ -1,18 +1,17 @@
 """What a mixture says of rows, written as a zarr group: once, and taken up again."""
 
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
-from dask_gmm.checks import local_path
 from dask_gmm.data.identity import identity_of
 from dask_gmm.data.sink import ArraySpec, Sink
 from dask_gmm.data.source import Source
 from dask_gmm.errors import DataError, OutputError
 from dask_gmm.mixture.estep import JointDensity
+from dask_gmm.objects.either import remove_quietly
+from dask_gmm.objects.location import Location, location
 from dask_gmm.outputs.described import Describe
 from dask_gmm.outputs.shelves import GroupTarget, Written
 from dask_gmm.outputs.wanted import Wanted
@@ -31,7 +30,7 @@ class Stored:
 
     Parameters
     ----------
-    path : Path
+    path : Location
     arrays : tuple of ArraySpec
     chunks : int
         Number of chunks of rows.
@@ -39,7 +38,7 @@ class Stored:
         How many of them were there before.
     """
 
-    path: Path
+    path: Location
     arrays: tuple[ArraySpec, ...]
     chunks: int
     kept: int
@@ -49,7 +48,7 @@ def describe_store(
     source: Source,
     density: JointDensity,
     wanted: Wanted,
-    out: str | Path,
+    out: str | Location,
     runner: Runner,
     *,
     overwrite: bool = False,
@@ -94,7 +93,7 @@ def describe_store(
     OutputError
         If it cannot be written, or another call is at work on it.
     """
-    out = local_path(out)
+    out = location(out)
     refuse_other_columns(source, density)
     refuse_own_rows(source, out)
     group = Predictions.of(source, density, wanted)
@@ -141,13 +140,13 @@ def _write(
 
 
 @contextmanager
-def _left_for_the_next_call(group: Predictions, wip: Path) -> Iterator[None]:
+def _left_for_the_next_call(group: Predictions, wip: Location) -> Iterator[None]:
     """Keep what an interrupted call left only if the next one can know what it is about."""
     try:
         yield
     except BaseException:
         if not group.repeatable:
-            shutil.rmtree(wip, ignore_errors=True)
+            remove_quietly(wip)
         raise
 
 

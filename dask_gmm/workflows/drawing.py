@@ -5,19 +5,18 @@ import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from dask_gmm.checks import local_path
 from dask_gmm.data.groups import put_array
 from dask_gmm.data.row_grid import RowGrid
 from dask_gmm.data.sink import ArraySpec, Sink
 from dask_gmm.errors import MemoryLimitError
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.sampling import Components, Sampler, block_rows, component_dtype
+from dask_gmm.objects.location import Location, location
 from dask_gmm.outputs.drawn import (
     COMPONENTS,
     ROWS,
@@ -116,7 +115,7 @@ def usual_chunk_rows(n_rows: int, n_features: int, itemsize: int) -> int:
 
 def write_group(
     rows: RowsToDraw,
-    out: Path,
+    out: Location,
     settings: Mapping[str, Any],
     runner: Runner,
     progress: Progress,
@@ -134,7 +133,7 @@ def write_group(
     Parameters
     ----------
     rows : RowsToDraw
-    out : Path
+    out : Location
         The group.
     settings : mapping of str to JSON
         What was asked for, kept in the group's attributes.
@@ -163,7 +162,7 @@ def write_group(
     MemoryLimitError
         If the projected memory does not fit.
     """
-    out = local_path(out)
+    out = location(out)
     with only_writer(out) as lease:
         if is_done():
             return None

@@ -1,10 +1,9 @@
 """Fit a mixture to stored rows, and keep it in a run folder."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from dask_gmm.checks import local_path
+from dask_gmm.objects.location import Location, location
 from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.runner import Runner
 from dask_gmm.records.partitions_file import read_partitions, write_partitions
@@ -76,10 +75,10 @@ def fit(
 def _fitted(
     request: FitRequest, runner: Runner, progress: Progress, audience: Audience
 ) -> FitResult:
-    put_back(local_path(request.out), request.warm_start, request.match)
+    put_back(location(request.out), request.warm_start, request.match)
     task = _task(request)
     asked = task.of_what_is_kept(asked_of("fit", request, task.source, task.reference))
-    folder = RunFolder(local_path(request.out), asked, request.overwrite)
+    folder = RunFolder(location(request.out), asked, request.overwrite)
     refuse_own_rows(task.source, folder.path)
     if folder.is_done() or is_up_to_date(task, folder.path):
         return stored_fit(folder.path, task.reference)
@@ -136,7 +135,7 @@ def _manifest(task: FitTask, done: Done) -> dict[str, Any]:
     return {**about, **facts, **done.ordered.to_json(), "changes": changes}
 
 
-def _write(done: Done, folder: Path) -> None:
+def _write(done: Done, folder: Location) -> None:
     """Write what lies beside the model: some rows, and statistics of partitions."""
     sample = done.course.outcomes.survey.sample
     if len(sample.rows):

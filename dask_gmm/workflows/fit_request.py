@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Literal, get_args
 
 from dask_gmm.checks import moment, number, one_of
 from dask_gmm.errors import InputError
 from dask_gmm.fitting.bounds import LARGEST_SHARE, NOISE
+from dask_gmm.objects.location import Location
 from dask_gmm.workflows.refresh_request import check_partitions, check_start, distinct
 from dask_gmm.workflows.requests import (
     Cache,
@@ -32,11 +32,11 @@ class FitRequest:
 
     Parameters
     ----------
-    data : str, Path, ndarray, zarr.Array or dask array
+    data : str, Location, ndarray, zarr.Array or dask array
         The rows; a path is that of a zarr array, or of a group that holds one.
     components : int or None
         Number of components, at least 1; None for as many as the model of ``warm_start`` has.
-    out : Path
+    out : Location
         The run folder to write; the model lies in its ``model.zarr``.
     covariance : {"full", "tied", "diag", "spherical"}, optional
         Family of the covariances; by default that of the model of ``warm_start``, else ``full``.
@@ -129,7 +129,7 @@ class FitRequest:
 
     data: Any
     components: int | None
-    out: Path
+    out: Location
     covariance: Covariance | None = None
     seed: int = 0
     max_iter: int = 100
@@ -154,8 +154,8 @@ class FitRequest:
     max_bad_share: float | None = None
     nonfinite: Nonfinite = "error"
     cache: Cache = "none"
-    match: str | Path | None = None
-    warm_start: str | Path | None = None
+    match: str | Location | None = None
+    warm_start: str | Location | None = None
     partitions: Mapping[str, slice] | None = None
     incremental: bool = False
     forgetting: float | None = None

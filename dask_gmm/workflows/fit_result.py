@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any, Final
 
 from dask_gmm.errors import NotConvergedError
 from dask_gmm.fitting.members import Climb
 from dask_gmm.fitting.result import Dropped, FittedMixture
+from dask_gmm.objects.location import Location
 from dask_gmm.records.model_file import load_model
 from dask_gmm.records.run_folder import MODEL, read_manifest
 from dask_gmm.workflows.about import held_out
@@ -27,7 +27,7 @@ class FitResult:
     ----------
     ordered : Ordered
         The mixture, and the order in which its components are.
-    out : Path
+    out : Location
         The run folder.
     passes : int
         Readings of all rows, the survey included.
@@ -40,7 +40,7 @@ class FitResult:
     """
 
     ordered: Ordered
-    out: Path
+    out: Location
     passes: int
     seconds: float
     warnings: tuple[str, ...]
@@ -111,7 +111,7 @@ class FitResult:
         )
 
 
-def stored_fit(path: Path, reference: Reference | None) -> FitResult:
+def stored_fit(path: Location, reference: Reference | None) -> FitResult:
     """Read what a fit gave from its run folder.
 
     Raises
@@ -127,7 +127,7 @@ def stored_fit(path: Path, reference: Reference | None) -> FitResult:
     return FitResult(ordered, path, passes, seconds, told, done_before=True, left_out=left_out)
 
 
-def refuse_unconverged(model: FittedMixture, out: Path, result: object) -> None:
+def refuse_unconverged(model: FittedMixture, out: Location, result: object) -> None:
     """Refuse a model that has not converged, of a result that has been written.
 
     Raises

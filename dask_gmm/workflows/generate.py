@@ -1,14 +1,13 @@
 """Generate a data set: rows drawn from a random mixture, with the truth beside them."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from dask_gmm.checks import local_path
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.truth import random_mixture
+from dask_gmm.objects.location import Location, location
 from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.runner import Runner
 from dask_gmm.passes.seeds import generator
@@ -28,7 +27,7 @@ class GenerateResult:
 
     Parameters
     ----------
-    out : Path
+    out : Location
         The group.
     rows, features : int
         Shape of its ``x``.
@@ -45,7 +44,7 @@ class GenerateResult:
         Whether the same data set was there already, and nothing had to be done.
     """
 
-    out: Path
+    out: Location
     rows: int
     features: int
     dtype: str
@@ -146,7 +145,7 @@ def is_drawn(request: GenerateRequest) -> bool:
     """Whether the data set is there already, asked for in the same words, and is to be kept."""
     if request.overwrite:
         return False
-    facts = DATA_GROUP.facts(local_path(request.out)) or {}
+    facts = DATA_GROUP.facts(location(request.out)) or {}
     return facts.get("settings") == _settings(request)
 
 

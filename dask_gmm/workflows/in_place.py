@@ -1,10 +1,8 @@
 """A run in the place of the one whose model it begins with, or follows."""
 
-from pathlib import Path
-
-from dask_gmm.checks import local_path
 from dask_gmm.errors import BusyError
 from dask_gmm.fitting.partitions import KeptPartitions
+from dask_gmm.objects.location import Location, location
 from dask_gmm.records.exclusive import only_writer
 from dask_gmm.records.kinds import RUN_FOLDER
 from dask_gmm.records.partitions_file import read_partitions
@@ -14,7 +12,7 @@ from dask_gmm.workflows.models import model_at
 from dask_gmm.workflows.order import Reference
 
 
-def put_back(out: Path, *models: str | Path | None) -> None:
+def put_back(out: Location, *models: str | Location | None) -> None:
     """Put a run back that a crash moved away to replace it, where one of these models lies in it.
 
     Raises
@@ -24,13 +22,13 @@ def put_back(out: Path, *models: str | Path | None) -> None:
     OutputError
         If the system does not let it.
     """
-    inside = any(_lies_in(local_path(each), out) for each in models if each is not None)
+    inside = any(_lies_in(location(each), out) for each in models if each is not None)
     if inside and is_moved(out, RUN_FOLDER):
         with only_writer(out):
             settle(out, RUN_FOLDER)
 
 
-def refuse_replaced(start: Reference | None, before: KeptPartitions | None, out: Path) -> None:
+def refuse_replaced(start: Reference | None, before: KeptPartitions | None, out: Location) -> None:
     """Refuse to go on with what another call has replaced since it was read; for the only writer.
 
     Parameters
@@ -39,7 +37,7 @@ def refuse_replaced(start: Reference | None, before: KeptPartitions | None, out:
         The model that was read.
     before : KeptPartitions, optional
         What was read beside it.
-    out : Path
+    out : Path or Address
         The run that is to be replaced.
 
     Raises
@@ -60,6 +58,6 @@ def refuse_replaced(start: Reference | None, before: KeptPartitions | None, out:
         )
 
 
-def _lies_in(path: Path, out: Path) -> bool:
+def _lies_in(path: Location, out: Location) -> bool:
     place = path.resolve()
     return out.resolve() in (place, *place.parents)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -13,6 +12,7 @@ from dask_gmm.data.zarr_source import ZarrSource
 from dask_gmm.errors import DataError, InputError
 from dask_gmm.fitting.result import FittedMixture
 from dask_gmm.mixture.model import Mixture
+from dask_gmm.objects.location import Location
 from dask_gmm.records.kinds import MODEL_GROUP
 from dask_gmm.records.model_file import load_model
 from dask_gmm.records.run_folder import MANIFEST, MODEL, read_history, read_manifest
@@ -28,7 +28,7 @@ class Report:
     Parameters
     ----------
     kind : {"array", "group", "model", "run"}
-    path : Path
+    path : Location
     facts : mapping
         Facts by name, as JSON values.
     mixture : Mixture, optional
@@ -36,7 +36,7 @@ class Report:
     """
 
     kind: str
-    path: Path
+    path: Location
     facts: Mapping[str, Any]
     mixture: Mixture | None = None
 
@@ -53,12 +53,12 @@ class Report:
         return "\n".join([heading, "", *lines, *components])
 
 
-def inspect(path: Path) -> Report:
+def inspect(path: Location) -> Report:
     """Say what lies at a path; rows are not read.
 
     Parameters
     ----------
-    path : Path
+    path : Location
         A zarr array, a group with one, a model, or a run folder. Of a group with several arrays,
         none of which is ``x``, these are listed.
 
@@ -79,7 +79,7 @@ def inspect(path: Path) -> Report:
     return _array(path)
 
 
-def _array(path: Path) -> Report:
+def _array(path: Location) -> Report:
     source = open_source(str(path), missing_chunks="fill")
     if not isinstance(source, ZarrSource):
         raise InputError(f"Wanted a zarr array, model or run folder at {path}; found another kind.")
@@ -110,7 +110,7 @@ def _array(path: Path) -> Report:
     return Report("array", path, facts)
 
 
-def _run(path: Path) -> Report:
+def _run(path: Location) -> Report:
     manifest, history = read_manifest(path), read_history(path)
     model = load_model(path / MODEL)
     try:

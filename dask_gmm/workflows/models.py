@@ -1,9 +1,7 @@
 """A model by its path, its density, and what it knows of the rows that it was fitted to."""
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-from dask_gmm.checks import local_path
 from dask_gmm.data.array_source import ArraySource
 from dask_gmm.errors import InputError
 from dask_gmm.fitting.bounds import name_of
@@ -12,6 +10,7 @@ from dask_gmm.fitting.result import FittedMixture
 from dask_gmm.fitting.sample import Sample
 from dask_gmm.mixture.estep import JointDensity
 from dask_gmm.mixture.model import Mixture
+from dask_gmm.objects.location import Location, location
 from dask_gmm.outputs.wanted import LOG_DENSITY, Wanted
 from dask_gmm.passes.runner import ThreadRunner
 from dask_gmm.passes.threads import ONE_THREAD
@@ -27,12 +26,12 @@ class KnownModel:
 
     Parameters
     ----------
-    path : Path
+    path : Location
         Of the model, or of its run folder.
     model : FittedMixture
     """
 
-    path: Path
+    path: Location
     model: FittedMixture
 
     def quantile(self, share: float) -> float:
@@ -61,7 +60,7 @@ class KnownModel:
         return value
 
 
-def known_model(path: str | Path) -> KnownModel:
+def known_model(path: str | Location) -> KnownModel:
     """Read a model, or that of a run folder.
 
     Raises
@@ -71,11 +70,11 @@ def known_model(path: str | Path) -> KnownModel:
     DataError
         If there is none, or it is damaged.
     """
-    place = local_path(path)
+    place = location(path)
     return KnownModel(place, model_at(place))
 
 
-def model_at(path: Path) -> FittedMixture:
+def model_at(path: Location) -> FittedMixture:
     """Read a model, or that of a run folder.
 
     Raises

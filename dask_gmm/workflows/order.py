@@ -2,15 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
-from dask_gmm.checks import local_path
 from dask_gmm.data.source import Source
 from dask_gmm.errors import InputError
 from dask_gmm.fitting.result import FittedMixture
 from dask_gmm.mixture.matching import Matching, by_weight, match, reordered
 from dask_gmm.mixture.model import Mixture
+from dask_gmm.objects.location import Location, location
 from dask_gmm.passes.threads import ONE_THREAD
 from dask_gmm.workflows.models import model_at
 
@@ -21,12 +20,12 @@ class Reference:
 
     Parameters
     ----------
-    path : Path
+    path : Location
         Where it was read.
     mixture : Mixture
     """
 
-    path: Path
+    path: Location
     mixture: Mixture
 
 
@@ -88,7 +87,7 @@ def _listed(numbers: Iterable[int]) -> str:
 
 
 def reference_at(
-    path: str | Path | None, source: Source, purpose: str = "to match"
+    path: str | Location | None, source: Source, purpose: str = "to match"
 ) -> Reference | None:
     """Read the model that another fit, of these rows, is to be matched to; None without a path.
 
@@ -109,7 +108,7 @@ def reference_at(
     """
     if path is None:
         return None
-    path = local_path(path)
+    path = location(path)
     mixture = model_at(path).mixture
     if mixture.n_features != source.n_features:
         raise InputError(

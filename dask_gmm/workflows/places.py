@@ -1,10 +1,9 @@
 """Whether the outputs of steps can be put in their places, looked at before any step is begun."""
 
-import os
 from collections.abc import Callable
-from pathlib import Path
 
-from dask_gmm.checks import local_path
+from dask_gmm.objects.either import is_there
+from dask_gmm.objects.location import Location, location
 from dask_gmm.records.asked import Asked
 from dask_gmm.records.kinds import DATA_GROUP, PREDICTIONS, RUN_FOLDER, Kind
 from dask_gmm.records.run_folder import RunFolder
@@ -18,7 +17,7 @@ from dask_gmm.workflows.row_requests import PredictRequest, ScoreRequest
 from dask_gmm.workflows.select_request import SelectRequest
 
 
-def refuse_output(request: Request, refuse: Callable[[Path, bool, Kind], None]) -> None:
+def refuse_output(request: Request, refuse: Callable[[Location, bool, Kind], None]) -> None:
     """Refuse a step whose output could not be put in its place.
 
     Parameters
@@ -37,16 +36,16 @@ def refuse_output(request: Request, refuse: Callable[[Path, bool, Kind], None]) 
             return
         case PredictRequest():
             # Beside a model that an earlier step makes, in a folder that is not yet there, too.
-            out = local_path(request.out)
-            if os.path.lexists(out) and not PREDICTIONS.is_at(out):
+            out = location(request.out)
+            if is_there(out) and not PREDICTIONS.is_at(out):
                 refuse(out, request.overwrite, PREDICTIONS)
         case GenerateRequest():
             if not is_drawn(request):
-                refuse(local_path(request.out), request.overwrite, DATA_GROUP)
+                refuse(location(request.out), request.overwrite, DATA_GROUP)
         case FitRequest() | SelectRequest():
             verb = "fit" if isinstance(request, FitRequest) else "select"
             if not request.overwrite and was_asked(verb, request):
                 return
-            refuse(local_path(request.out), request.overwrite, RUN_FOLDER)
+            refuse(location(request.out), request.overwrite, RUN_FOLDER)
             asked = Asked(verb, in_few_words(request), None)
-            RunFolder(local_path(request.out), asked, request.overwrite).refuse_other_words()
+            RunFolder(location(request.out), asked, request.overwrite).refuse_other_words()

@@ -2,13 +2,12 @@
 
 from contextlib import nullcontext
 from dataclasses import replace
-from pathlib import Path
 
-from dask_gmm.checks import local_path
 from dask_gmm.data.source import Source
 from dask_gmm.data.zarr_source import ZarrSource
 from dask_gmm.fitting.spec import Spec
 from dask_gmm.mixture.model import Mixture
+from dask_gmm.objects.location import Location, location
 from dask_gmm.passes.runner import Runner
 from dask_gmm.records.asked import asked_in
 from dask_gmm.records.partitions_file import read_partitions
@@ -94,9 +93,9 @@ def _references(
     """Give the models to start from and to match, or for those to come others of their size."""
 
     def reference(path: object, purpose: str) -> Reference | None:
-        assert isinstance(path, str | Path | None)
+        assert isinstance(path, str | Location | None)
         if path is not None and path in to_come:
-            return Reference(local_path(path), to_come.mixture(path))
+            return Reference(location(path), to_come.mixture(path))
         return reference_at(path, source, purpose)
 
     start = reference(_warm_start(request), "to start from")
@@ -142,7 +141,7 @@ def _folder(
 ) -> RunFolder:
     asked = asked_of(_verb(request), request, source, reference)
     asked = asked if task is None else task.of_what_is_kept(asked)
-    folder = RunFolder(local_path(request.out), asked, request.overwrite)
+    folder = RunFolder(location(request.out), asked, request.overwrite)
     refuse_own_rows(source, folder.path)
     return folder
 

@@ -1,7 +1,5 @@
 """The plan of an incremental step: two readings of the partitions that are new or others."""
 
-from pathlib import Path
-
 from dask_gmm.fitting.foreseen import survey_of
 from dask_gmm.fitting.questions import EStep
 from dask_gmm.fitting.spec import Spec
@@ -30,7 +28,7 @@ def plan_increment(task: FitTask, runner: Runner) -> PlannedStep:
     found = changes(task.partitions, task.source, task.before, task.request.changed)
     read = stretches(task.request, found.read, runner)
     names = f"reads the partitions {', '.join(found.read)}" if read else "reads no partition"
-    step = PlannedStep("fit", Path(task.request.out), bounded_by="one", note=names)
+    step = PlannedStep("fit", task.request.out, bounded_by="one", note=names)
     if not read:
         return step
     size = Size.together([Size.of(each.source) for each in read])

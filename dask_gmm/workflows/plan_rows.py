@@ -3,11 +3,11 @@
 from dataclasses import replace
 from typing import Final
 
-from dask_gmm.checks import local_path
 from dask_gmm.data.sink import Sink
 from dask_gmm.fitting.examined import Examine
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.sampling import Sampler
+from dask_gmm.objects.location import location
 from dask_gmm.outputs.described import Describe
 from dask_gmm.outputs.drawn import DrawRows
 from dask_gmm.outputs.drawn import GroupTarget as DrawnTarget
@@ -58,7 +58,7 @@ def plan_generate(
         return replace(step, note=DONE), to_come
     with ONE_THREAD:
         sampler = Sampler.of(like, request.outliers)
-    target = DrawnTarget(Sink(aside(local_path(request.out)), arrays))
+    target = DrawnTarget(Sink(aside(location(request.out)), arrays))
     outlook = runner.outlook(grid, [DrawRows(sampler, request.seed, target)])
     passes = (PlannedPass("drawing rows", 1, 1, outlook),)
     return (
@@ -84,13 +84,13 @@ def plan_predict(
     wanted = answers_wanted(request, 0.0) if known is None else wanted_of(request, known)
     density, source, out = density_of_mixture(mixture), to_come.source(request), request.out
     refuse_other_columns(source, density)
-    refuse_own_rows(source, local_path(out))
+    refuse_own_rows(source, location(out))
     group = Predictions.of(source, density, wanted)
     step = PlannedStep("predict", out, Size.of(group.source), bounded_by=ONE)
     there = known is not None and request.data not in to_come
-    if there and group.is_at(local_path(out), overwrite=request.overwrite):
+    if there and group.is_at(location(out), overwrite=request.overwrite):
         return replace(step, note=DONE), to_come
-    sink = group.sink(local_path(out))
+    sink = group.sink(location(out))
     kept = sink.count_there() if there else 0
     note = f"goes on: {kept:,} of {group.n_chunks:,} chunks are there" if kept else ""
     fold = Describe(density, wanted, GroupTarget(sink))

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Final
 
 from dask_gmm.data.sink import ArraySpec
 from dask_gmm.data.source import Source
 from dask_gmm.data.zarr_source import ZarrSource
+from dask_gmm.objects.location import Location
 from dask_gmm.passes.outlook import Outlook
 
 DONE: Final = "done before: nothing to do"
@@ -148,7 +148,7 @@ class PlannedStep:
     Parameters
     ----------
     verb : str
-    out : Path, optional
+    out : Location, optional
     size : Size, optional
         None where the shape of the rows is not known yet, and of a step without rows.
     passes : tuple of PlannedPass
@@ -165,7 +165,7 @@ class PlannedStep:
     """
 
     verb: str
-    out: Path | None
+    out: Location | None
     size: Size | None = None
     passes: tuple[PlannedPass, ...] = ()
     bounded_by: str = ""

@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
@@ -15,14 +14,15 @@ import numpy as np
 from dask_gmm.data.array_source import ArraySource
 from dask_gmm.data.blocks import regular_layout
 from dask_gmm.data.identity import identity_of
+from dask_gmm.data.place import DIGESTS
 from dask_gmm.data.sink import ArraySpec, Sink
 from dask_gmm.data.source import Layout, Source
-from dask_gmm.data.stores import DIGESTS
 from dask_gmm.data.zarr_source import ZarrSource
 from dask_gmm.errors import InputError, OutputExistsError
 from dask_gmm.mixture.estep import JointDensity
 from dask_gmm.mixture.sampling import component_dtype
 from dask_gmm.mixture.scoring import parameters_digest
+from dask_gmm.objects.location import Location
 from dask_gmm.outputs.wanted import (
     PROBABILITIES,
     TOP_COMPONENTS,
@@ -97,7 +97,7 @@ class Predictions:
         """Whether the same rows could be told from others when it is written again."""
         return self.facts["data"] is not None
 
-    def sink(self, path: Path) -> Sink:
+    def sink(self, path: Location) -> Sink:
         """Give what writes it aside, until it is published at a path.
 
         The folder is named after what decides its contents, so that it is found again by calls
@@ -111,7 +111,7 @@ class Predictions:
         facts = json.dumps(self.facts, sort_keys=True).encode()
         return hashlib.sha256(facts).hexdigest()[:16]
 
-    def is_at(self, path: Path, *, overwrite: bool) -> bool:
+    def is_at(self, path: Location, *, overwrite: bool) -> bool:
         """Whether it lies at a path, finished.
 
         Raises
@@ -130,7 +130,7 @@ class Predictions:
             )
         return not differing
 
-    def _differences(self, path: Path, found: Mapping[str, Any]) -> list[str]:
+    def _differences(self, path: Location, found: Mapping[str, Any]) -> list[str]:
         names = [name for name in DECIDING if found.get(name) != self.facts[name]]
         if not self.repeatable:
             return ["data (rows in memory or of dask cannot be compared)"]
@@ -139,7 +139,7 @@ class Predictions:
         return names
 
 
-def refuse_own_rows(source: Source, out: Path) -> None:
+def refuse_own_rows(source: Source, out: Location) -> None:
     """Refuse a group that would replace the rows that it is about, or lie among them.
 
     The place beside them that digests are read from is theirs, also where there are none.
@@ -149,7 +149,7 @@ def refuse_own_rows(source: Source, out: Path) -> None:
     InputError
         With both places.
     """
-    stored = source.chunks.place.folder if isinstance(source, ZarrSource) else None
+    stored = source.chunks.place.location if isinstance(source, ZarrSource) else None
     if stored is None:
         return
     rows, place = stored.resolve(), out.resolve()

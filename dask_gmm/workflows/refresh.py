@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import reduce
 from operator import add
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -23,6 +22,7 @@ from dask_gmm.fitting.survey import SurveyAnswer, SurveyFold
 from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.mstep import MStep
+from dask_gmm.objects.location import Location
 from dask_gmm.passes.fold import Fold
 from dask_gmm.passes.threads import ONE_THREAD
 from dask_gmm.workflows.admission import inspected
@@ -173,13 +173,13 @@ def _log_likelihood(parts: Iterable[KeptPartition]) -> float:
     return total / rows
 
 
-def is_up_to_date(task: FitTask, out: Path) -> bool:
+def is_up_to_date(task: FitTask, out: Location) -> bool:
     """Whether an incremental step would replace the run it begins with by what that says already.
 
     Parameters
     ----------
     task : FitTask
-    out : Path
+    out : Location
         Where the run folder is to be.
 
     Raises

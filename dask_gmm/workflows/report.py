@@ -1,11 +1,10 @@
 """Write one page about a run: what was asked, what came of it, and what it looks like."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from dask_gmm.checks import local_path
 from dask_gmm.errors import DataError
+from dask_gmm.objects.location import Location, location
 from dask_gmm.passes.threads import ONE_THREAD
 from dask_gmm.records.page import is_written, write_page
 from dask_gmm.workflows.report_page import page
@@ -21,9 +20,9 @@ class ReportResult:
 
     Parameters
     ----------
-    out : Path
+    out : Location
         The page.
-    run : Path
+    run : Location
         The run folder that it is about.
     pictures : tuple of str
         Names of those that it shows.
@@ -31,8 +30,8 @@ class ReportResult:
         Rows in its pictures.
     """
 
-    out: Path
-    run: Path
+    out: Location
+    run: Location
     pictures: tuple[str, ...]
     rows_drawn: int
 
@@ -71,7 +70,7 @@ def report(request: ReportRequest) -> ReportResult:
     OutputError
         If it cannot be written.
     """
-    path = local_path(request.data)
+    path = location(request.data)
     run = kept_run(request, path)
     text, names = _page(run)
     if not is_written(text, request.page):

@@ -1,11 +1,11 @@
 """What can be asked of a report: about which run, of which columns, and where to write it."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
-from dask_gmm.checks import local_path, whole
+from dask_gmm.checks import whole
 from dask_gmm.errors import InputError
+from dask_gmm.objects.location import Location, location
 from dask_gmm.records.kinds import PAGE
 
 # Each is drawn against each other one: of more, none could be told apart.
@@ -20,7 +20,7 @@ class ReportRequest:
     ----------
     data : str or Path
         The run folder of a fit or of a selection.
-    out : Path, optional
+    out : Location, optional
         The page to write; by default ``report.html`` in the run folder.
     features : tuple of int, optional
         Columns of the model to be shown, counted from 0, at most 6; by default the first three.
@@ -33,8 +33,8 @@ class ReportRequest:
         If a value is outside its domain.
     """
 
-    data: str | Path
-    out: Path | None = None
+    data: str | Location
+    out: Location | None = None
     features: tuple[int, ...] | None = None
     overwrite: bool = False
 
@@ -50,6 +50,6 @@ class ReportRequest:
         object.__setattr__(self, "features", features)
 
     @property
-    def page(self) -> Path:
+    def page(self) -> Location:
         """Where the page will be."""
-        return local_path(self.data) / PAGE if self.out is None else local_path(self.out)
+        return location(self.data) / PAGE if self.out is None else location(self.out)

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from dask_gmm.errors import InputError
 from dask_gmm.fitting.result import FittedMixture
 from dask_gmm.fitting.selected import Selected
 from dask_gmm.mixture.features import Array
+from dask_gmm.objects.location import Location
 from dask_gmm.records.kinds import RUN_FOLDER
 from dask_gmm.records.model_file import load_model
 from dask_gmm.records.run_folder import MANIFEST, MODEL, read_history, read_manifest
@@ -25,7 +25,7 @@ class KeptRun:
 
     Parameters
     ----------
-    path : Path
+    path : Location
     manifest : mapping
     history : sequence of mapping
         A record per pass.
@@ -37,7 +37,7 @@ class KeptRun:
     features : tuple of int
     """
 
-    path: Path
+    path: Location
     manifest: Mapping[str, Any]
     history: Sequence[Mapping[str, Any]]
     model: FittedMixture
@@ -51,7 +51,7 @@ class KeptRun:
         return f"column {feature}" + (f" ({chosen[feature]} of the data)" if chosen else "")
 
 
-def kept_run(request: ReportRequest, path: Path) -> KeptRun:
+def kept_run(request: ReportRequest, path: Location) -> KeptRun:
     """Read a run folder.
 
     Raises

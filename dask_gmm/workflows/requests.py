@@ -1,10 +1,10 @@
 """What can be asked of a workflow: frozen, complete, and checked when made."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, Literal, TypeAlias, get_args
 
 from dask_gmm.checks import number, one_of, whole
+from dask_gmm.objects.location import Location
 
 Covariance: TypeAlias = Literal["full", "tied", "diag", "spherical"]
 FloatType: TypeAlias = Literal["float64", "float32"]
@@ -27,7 +27,7 @@ class GenerateRequest:
 
     Parameters
     ----------
-    out : Path
+    out : Location
         The group to write: ``x``, ``component``, and the truth beside them.
     rows : int
         Number of rows, at least 1.
@@ -60,7 +60,7 @@ class GenerateRequest:
         If a value is outside its domain.
     """
 
-    out: Path
+    out: Location
     rows: int
     features: int
     components: int

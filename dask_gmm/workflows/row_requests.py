@@ -1,12 +1,12 @@
 """What can be asked of a fitted model about rows: frozen, complete, and checked when made."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, get_args
 
 from dask_gmm.checks import number, one_of, whole
 from dask_gmm.errors import InputError
 from dask_gmm.fitting.bounds import SHARES, name_of
+from dask_gmm.objects.location import Location
 from dask_gmm.workflows.requests import MissingChunks
 
 
@@ -16,11 +16,11 @@ class PredictRequest:
 
     Parameters
     ----------
-    data : str, Path, ndarray, zarr.Array or dask array
+    data : str, Location, ndarray, zarr.Array or dask array
         The rows; a path is that of a zarr array, or of a group that holds one.
     model : str or Path
         Of a model, or of a run folder.
-    out : Path
+    out : Location
         The group to write, an array for each answer, with a line per row.
     labels : bool, default False
         ``labels``: the component of the largest probability. Without any answer asked for, these
@@ -47,8 +47,8 @@ class PredictRequest:
     """
 
     data: Any
-    model: str | Path
-    out: Path
+    model: str | Location
+    out: Location
     labels: bool = False
     probabilities: bool = False
     log_density: bool = False
@@ -90,7 +90,7 @@ class ScoreRequest:
     """
 
     data: Any
-    model: str | Path
+    model: str | Location
     against_quantile: float | None = None
     fail_below: float | None = None
     array: str | None = None

@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
-from dask_gmm.checks import local_path
 from dask_gmm.data.source import Source
 from dask_gmm.fitting.result import FittedMixture
 from dask_gmm.fitting.sample import Sample
 from dask_gmm.fitting.selected import Entry, Selected
+from dask_gmm.objects.location import Location, location
 from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.runner import Runner
 from dask_gmm.records.candidates import CANDIDATES, candidate_name, write_candidates
@@ -53,7 +52,7 @@ class SelectResult:
         The table, and which is chosen.
     models : tuple of FittedMixture
         Of each entry of the table; components by decreasing weight.
-    out : Path
+    out : Location
         The run folder.
     passes : int
         Readings of all rows, the survey included.
@@ -67,7 +66,7 @@ class SelectResult:
 
     selected: Selected
     models: tuple[FittedMixture, ...]
-    out: Path
+    out: Location
     passes: int
     seconds: float
     warnings: tuple[str, ...]
@@ -146,12 +145,12 @@ def _selected(
     request: SelectRequest, runner: Runner, progress: Progress, audience: Audience
 ) -> SelectResult:
     specs = [spec_of(each) for each in request.cells()]
-    put_back(local_path(request.out), request.match)
+    put_back(location(request.out), request.match)
     allowed = Allowed.by(request)
     source = allowed.of(source_for(request))
     reference = reference_at(request.match, source)
     asked = asked_of("select", request, source, reference)
-    folder = RunFolder(local_path(request.out), asked, request.overwrite)
+    folder = RunFolder(location(request.out), asked, request.overwrite)
     refuse_own_rows(source, folder.path)
     if folder.is_done():
         return stored_selection(folder.path)
@@ -200,7 +199,7 @@ def _result(
     return SelectResult(selected, models, request.out, *ended_so, left_out=left_out)
 
 
-def stored_selection(path: Path) -> SelectResult:
+def stored_selection(path: Location) -> SelectResult:
     """Read what a selection gave from its run folder.
 
     Raises
@@ -229,7 +228,7 @@ def _ending(result: SelectResult, merged_from: int | None) -> dict[str, Any]:
     }
 
 
-def _write(result: SelectResult, sample: Sample, folder: Path) -> None:
+def _write(result: SelectResult, sample: Sample, folder: Location) -> None:
     """Write the table, its picture, all candidates and some rows into a folder in the making."""
     entries = result.selected.entries
     names = [

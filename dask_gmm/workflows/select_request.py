@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, get_args
 
 from dask_gmm.checks import one_of, whole
 from dask_gmm.errors import InputError
 from dask_gmm.fitting.bounds import MERGED_FROM
+from dask_gmm.objects.location import Location
 from dask_gmm.workflows.fit_request import FitRequest
 from dask_gmm.workflows.requests import (
     Cache,
@@ -44,11 +44,11 @@ class SelectRequest:
 
     Parameters
     ----------
-    data : str, Path, ndarray, zarr.Array or dask array
+    data : str, Location, ndarray, zarr.Array or dask array
         See `FitRequest`.
     components : sequence of int
         Numbers of components, at least one.
-    out : Path
+    out : Location
         The run folder to write: the model that is chosen lies in its ``model.zarr``, all of them
         in ``candidates``.
     covariance : sequence of {"full", "tied", "diag", "spherical"}, default ("full",)
@@ -81,7 +81,7 @@ class SelectRequest:
 
     data: Any
     components: Sequence[int]
-    out: Path
+    out: Location
     covariance: Sequence[Covariance] = ("full",)
     init: Sequence[Init] | None = None
     criterion: Criterion = "bic"
@@ -106,7 +106,7 @@ class SelectRequest:
     max_bad_share: float | None = None
     nonfinite: Nonfinite = "error"
     cache: Cache = "none"
-    match: str | Path | None = None
+    match: str | Location | None = None
     require_converged: bool = False
     overwrite: bool = False
 

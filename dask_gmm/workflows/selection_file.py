@@ -2,24 +2,24 @@
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
 from dask_gmm.errors import DataError
 from dask_gmm.fitting.selected import Entry, Selected
+from dask_gmm.objects.location import Location
 from dask_gmm.records.json_text import json_text
 from dask_gmm.workflows.selection_text import selected_json
 
 TABLE: Final = "selection.json"
 
 
-def write_table(selected: Selected, names: Sequence[str], folder: Path) -> None:
+def write_table(selected: Selected, names: Sequence[str], folder: Location) -> None:
     """Write a table, with the names of the models of its candidates."""
     table = {**selected_json(selected), "models": list(names)}
     (folder / TABLE).write_text(json_text(table, indent=2) + "\n")
 
 
-def read_table(folder: Path) -> tuple[Selected, tuple[str, ...]]:
+def read_table(folder: Location) -> tuple[Selected, tuple[str, ...]]:
     """Read a table, and the names of the models of its candidates.
 
     Raises

@@ -4,13 +4,14 @@ import io
 import math
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from dask_gmm.errors import InputError, output_errors
 from dask_gmm.extras import extra
 from dask_gmm.fitting.selected import CRITERIA, Entry, Selected
 from dask_gmm.mixture.covariance import FAMILIES
+from dask_gmm.objects.either import move
+from dask_gmm.objects.location import Location
 from dask_gmm.records.publish import aside
 from dask_gmm.workflows.selection_text import NAMES, named
 
@@ -55,13 +56,13 @@ def can_plot() -> bool:
     return find_spec("matplotlib") is not None
 
 
-def plot(selected: Selected, path: Path) -> None:
+def plot(selected: Selected, path: Location) -> None:
     """Draw a selection to an SVG file, the same bytes for the same selection and matplotlib.
 
     Parameters
     ----------
     selected : Selected
-    path : Path
+    path : Location
         Its place, replaced if something is there.
 
     Raises
@@ -82,7 +83,7 @@ def plot(selected: Selected, path: Path) -> None:
     with output_errors(path):
         half = aside(path)
         half.write_bytes(drawn)
-        half.replace(path)
+        move(half, path)
 
 
 def picture(selected: Selected, form: str = "svg", **options: Any) -> bytes:

@@ -2,16 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
-from dask_gmm.checks import local_path
 from dask_gmm.data.open import DEFAULT_ARRAY
 from dask_gmm.data.sink import ArraySpec
 from dask_gmm.data.source import Source
 from dask_gmm.data.to_come import source_to_come
 from dask_gmm.data.zarr_source import ZarrSource
 from dask_gmm.mixture.model import Mixture
+from dask_gmm.objects.location import Location, location
 from dask_gmm.passes.dask_frames import is_dask_frame
 from dask_gmm.records.run_folder import MODEL
 from dask_gmm.workflows.models import KnownModel, known_model
@@ -28,28 +27,28 @@ class ToCome:
 
     Parameters
     ----------
-    groups : mapping of Path to sequence of ArraySpec
+    groups : mapping of Location to sequence of ArraySpec
         Arrays of groups.
-    models : mapping of Path to Mixture
+    models : mapping of Location to Mixture
         For each model one of its size, the largest that it may be.
     """
 
-    groups: Mapping[Path, Sequence[ArraySpec]] = field(default_factory=dict)
-    models: Mapping[Path, Mixture] = field(default_factory=dict)
+    groups: Mapping[Location, Sequence[ArraySpec]] = field(default_factory=dict)
+    models: Mapping[Location, Mixture] = field(default_factory=dict)
 
-    def with_group(self, out: str | Path, arrays: Sequence[ArraySpec]) -> "ToCome":
+    def with_group(self, out: str | Location, arrays: Sequence[ArraySpec]) -> "ToCome":
         """Add a group."""
-        return replace(self, groups={**self.groups, local_path(out): arrays})
+        return replace(self, groups={**self.groups, location(out): arrays})
 
-    def with_model(self, out: str | Path, like: Mixture) -> "ToCome":
+    def with_model(self, out: str | Location, like: Mixture) -> "ToCome":
         """Add a run folder with a model."""
-        return replace(self, models={**self.models, local_path(out): like})
+        return replace(self, models={**self.models, location(out): like})
 
     def __contains__(self, path: object) -> bool:
         """Whether something will be there, or in a folder that will."""
-        return isinstance(path, str | Path) and self._maker(local_path(path)) is not None
+        return isinstance(path, str | Location) and self._maker(location(path)) is not None
 
-    def _maker(self, path: Path) -> Path | None:
+    def _maker(self, path: Location) -> Location | None:
         made = {*self.groups, *self.models}
         return next((each for each in (path, *path.parents) if each in made), None)
 
@@ -66,10 +65,10 @@ class ToCome:
         if is_dask_frame(request.data):
             raise NotKnownYet("the rows of a data frame of Dask are counted when they are read")
         if request.data in self:
-            return self._source_to_come(local_path(request.data), request)
+            return self._source_to_come(location(request.data), request)
         return source_for(request)
 
-    def _source_to_come(self, path: Path, request: Any) -> ZarrSource:
+    def _source_to_come(self, path: Location, request: Any) -> ZarrSource:
         group, wanted = (path, request.array) if path in self.groups else (path.parent, path.name)
         tables = [each for each in self.groups.get(group, ()) if len(each.shape) == 2]
         named = [each for each in tables if each.name == (wanted or DEFAULT_ARRAY)]
@@ -78,7 +77,7 @@ class ToCome:
             raise NotKnownYet(f"the rows in {path} are not known before they are made")
         return source_to_come(group, found[0], request.columns, request.rows)
 
-    def mixture(self, path: str | Path) -> Mixture:
+    def mixture(self, path: str | Location) -> Mixture:
         """Give the mixture of a model that is to come, or one of its size.
 
         Raises
@@ -86,13 +85,13 @@ class ToCome:
         NotKnownYet
             If nothing is known of it.
         """
-        place = local_path(path)
+        place = location(path)
         found = self.models.get(place.parent if place.name == MODEL else place)
         if found is None:
             raise NotKnownYet(f"the model in {place} is not known before it is made")
         return found
 
-    def model(self, path: str | Path) -> KnownModel | None:
+    def model(self, path: str | Location) -> KnownModel | None:
         """Read a model; None if it is to come.
 
         Raises

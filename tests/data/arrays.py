@@ -119,3 +119,9 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
     "empty": _empty,
     "swapped": _swapped,
 }
+
+
+def folder_of(sink: Sink) -> Path:
+    """Give the folder of a sink that writes to one."""
+    assert isinstance(sink.path, Path)
+    return sink.path

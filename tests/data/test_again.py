@@ -14,7 +14,7 @@ from zarr.storage import MemoryStore, WrapperStore
 
 from dask_gmm import GaussianMixtureModel
 from dask_gmm.data import again as module
-from dask_gmm.data import chunks
+from dask_gmm.data import folder
 from dask_gmm.data.again import again
 from dask_gmm.data.damage import DamagedChunkError
 from dask_gmm.data.plain import read_plain
@@ -126,7 +126,7 @@ def test_a_disk_that_fails_now_and_then_costs_no_byte(
 
         return reading
 
-    monkeypatch.setattr(chunks, "read_plain", now_and_then(read_plain))
+    monkeypatch.setattr(folder, "read_plain", now_and_then(read_plain))
     monkeypatch.setattr(Path, "read_bytes", now_and_then(Path.read_bytes))
     assert GaussianMixtureModel(2).fit(path).means.tobytes() == whole.tobytes()
 

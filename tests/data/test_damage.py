@@ -201,7 +201,7 @@ def test_a_chunk_that_may_not_be_read_is_not_missing(
         raise PermissionError(13, "Permission denied")
 
     foreign(group, "crc32c")
-    monkeypatch.setattr("dask_gmm.data.chunks.read_plain", refuse)
+    monkeypatch.setattr("dask_gmm.data.folder.read_plain", refuse)
     found = r"chunk c/0/0 .* cannot be read \(Permission denied\)\. See that it can be read"
     with pytest.raises(DataError, match=found):
         values_of(opened(group, missing_chunks="fill"))

@@ -169,7 +169,7 @@ def test_a_store_that_does_not_let_read_is_no_bad_chunk(
         raise PermissionError(13, "Permission denied")
 
     source = skipping(foreign(tmp_path / "a.zarr", "crc32c"))
-    monkeypatch.setattr("dask_gmm.data.chunks.read_plain", refuse)
+    monkeypatch.setattr("dask_gmm.data.folder.read_plain", refuse)
     with pytest.raises(DataError, match=r"c/0/0 .* cannot be read \(Permission denied\)") as caught:
         values_of(source)
     assert caught.value.exit_code == 77

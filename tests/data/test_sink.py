@@ -17,7 +17,7 @@ from dask_gmm.data.open import open_source
 from dask_gmm.data.sink import ArraySpec, Digests, Sink
 from dask_gmm.data.zarr_source import ZarrSource
 from dask_gmm.errors import InputError, OutputError
-from tests.data.arrays import DAMAGES, digests_of, files_of, values_of
+from tests.data.arrays import DAMAGES, digests_of, files_of, folder_of, values_of
 
 ROWS = np.random.default_rng(2).standard_normal((250, 3))
 LABELS = np.arange(250) % 7
@@ -96,7 +96,7 @@ def test_what_is_written_by_zarr_has_the_same_bytes(sink: Sink, tmp_path: Path) 
     array[...] = ROWS
     theirs = files_of(tmp_path / "b" / "c")
     assert len(theirs) == 3
-    assert files_of(sink.path / "x" / "c") == theirs
+    assert files_of(folder_of(sink) / "x" / "c") == theirs
 
 
 def test_regions_may_hold_several_chunks_and_come_in_any_order(sink: Sink) -> None:
@@ -142,7 +142,7 @@ def test_rows_of_another_shape_are_refused(sink: Sink) -> None:
 @pytest.mark.parametrize("damage", ["absent", "flipped", "truncated", "half", "empty"])
 def test_a_chunk_that_is_not_whole_is_not_finished(sink: Sink, damage: str) -> None:
     digests = sink.write("x", 0, ROWS)
-    DAMAGES[damage](sink.path / "x" / "c" / "1" / "0")
+    DAMAGES[damage](folder_of(sink) / "x" / "c" / "1" / "0")
     assert sink.finished("x", 0, 250) is None
     assert sink.finished("x", 100, 200) is None
     assert sink.finished("x", 0, 100) == digests[:1]
@@ -159,7 +159,7 @@ def test_a_run_that_was_killed_ends_with_the_same_bytes(
 
     sink.write("x", 0, ROWS[:200])
     if damage != "none":
-        DAMAGES[damage](sink.path / "x" / "c" / "0" / "0")
+        DAMAGES[damage](folder_of(sink) / "x" / "c" / "0" / "0")
     (sink.path / "x" / "c" / "2").mkdir()
     (sink.path / "x" / "c" / "2" / "0.0123.partial").write_bytes(b"half of it")
 
@@ -173,13 +173,13 @@ def test_a_run_that_was_killed_ends_with_the_same_bytes(
             found.append(sink.write(name, start, rows) if finished is None else finished)
         digests[name] = np.concatenate(found)
     sink.finalize(digests)
-    assert files_of(sink.path) == files_of(tmp_path / "whole")
+    assert files_of(folder_of(sink)) == files_of(tmp_path / "whole")
 
 
 def test_a_group_with_a_missing_chunk_is_not_completed(sink: Sink) -> None:
     digests = write_all(sink)
-    DAMAGES["absent"](sink.path / "x" / "c" / "1" / "0")
-    DAMAGES["half"](sink.path / "x" / "c" / "2" / "0")
+    DAMAGES["absent"](folder_of(sink) / "x" / "c" / "1" / "0")
+    DAMAGES["half"](folder_of(sink) / "x" / "c" / "2" / "0")
     with pytest.raises(OutputError, match=r"2 are missing or cut short \(1, 2\) .*Run the same"):
         sink.finalize(digests)
     assert not (sink.path / "digests").exists()

@@ -13,7 +13,7 @@ import pytest
 from dask_gmm.data.open import open_source
 from dask_gmm.data.sink import ArraySpec, Sink
 from dask_gmm.errors import InputError, OutputError, OutputExistsError
-from tests.data.arrays import files_of, values_of
+from tests.data.arrays import files_of, folder_of, values_of
 
 ROWS = np.random.default_rng(2).standard_normal((250, 3))
 SPECS = (ArraySpec("x", (250, 3), "float64", 100),)
@@ -39,10 +39,10 @@ def sink(tmp_path: Path) -> Sink:
 def test_an_unfinished_output_of_other_settings_is_refused(
     sink: Sink, specs: tuple[ArraySpec, ...], attributes: dict[str, Any], differing: str
 ) -> None:
-    before = files_of(sink.path)
+    before = files_of(folder_of(sink))
     with pytest.raises(OutputExistsError, match=f"differs in {differing}. Go back"):
         Sink(sink.path, specs).create(attributes)
-    assert files_of(sink.path) == before
+    assert files_of(folder_of(sink)) == before
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:

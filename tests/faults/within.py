@@ -22,7 +22,7 @@ from distributed.chaos import KillWorker
 
 from dask_gmm.cli import main
 from dask_gmm.data import chunks
-from dask_gmm.data.stores import Folder
+from dask_gmm.data.folder import Folder
 from dask_gmm.passes import worker_signals
 from dask_gmm.records import claim
 from dask_gmm.records.run_folder import RunFolder

@@ -6,7 +6,7 @@ import pytest
 
 from tests.house.tree import PACKAGE, Import, package_imports, parse
 
-ROOMS = ("data", "fitting", "mixture", "outputs", "passes", "records", "workflows")
+ROOMS = ("objects", "data", "fitting", "mixture", "outputs", "passes", "records", "workflows")
 
 # What each room may import, beside itself and what lies below all of them. A fold is given
 # blocks, so whoever knows folds knows what a source is.
@@ -14,10 +14,20 @@ EVERYBODY = ("errors", "checks", "extras")
 FOLDS = ("passes.fold", "passes.seeds", "passes.threads", "data.source")
 BELOW: dict[str, tuple[str, ...]] = {
     "mixture": (),
-    "data": (),
+    "objects": (),
+    "data": ("objects",),
     "passes": ("data",),
     "fitting": ("mixture", *FOLDS),
-    "records": ("mixture", "fitting", "data.groups", "data.plain", "passes.cost", *FOLDS),
+    "records": (
+        "mixture",
+        "fitting",
+        "objects",
+        "data.address_store",
+        "data.groups",
+        "data.plain",
+        "passes.cost",
+        *FOLDS,
+    ),
     "outputs": ("mixture", "fitting.tiles", "data.sink", *FOLDS),
     "workflows": tuple(room for room in ROOMS if room != "workflows"),
 }

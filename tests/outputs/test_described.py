@@ -15,6 +15,7 @@ from dask_gmm.outputs.shelves import BlockTarget, GroupTarget, MemoryTarget, Wri
 from dask_gmm.outputs.wanted import Wanted
 from dask_gmm.passes.fold import Workspace, measure
 from dask_gmm.passes.threads import ONE_THREAD
+from tests.data.arrays import folder_of
 from tests.outputs.describing import (
     BELOW,
     DENSITY,
@@ -93,7 +94,7 @@ def test_it_is_the_same_in_memory_in_a_group_and_block_by_block(
     written: Written = answer(fold, layout, order=-1)
     sink.finalize(written.digests)
     assert written.kept == 0
-    same(stored(sink.path), expected)
+    same(stored(folder_of(sink)), expected)
     reader, fold = RowsInMemory(ROWS, layout), Describe(DENSITY, EVERYTHING, BlockTarget(OUTPUTS))
     with ONE_THREAD:
         parts = [measure([fold], reader.read(i), Workspace())[0] for i in range(len(layout))]

@@ -22,6 +22,7 @@ from dask_gmm.outputs.drawn import DrawRows, GroupTarget, MemoryTarget, Piece, R
 from dask_gmm.passes.fold import Workspace, measure
 from dask_gmm.passes.threads import ONE_THREAD
 from dask_gmm.passes.tree import fold_in_order
+from tests.data.arrays import folder_of
 
 Rows = tuple[bytes, bytes]
 
@@ -85,7 +86,7 @@ def test_rows_are_the_same_in_any_leaves_and_chunks_in_memory_and_in_a_store(
         leaf = chunk_rows * max(1, leaf_rows // chunk_rows)
         receipt = answer(fold, n_rows, leaf, order=-1)
         sink.finalize({"x": receipt.rows, "component": receipt.components})
-        found = tuple(stored(sink.path, name).tobytes() for name in ("x", "component"))
+        found = tuple(stored(folder_of(sink), name).tobytes() for name in ("x", "component"))
         assert found == expected
         assert receipt.kept == 0
 

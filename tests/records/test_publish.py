@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from dask_gmm.errors import OutputError, OutputExistsError
-from dask_gmm.records import kinds
 from dask_gmm.records import publish as module
 from dask_gmm.records.kinds import DATA_GROUP, MODEL_GROUP, RUN_FOLDER, Kind
 from dask_gmm.records.publish import aside, publish, refuse_existing
@@ -188,12 +187,14 @@ def test_a_replaced_output_is_of_its_kind_until_all_of_it_is_removed(
 ) -> None:
     write_folder(path, "old")
 
+    rmtree = shutil.rmtree
+
     def failing(each: Path) -> None:
         if each.name != "inside":
             raise StopError
-        shutil.rmtree(each)
+        rmtree(each)
 
-    monkeypatch.setattr(kinds, "remove", failing)
+    monkeypatch.setattr(shutil, "rmtree", failing)
     with pytest.raises(StopError):
         RUN_FOLDER.remove(path)
     assert names(path) == ["manifest.json"]

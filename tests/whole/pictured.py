@@ -128,7 +128,7 @@ def _page(folder: Path, said: dict[str, Any]) -> str:
     if (folder / TABLE).exists():
         table = steady(json.loads((folder / TABLE).read_text()))
         (folder / TABLE).write_text(json.dumps(table))
-    return report(ReportRequest(folder)).out.read_text(encoding="utf-8")
+    return report(ReportRequest(folder)).out.read_text()
 
 
 def steady(value: Any) -> Any:

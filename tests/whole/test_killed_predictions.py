@@ -39,7 +39,8 @@ described(Path(sys.argv[1]), Path(sys.argv[2]))
 
 def described(data: Path, out: Path) -> Path:
     density = density_of(WEIGHTS, MEANS, FACTORS, "diag")
-    return describe_store(open_source(data), density, WANTED, out, ThreadRunner(1)).path
+    describe_store(open_source(data), density, WANTED, out, ThreadRunner(1))
+    return out
 
 
 @pytest.fixture(scope="module")

@@ -63,7 +63,7 @@ def foreign(path: Path, rows: Values = ROWS) -> Path:
 
 
 def store(source: Source, out: Path, wanted: Wanted = EVERYTHING, **knobs: Any) -> Path:
-    return describe_store(source, DENSITY, wanted, out, RUNNER, **knobs).path
+    return Path(str(describe_store(source, DENSITY, wanted, out, RUNNER, **knobs).path))
 
 
 def stored(out: Path) -> dict[str, Values]:

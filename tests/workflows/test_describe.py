@@ -128,7 +128,8 @@ def test_rows_in_any_leaves_are_written(
     else:
         chunks = (7_000, D) if kind == "dask" else ((17_003, 1, 29_997, 12_999), D)
         source = DaskSource.of(da.from_array(ROWS, chunks=chunks))
-    found = stored(describe_store(source, DENSITY, wanted, tmp_path / "out", runner).path)
+    describe_store(source, DENSITY, wanted, tmp_path / "out", runner)
+    found = stored(tmp_path / "out")
     assert np.array_equal(found["labels"], MODEL.predict(rows))
     np.testing.assert_allclose(found["probabilities"], MODEL.predict_proba(rows), atol=1e-8)
 

@@ -11,11 +11,11 @@ import pytest
 
 from dask_gmm import generate_gmm_data
 from dask_gmm.errors import OutputError, OutputExistsError
+from dask_gmm.objects.either import remove
 from dask_gmm.passes.progress import Silent
 from dask_gmm.passes.runner import ThreadRunner
 from dask_gmm.records import run_folder
 from dask_gmm.records.exclusive import only_writer
-from dask_gmm.records.kinds import remove
 from dask_gmm.records.run_folder import CHECKPOINTS, read_history, read_manifest
 from dask_gmm.records.store import FolderStore
 from dask_gmm.workflows import going_on

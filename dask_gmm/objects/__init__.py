@@ -1,0 +1,1 @@
+"""Bytes under addresses: object stores and whatever else has a URL."""

@@ -1,0 +1,74 @@
+"""What stores refuse, as the errors that a disk would raise, and without what they say themselves.
+
+What they say may hold what was sent to them: signed addresses, tokens, names of accounts. So of
+their words only the status of the answer and the name of the error are told.
+"""
+
+import errno
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+STATUS: Final = re.compile(r"status code: (\d{3})")
+CODE: Final = re.compile(r"<Code>(\w{1,60})</Code>")
+DENIED: Final = (401, 403)
+AGAIN: Final = (408, 409, 425, 429, 500, 502, 503, 504)
+NO_BUCKET: Final = ("NoSuchBucket", "ContainerNotFound")
+# Where machines of clouds ask for credentials that nobody gave them.
+INSTANCE: Final = ("http://169.254.169.254/", "http://metadata.google.internal/")
+NO_CREDENTIALS: Final = "no credentials were found in the environment, nor given to this machine"
+NO_ACCOUNT: Final = "the environment must name the account, such as by AZURE_STORAGE_ACCOUNT_NAME"
+
+
+@contextmanager
+def told(address: object) -> Iterator[None]:
+    """Raise what a store refuses as an OSError about an address.
+
+    Raises
+    ------
+    FileNotFoundError, PermissionError, ConnectionError, OSError
+    """
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001  stores raise errors of any type
+        raise refusal(error, str(address)) from None
+
+
+def refusal(error: Exception, address: str) -> OSError:
+    """Give the error of a disk that means the same.
+
+    Parameters
+    ----------
+    error : Exception
+        What a library for stores has raised.
+    address : str
+        What it was about.
+    """
+    text = str(error)
+    status = int(found[1]) if (found := STATUS.search(text)) else None
+    code = found[1] if (found := CODE.search(text)) else ""
+    said = f"the store answers {status or type(error).__name__}{code and f' ({code})'}"
+    if any(place in text for place in INSTANCE):
+        return PermissionError(errno.EACCES, NO_CREDENTIALS, address)
+    if "Account must be specified" in text:
+        return OSError(errno.EINVAL, NO_ACCOUNT, address)
+    if code in NO_BUCKET:
+        return OSError(errno.ENXIO, f"{said}: there is no such bucket", address)
+    if isinstance(error, FileNotFoundError) or status == 404:
+        return FileNotFoundError(errno.ENOENT, "there is nothing", address)
+    if isinstance(error, PermissionError) or _is_denied(error, status):
+        return PermissionError(errno.EACCES, f"{said}: access is denied", address)
+    if status is not None and status not in AGAIN:
+        return OSError(errno.EINVAL, said, address)
+    if isinstance(error, OSError) and not isinstance(error, ConnectionError | TimeoutError):
+        return OSError(error.errno or errno.EIO, error.strerror or said, address)
+    reached = said if status else "the store cannot be reached, or does not answer"
+    return ConnectionError(errno.EHOSTUNREACH, reached, address)
+
+
+def _is_denied(error: Exception, status: int | None) -> bool:
+    by_type = type(error).__name__ in ("PermissionDeniedError", "UnauthenticatedError")
+    return by_type or status in DENIED

@@ -1,0 +1,16 @@
+"""The schemes of addresses, and what opens them."""
+
+from typing import Final
+
+# The extra that installs obstore, which opens them; fsspec opens all others.
+SCHEMES: Final = {
+    "s3": "s3",
+    "gs": "gcs",
+    "az": "azure",
+    "abfs": "azure",
+    "abfss": "azure",
+    "http": "http",
+    "https": "http",
+}
+WEB: Final = ("http", "https")
+WITHOUT_HOST: Final = ("memory",)

@@ -1,0 +1,73 @@
+"""Publishing below an address, where nothing can be renamed.
+
+What is whole aside is copied within the store, what says of it that it is one, such as
+``manifest.json``, last: so what says that it is an output of ours is whole. What is replaced goes
+first. Beside ``runs/a`` lies ``runs/.a.wip-half`` meanwhile; after a crash in between, the next
+call removes what was copied, and copies all again.
+"""
+
+import secrets
+
+from dask_gmm.errors import output_errors
+from dask_gmm.objects.address import Address
+from dask_gmm.objects.either import copy_objects, move, remove
+from dask_gmm.records.kinds import Kind
+
+
+def try_writing(path: Address) -> None:
+    """Write an object beside a place, and remove it.
+
+    Raises
+    ------
+    OSError
+        If the store does not take it.
+    """
+    probe = path.with_name(f".{path.name}.wip-probe-{secrets.token_hex(4)}")
+    probe.write_bytes(b"?")
+    probe.unlink()
+
+
+def publish_objects(wip: Address, path: Address, kind: Kind) -> None:
+    """Put an output that is whole in its place.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be put there; the next call does.
+    """
+    with output_errors(path):
+        if wip.is_file():
+            move(wip, path)
+            return
+        half = _half(path)
+        half.write_bytes(b"")
+        _unpublish(path, kind)
+        copy_objects(wip, path, last=kind.document)
+        half.unlink()
+        remove(wip, last=kind.document)
+
+
+def settle_objects(path: Address, kind: Kind) -> None:
+    """Remove what a crash has left of an output that was half published.
+
+    Raises
+    ------
+    OutputError
+        If the store does not let it.
+    """
+    with output_errors(path):
+        if not _half(path).is_file():
+            return
+        if not kind.is_at(path):
+            remove(path)
+        _half(path).unlink()
+
+
+def _unpublish(path: Address, kind: Kind) -> None:
+    """Remove what is replaced, what says that it is whole first."""
+    path.joinpath(kind.document).unlink()
+    remove(path)
+
+
+def _half(path: Address) -> Address:
+    return path.with_name(f".{path.name}.wip-half")

@@ -27,10 +27,14 @@ from tests.data.arrays import (
 
 GONE = slice(DAMAGED * CHUNK_ROWS, (DAMAGED + 1) * CHUNK_ROWS)
 WITHOUT = np.where((np.arange(N_ROWS) // CHUNK_ROWS == DAMAGED)[:, None], np.nan, ROWS)
-FOUND = {
-    "absent": "is missing",
-    "directory": "is a directory instead of a file",
+ANOTHER = "is not the one that was written there (another digest)"
+FOUND = {"absent": "is missing", "directory": "is a directory instead of a file"}
+FLIPPED = {
+    "crc32c": "does not match its own checksum (CRC-32C)",
+    "zstd, crc32c": "cannot be decoded (ValueError: Stored and computed checksum do not match.",
 }
+# Of chunks that are read as they are: their bytes, and those that are left of cut ones.
+SIZES = {"plain": 3200, "crc32c": 3204}
 
 
 @pytest.fixture(params=["one leaf", "a leaf for each chunk", "two chunks in a leaf"], autouse=True)
@@ -59,6 +63,17 @@ def pinned(source: ZarrSource) -> ZarrSource:
     return source.pinned(digests_of(source), bad_chunks(source))
 
 
+def said_of(kind: str, damage: str) -> str:
+    """Give how the cause begins that is told of a chunk in a place with digests."""
+    if damage in ("truncated", "half", "empty") and kind in SIZES:
+        size = SIZES[kind]
+        left = {"truncated": size - 7, "half": size // 2, "empty": 0}[damage]
+        return f"has {left} bytes instead of {size}"
+    if damage == "flipped":
+        return FLIPPED.get(kind, ANOTHER)
+    return {**FOUND, "empty": "is empty"}.get(damage, ANOTHER)
+
+
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("kind", CODECS)
 def test_rows_of_a_bad_chunk_are_nan_and_others_as_they_are(
@@ -72,7 +87,7 @@ def test_rows_of_a_bad_chunk_are_nan_and_others_as_they_are(
         (each.key, each.start, each.stop, each.cause) for each in bad_chunks(source)
     ]
     assert (key, start, stop) == ("c/2/0", GONE.start, GONE.stop)
-    assert cause == FOUND.get(damage, cause)
+    assert cause.startswith(said_of(kind, damage))
     assert np.array_equal(values_of(pinned(source)), WITHOUT, equal_nan=True)
 
 

@@ -106,7 +106,7 @@ class GaussianMixtureModel:
         data: Any,
         *,
         array: str | None = None,
-        columns: Sequence[int] | None = None,
+        columns: Sequence[int | str] | None = None,
         rows: slice | None = None,
         missing_chunks: str = "error",
     ) -> Self:
@@ -114,12 +114,12 @@ class GaussianMixtureModel:
 
         Parameters
         ----------
-        data : array-like, dask array, zarr array, or path of a zarr array or group
+        data : array-like, dask array, zarr array, or path of zarr or parquet
             Rows of shape (N, D), float64, float32 or integers, chunked in any way.
         array : str, optional
             Name of the array inside a group; by default ``x``, else the only one with two axes.
-        columns : sequence of int, optional
-            Columns to use, in this order.
+        columns : sequence of int or str, optional
+            Columns to use, in this order; those of parquet files also by their names.
         rows : slice, optional
             Rows to use, in steps of 1.
         missing_chunks : {"error", "fill"}, default "error"

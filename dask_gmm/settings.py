@@ -12,7 +12,7 @@ from dask_gmm.settings_base import Settings
 from dask_gmm.settings_cluster import ClusterSettings
 from dask_gmm.settings_fit import FitSettings, SelectSettings
 from dask_gmm.settings_rows import PredictSettings, ScoreSettings
-from dask_gmm.settings_values import Columns, ImportPaths, Where
+from dask_gmm.settings_values import ColumnNumbers, ImportPaths, Where
 from dask_gmm.workflows.any_request import Request
 from dask_gmm.workflows.report_request import ReportRequest
 from dask_gmm.workflows.requests import (
@@ -61,7 +61,7 @@ class ReportSettings(Settings):
     """The run folder of a fit or of a selection."""
     out: Where | None = None
     """The page to write; by default report.html in the run folder."""
-    features: Columns | None = None
+    features: ColumnNumbers | None = None
     """Columns of the model to show, such as 0,2,5, at most 6; by default the first three."""
     overwrite: bool = False
     """Replace a report that is already there."""

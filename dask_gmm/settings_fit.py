@@ -34,7 +34,7 @@ class FittingSettings(Settings):
     """What ``fit`` and ``select`` share: rows, how far to go, and the run folder."""
 
     data: str
-    """Path or address of a zarr array, or of a group that holds one."""
+    """Path or address of a zarr array, of a group that holds one, or path of parquet files."""
     out: Where
     """The run folder to write; the model lies in its model.zarr."""
     seed: int = 0
@@ -64,7 +64,7 @@ class FittingSettings(Settings):
     array: str | None = None
     """Name of the array inside a group; by default x, else the only one with two axes."""
     columns: Columns | None = None
-    """Columns to use, such as 0,2,5:8; by default all."""
+    """Columns to use, such as 0,2,5:8, of parquet also by names, a,b; by default all."""
     rows: RowRange | None = None
     """Rows to use, as start:stop; by default all."""
     missing_chunks: MissingChunks = "error"

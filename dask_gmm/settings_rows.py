@@ -10,13 +10,13 @@ class AskingSettings(Settings):
     """What ``predict`` and ``score`` share: rows, and a model."""
 
     data: str
-    """Path or address of a zarr array, or of a group that holds one."""
+    """Path or address of a zarr array, of a group that holds one, or path of parquet files."""
     model: Where
     """A model, or a run folder."""
     array: str | None = None
     """Name of the array inside a group; by default x, else the only one with two axes."""
     columns: Columns | None = None
-    """Columns to use, such as 0,2,5:8, as many as the model has; by default all."""
+    """Columns to use, such as 0,2,5:8, of parquet also by names, a,b; by default all."""
     rows: RowRange | None = None
     """Rows to use, as start:stop; by default all."""
     missing_chunks: MissingChunks = "error"

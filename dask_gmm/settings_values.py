@@ -13,11 +13,19 @@ from dask_gmm.objects.address import Address
 from dask_gmm.objects.location import Location, location
 from dask_gmm.workflows.requests import Covariance, Init
 
+# What is made of these alone is meant for numbers.
+NUMERIC = r"[\d\s:,.+-]*"
 COLUMNS = r"\d+(:\d+)?(,\d+(:\d+)?)*"
-COLUMNS_SCHEMA = {
+NUMBERS_SCHEMA = {
     "anyOf": [
         {"type": "array", "items": {"type": "integer"}},
         {"type": "string", "pattern": f"^{COLUMNS}$"},
+    ]
+}
+COLUMNS_SCHEMA = {
+    "anyOf": [
+        {"type": "array", "items": {"type": ["integer", "string"]}},
+        {"type": "string", "minLength": 1},
     ]
 }
 ROW_RANGE = r"^[0-9]*:[0-9]*$"
@@ -80,6 +88,24 @@ def column_numbers(value: object) -> object:
     parts = (part.partition(":") for part in value.split(","))
     spans = (range(int(a), int(b) if colon else int(a) + 1) for a, colon, b in parts)
     return tuple(column for span in spans for column in span)
+
+
+def columns(value: object) -> object:
+    """Columns from a text such as ``0,2,5:8``, or such as ``a,b``, which are names.
+
+    Anything but a text is given back as it is.
+
+    Raises
+    ------
+    ValueError
+        If a name is empty.
+    """
+    if not isinstance(value, str) or re.fullmatch(NUMERIC, value, re.ASCII):
+        return column_numbers(value)
+    parts = tuple(value.split(","))
+    if not all(parts):
+        raise ValueError(f"wanted names of columns such as 'a,b', found {value!r}")
+    return parts
 
 
 def row_range(text: str) -> slice:
@@ -175,12 +201,15 @@ Where: TypeAlias = Annotated[
 RowRange: TypeAlias = Annotated[str, Field(pattern=ROW_RANGE)]
 Tolerance: TypeAlias = Annotated[float | Literal["auto"], BeforeValidator(tolerance)]
 Moment: TypeAlias = Annotated[datetime, BeforeValidator(moment)]
+ColumnNumbers: TypeAlias = Annotated[
+    tuple[int, ...], BeforeValidator(column_numbers), WithJsonSchema(NUMBERS_SCHEMA)
+]
 Columns: TypeAlias = Annotated[
-    tuple[int, ...], BeforeValidator(column_numbers), WithJsonSchema(COLUMNS_SCHEMA)
+    tuple[int | str, ...], BeforeValidator(columns), WithJsonSchema(COLUMNS_SCHEMA)
 ]
 
 Counts: TypeAlias = Annotated[
-    tuple[int, ...], BeforeValidator(counts), WithJsonSchema(COLUMNS_SCHEMA)
+    tuple[int, ...], BeforeValidator(counts), WithJsonSchema(NUMBERS_SCHEMA)
 ]
 Families: TypeAlias = Annotated[tuple[Covariance, ...], BeforeValidator(names)]
 Inits: TypeAlias = Annotated[tuple[Init, ...], BeforeValidator(names)]

@@ -55,7 +55,7 @@ class ArraySource:
     def of(
         cls,
         data: object,
-        columns: Sequence[int] | None = None,
+        columns: Sequence[int | str] | None = None,
         rows: slice | None = None,
         layout: Layout | None = None,
         weights: npt.ArrayLike | None = None,

@@ -38,6 +38,27 @@ def zarr_layout(
     return _frozen(np.unique(edges.clip(selected.start, selected.stop)) - selected.start)
 
 
+def row_group_layout(edges: npt.NDArray[np.int64], row_bytes: int, rows: range) -> Layout:
+    """Leaves of parquet files: runs of whole row groups of at least a mebibyte.
+
+    Parameters
+    ----------
+    edges : ndarray of int64
+        Where the row groups of the whole table begin, and the last one ends.
+    row_bytes : int
+        Of the columns that are read, decoded.
+    rows : range
+        The rows that are read; see `zarr_layout`.
+    """
+    fewest = -(-LEAF_BYTES // row_bytes)
+    cuts = [0]
+    while cuts[-1] < edges[-1]:
+        end = min(int(np.searchsorted(edges, cuts[-1] + fewest)), len(edges) - 1)
+        cuts.append(int(edges[end]))
+    within = np.unique(np.array(cuts, dtype=np.int64).clip(rows.start, rows.stop))
+    return _frozen(within - rows.start)
+
+
 def array_layout(n_rows: int, n_features: int, itemsize: int) -> Layout:
     """Leaves of an array in memory: a power of two of rows, about two mebibytes."""
     fitting = max(SMALLEST_ARRAY_LEAF, ARRAY_LEAF_BYTES // (n_features * itemsize))

@@ -4,6 +4,8 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+from dask_gmm.data.parquet_file import stamp_or_none
+from dask_gmm.data.parquet_source import ParquetSource
 from dask_gmm.data.selection import column_parts
 from dask_gmm.data.source import Source
 from dask_gmm.data.zarr_source import ZarrSource
@@ -13,8 +15,8 @@ def identity_of(source: Source) -> dict[str, Any] | None:
     """Give what tells the rows of a source from others, as JSON values.
 
     Stored digests of chunks tell what is in them. Where there are none, the place of the array
-    and the sizes and times of its files stand for that: files that are written again, be it with
-    the same bytes, are others.
+    and the sizes and times of its files stand for that, and so they do for parquet: files that are
+    written again, be it with the same bytes, are others.
 
     Returns
     -------
@@ -22,6 +24,8 @@ def identity_of(source: Source) -> dict[str, Any] | None:
         None for rows of which nothing is known before they are read: those in memory, of a dask
         array, and of a zarr store without digests that is not a folder.
     """
+    if isinstance(source, ParquetSource):
+        return _of_files(source)
     if not isinstance(source, ZarrSource):
         return None
     content = _content(source)
@@ -33,6 +37,16 @@ def identity_of(source: Source) -> dict[str, Any] | None:
         "rows": [source.rows.start, source.rows.stop],
         "columns": None if source.columns is None else list(source.columns),
         "missing_chunks": source.chunks.missing_chunks,
+    }
+
+
+def _of_files(source: ParquetSource) -> dict[str, Any]:
+    found = [(each.path.name, *stamp_or_none(each.path)) for each in source.strict.groups.files]
+    return {
+        "files": str(source.home.resolve()),
+        "files_sha256": hashlib.sha256(repr(found).encode()).hexdigest(),
+        "rows": [source.rows.start, source.rows.stop],
+        "columns": list(source.columns.names),
     }
 
 

@@ -13,6 +13,8 @@ from dask_gmm.data.array_source import ArraySource
 from dask_gmm.data.chunks import MissingChunks
 from dask_gmm.data.damage import DamagedChunkError
 from dask_gmm.data.formats import METADATA_KEYS, array_format
+from dask_gmm.data.parquet_files import column_types, parquet_files
+from dask_gmm.data.parquet_source import parquet_source
 from dask_gmm.data.selection import refuse_bad_shape
 from dask_gmm.data.source import Source
 from dask_gmm.data.stores import place_of
@@ -30,7 +32,7 @@ def open_source(
     data: object,
     *,
     array: str | None = None,
-    columns: Sequence[int] | None = None,
+    columns: Sequence[int | str] | None = None,
     rows: slice | None = None,
     missing_chunks: str = "error",
 ) -> Source:
@@ -40,11 +42,12 @@ def open_source(
     ----------
     data : array, zarr.Array, zarr.Group, str or Path
         An array in memory (anything that numpy makes an array of), or an array in zarr, itself or
-        by the path or address of the folder that it or its group lies in.
+        by the path or address of the folder that it or its group lies in, or the path of a parquet
+        file (``.parquet`` or ``.pq``) or of a folder of such files.
     array : str, optional
         The array of a group; without it the group's ``x``, else its only array of two axes.
-    columns : sequence of int, optional
-        The columns to read, in this order.
+    columns : sequence of int or str, optional
+        The columns to read, in this order; those of parquet files also by their names.
     rows : slice, optional
         The rows to read, of step 1.
     missing_chunks : {"error", "fill"}
@@ -54,34 +57,46 @@ def open_source(
     Returns
     -------
     Source
-        An `ArraySource` or a `ZarrSource`. If digests of its chunks lie beside a zarr array (as
-        they do where this package wrote it), each chunk read is compared with its own.
+        An `ArraySource`, a `ZarrSource` or a `ParquetSource`. If digests of its chunks lie beside
+        a zarr array (as they do where this package wrote it), each chunk read is compared with its
+        own.
 
     Raises
     ------
     InputError
         If there is no such data, or it is not an array of numbers with rows and columns.
     DataError
-        If metadata or digests of the array are damaged.
+        If metadata or digests of the array are damaged, or parquet files are.
+    MissingExtraError
+        If pyarrow is needed, and cannot be imported.
     """
     one_of("missing_chunks", missing_chunks, get_args(MissingChunks))
     missing = cast(MissingChunks, missing_chunks)
     if isinstance(data, str | os.PathLike | Address):
-        data = _opened(location(data))
+        path = location(data)
+        found = parquet_files(path)
+        if found is not None:
+            _refuse_array(array, f"the parquet file {path}")
+            return parquet_source(found, columns, rows)
+        data = _opened(path)
     if isinstance(data, zarr.Group):
         return _zarr(_chosen(data, array), columns, rows, missing)
-    if array is not None:
-        raise InputError(
-            f"array chooses among the arrays of a group, but array={array!r} was given with "
-            f"data of type {type(data).__name__}, which is none. Leave it out."
-        )
+    _refuse_array(array, f"data of type {type(data).__name__}")
     if isinstance(data, zarr.Array):
         return _zarr(data, columns, rows, missing)
     return ArraySource.of(data, columns, rows)
 
 
+def _refuse_array(array: str | None, found: str) -> None:
+    if array is not None:
+        raise InputError(
+            f"array chooses among the arrays of a group, but array={array!r} was given with "
+            f"{found}, which is none. Leave it out."
+        )
+
+
 def is_stored(data: object) -> bool:
-    """Whether data are an array or a group in zarr, or the path of one."""
+    """Whether data are an array or a group in zarr, or a path."""
     return isinstance(data, str | os.PathLike | Address | zarr.Array | zarr.Group)
 
 
@@ -104,9 +119,21 @@ def arrays_to_choose(path: Location) -> dict[str, str]:
     return {name: f"{array.shape} of {array.dtype}" for name, array in arrays.items()}
 
 
+def columns_to_choose(path: Location) -> dict[str, str]:
+    """Type of each column of parquet files, by name, in their order; none where there are none.
+
+    Raises
+    ------
+    InputError, DataError
+        See `open_source`.
+    """
+    found = parquet_files(location(path))
+    return {} if found is None else column_types(found.files[0])
+
+
 def _zarr(
     found: zarr.Array[Any],
-    columns: Sequence[int] | None,
+    columns: Sequence[int | str] | None,
     rows: slice | None,
     missing_chunks: MissingChunks,
 ) -> ZarrSource:
@@ -161,8 +188,9 @@ def _opened(path: Location) -> zarr.Array[Any] | zarr.Group:
                 f"{path} is not ({error}). Restore it from a copy, or write the array again."
             ) from error
         raise InputError(
-            f"Data must be the path of a zarr array or group, but {path} {_found_at(path)}. Give "
-            f"the folder that holds its zarr.json (or .zarray, .zgroup)."
+            f"Data must be the path of a zarr array or group, or of parquet files, but {path} "
+            f"{_found_at(path)}. Give the folder that holds its zarr.json (or .zarray, .zgroup), "
+            "a .parquet file, or a folder of such files."
         ) from error
 
 

@@ -1,7 +1,7 @@
 """Which rows and columns of an array are read, and as what: checked, and pure."""
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,9 @@ import numpy.typing as npt
 from dask_gmm.errors import InputError
 
 Index = slice | npt.NDArray[np.intp]
+
+# So many columns are named in a message.
+NAMED = 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,7 +67,7 @@ def as_index(columns: npt.NDArray[np.intp]) -> Index:
 
 
 def selected_columns(
-    columns: Sequence[int] | None, n_features: int, name: str
+    columns: Sequence[int | str] | None, n_features: int, name: str
 ) -> tuple[int, ...] | None:
     """Columns that are read, in the order asked for; None for all of them as they are.
 
@@ -87,6 +90,34 @@ def selected_columns(
         found = f"{outside[0]} was given" if outside else found
         raise _bad_columns(found, n_features, name)
     return None if chosen == tuple(range(n_features)) else chosen
+
+
+def numbered(columns: Sequence[int | str], names: Sequence[str], name: str) -> Sequence[int | str]:
+    """Give columns that are asked for by names or numbers as numbers.
+
+    Parameters
+    ----------
+    columns : sequence of int or str
+    names : sequence of str
+        Those of all columns, in their order.
+    name : str
+        Of the data.
+
+    Raises
+    ------
+    InputError
+        If there is no column of a name.
+    """
+    if isinstance(columns, str) or not isinstance(columns, Iterable):
+        return columns  # which `selected_columns` refuses
+    unknown = [each for each in columns if isinstance(each, str) and each not in names]
+    if unknown:
+        listed = ", ".join(names[:NAMED]) + ", ..." * (len(names) > NAMED)
+        raise InputError(
+            f"columns must be among those of {name}, which are {listed or 'none'}, but "
+            f"{unknown[0]} was given. Correct the name, or give numbers."
+        )
+    return [names.index(each) if isinstance(each, str) else each for each in columns]
 
 
 def _number(value: object) -> int:

@@ -26,6 +26,7 @@ from dask_gmm.data.selection import (
 from dask_gmm.data.source import BadChunk, Block, Layout
 from dask_gmm.data.zarr_reader import ZarrReader
 from dask_gmm.errors import DataError
+from dask_gmm.objects.location import Location
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,9 +67,19 @@ class ZarrSource:
         return self.chunks.name
 
     @property
+    def home(self) -> Location | None:
+        """Where other calls find the array; None if only this process does."""
+        return self.chunks.place.location
+
+    @property
     def n_features(self) -> int:
         """Number of columns of a block."""
         return n_columns(self._parts)
+
+    @property
+    def first_row(self) -> int:
+        """The number that the array has for the first of the rows."""
+        return self.rows.start
 
     @property
     def shareable(self) -> bool:
@@ -262,7 +273,7 @@ def _layout_of(document: bytes) -> object:
 def zarr_source(
     place: Place,
     form: ArrayFormat,
-    columns: Sequence[int] | None,
+    columns: Sequence[int | str] | None,
     rows: slice | None,
     missing_chunks: MissingChunks,
 ) -> ZarrSource:

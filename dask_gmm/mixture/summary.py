@@ -106,7 +106,8 @@ def summarize(rows: Floats, start: int = 0, weights: Array | None = None) -> Dat
 
     A row of weight 2, of weights (B,) above zero, is two rows but in their number.
     """
-    x = np.ascontiguousarray(rows.T, dtype=np.float64)
+    # Of rows that came from another process, numpy would add the misaligned in another order.
+    x = np.require(rows.T, np.float64, ("C", "A"))
     finite = np.isfinite(x)
     if finite.all():
         return _finite_summary(x, weights, 0, NOWHERE)

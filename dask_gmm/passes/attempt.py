@@ -9,7 +9,7 @@ from dask.delayed import delayed
 from distributed import Client, Future, KilledWorker
 
 from dask_gmm.data.source import Source
-from dask_gmm.data.zarr_source import ZarrSource
+from dask_gmm.data.stored import StoredSource
 from dask_gmm.passes.cost import Peak
 from dask_gmm.passes.dask_blocks import DaskBlocks
 from dask_gmm.passes.dask_source import DaskSource
@@ -224,7 +224,7 @@ def _asked(source: Source) -> Source | DaskBlocks:
 
 def _answer(question: Question, node: tuple[int, int], piece: Piece | None) -> Answers:
     source, folds = question
-    rows = piece.held(source) if piece and isinstance(source, ZarrSource) else source
+    rows = piece.held(source) if piece and isinstance(source, StoredSource) else source
     return _with_peak(answer_node(rows, folds, node, Workspace(), lambda rows: None))
 
 

@@ -38,7 +38,7 @@ class DaskSource:
 
     @classmethod
     def of(
-        cls, array: da.Array, columns: Sequence[int] | None = None, rows: slice | None = None
+        cls, array: da.Array, columns: Sequence[int | str] | None = None, rows: slice | None = None
     ) -> "DaskSource":
         """Take the rows and columns of a dask array.
 

@@ -7,21 +7,21 @@ import numpy as np
 import numpy.typing as npt
 
 from dask_gmm.data.source import BadChunk, Block, Layout, Reader
-from dask_gmm.data.zarr_source import ZarrSource
+from dask_gmm.data.stored import StoredSource
 from dask_gmm.errors import DataError
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Held:
-    """Rows of a zarr array that are held once they have been read, somewhere.
+    """Stored rows that are held once they have been read, somewhere.
 
     Parameters
     ----------
-    source : ZarrSource
+    source : StoredSource
         Where leaves are read that are not held.
     """
 
-    source: ZarrSource
+    source: StoredSource
 
     @property
     def name(self) -> str:
@@ -44,15 +44,15 @@ class Held:
         return self.source.layout
 
     def where(self, row: int, column: int) -> str:
-        """See `ZarrSource.where`."""
+        """See `StoredSource.where`."""
         return self.source.where(row, column)
 
     def number(self, column: int) -> int:
-        """See `ZarrSource.number`."""
+        """See `StoredSource.number`."""
         return self.source.number(column)
 
     def check_present(self) -> int:
-        """See `ZarrSource.check_present`."""
+        """See `StoredSource.check_present`."""
         return self.source.check_present()
 
 
@@ -62,7 +62,7 @@ class HeldHere(Held):
 
     Parameters
     ----------
-    source : ZarrSource
+    source : StoredSource
     blocks : dict of int to Block
         The leaves that are held; filled by all readers.
     """
@@ -75,17 +75,17 @@ class HeldHere(Held):
         return False
 
     def open(self) -> "HeldReader":
-        """Open it for one task; the array itself is opened when a leaf is not held."""
+        """Open it for one task; the rows are opened when a leaf is not held."""
         return HeldReader(self)
 
     def pinned(
         self, digests: npt.NDArray[np.uint32], bad_chunks: Sequence[BadChunk] = ()
     ) -> "HeldHere":
-        """See `ZarrSource.pinned`; what is held is compared, too."""
+        """See `StoredSource.pinned`; what is held is compared, too."""
         return replace(self, source=self.source.pinned(digests, bad_chunks))
 
     def task_bytes(self) -> int:
-        """Those of the array, until all its leaves are held."""
+        """Those of the source, until all its leaves are held."""
         return 0 if len(self.blocks) == len(self.layout) else self.source.task_bytes()
 
     def release(self) -> None:
@@ -106,7 +106,7 @@ class HeldReader:
         Raises
         ------
         DataError
-            See `ZarrReader.read`; also if what is held was made of other chunks.
+            See `Reader.read`; also if what is held was made of other chunks.
         """
         block = self._held.blocks.get(index)
         if block is None:
@@ -135,7 +135,7 @@ class Piece:
     blocks: tuple[Block, ...]
 
     @classmethod
-    def of(cls, source: ZarrSource, indices: Iterable[int]) -> "Piece":
+    def of(cls, source: StoredSource, indices: Iterable[int]) -> "Piece":
         """Read leaves; those that cannot be read are left out, for who asks for them to fail."""
         reader, blocks = HeldHere(source).open(), []
         for index in indices:
@@ -149,6 +149,6 @@ class Piece:
         """Bytes of its arrays, which is what Dask wants to know."""
         return sum(block.rows.nbytes + block.digests.nbytes for block in self.blocks)
 
-    def held(self, source: ZarrSource) -> HeldHere:
+    def held(self, source: StoredSource) -> HeldHere:
         """Give the source with these leaves held."""
         return HeldHere(source, {block.index: block for block in self.blocks})

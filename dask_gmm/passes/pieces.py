@@ -9,7 +9,7 @@ import numpy.typing as npt
 from distributed import Client, Future
 
 from dask_gmm.data.source import BadChunk, Reader
-from dask_gmm.data.zarr_source import ZarrSource
+from dask_gmm.data.stored import StoredSource
 from dask_gmm.passes.held import Held, Piece
 from dask_gmm.passes.memory import bytes_of
 from dask_gmm.passes.tree import level_for, nodes
@@ -48,14 +48,14 @@ class Pieces:
         """What the keys of the tasks begin with that have read them, in whichever pass."""
         return frozenset(self._groups)
 
-    def read(self, source: ZarrSource, prefix: str, most: int) -> None:
+    def read(self, source: StoredSource, prefix: str, most: int) -> None:
         """Have those read that are not held, by a task each.
 
         What was held by a worker that is lost is read again by the same task, as Dask does it.
 
         Parameters
         ----------
-        source : ZarrSource
+        source : StoredSource
         prefix : str
             What the keys of new tasks begin with.
         most : int
@@ -95,7 +95,7 @@ class HeldThere(Held):
 
     Parameters
     ----------
-    source : ZarrSource
+    source : StoredSource
     pieces : Pieces
         Where they are held.
     """
@@ -104,21 +104,21 @@ class HeldThere(Held):
 
     @property
     def shareable(self) -> bool:
-        """Whether workers can open the array."""
+        """Whether workers can open the source."""
         return self.source.shareable
 
     def open(self) -> Reader:
-        """Open the array for reading in this process, which holds nothing of it."""
+        """Open the source for reading in this process, which holds nothing of it."""
         return self.source.open()
 
     def pinned(
         self, digests: npt.NDArray[np.uint32], bad_chunks: Sequence[BadChunk] = ()
     ) -> "HeldThere":
-        """See `ZarrSource.pinned`; what is held is compared, too."""
+        """See `StoredSource.pinned`; what is held is compared, too."""
         return replace(self, source=self.source.pinned(digests, bad_chunks))
 
     def task_bytes(self) -> int:
-        """Those of the array, which any worker may have to read again."""
+        """Those of the source, which any worker may have to read again."""
         return self.source.task_bytes()
 
     def tasks_wanted(self, least: int) -> int:
@@ -135,5 +135,5 @@ def same(value: T) -> T:
     return value
 
 
-def _read(source: ZarrSource, node: tuple[int, int]) -> Piece:
+def _read(source: StoredSource, node: tuple[int, int]) -> Piece:
     return Piece.of(source, range(*node))

@@ -13,7 +13,7 @@ import numpy as np
 
 from dask_gmm.checks import number_or_none
 from dask_gmm.data.source import Source
-from dask_gmm.data.zarr_source import ZarrSource
+from dask_gmm.data.stored import StoredSource
 from dask_gmm.errors import InputError
 from dask_gmm.fitting.held_out import HeldOut
 from dask_gmm.fitting.result import FittedMixture
@@ -101,7 +101,7 @@ def settings_of(request: Any) -> dict[str, Any]:
     settings["data"] = str(request.data) if isinstance(request.data, str | Location) else None
     settings |= {name: str(each) for name, each in settings.items() if isinstance(each, Location)}
     if request.columns is not None:
-        settings["columns"] = [index(column) for column in request.columns]
+        settings["columns"] = list(map(_column, request.columns))
     if request.rows is not None:
         settings["rows"] = _ends(request.rows)
     if settings.get("partitions") is not None:
@@ -111,13 +111,17 @@ def settings_of(request: Any) -> dict[str, Any]:
     return {"settings": settings, "settings_sha256": hashlib.sha256(canonical).hexdigest()}
 
 
+def _column(column: int | str) -> int | str:
+    return column if isinstance(column, str) else index(column)
+
+
 def _ends(rows: slice) -> list[int | None]:
     return [None if end is None else index(end) for end in (rows.start, rows.stop)]
 
 
 def refuse_own_rows(source: Source, out: Location) -> None:
     """Refuse a run folder that would replace the rows it is about."""
-    stored = source.chunks.place.location if isinstance(source, ZarrSource) else None
+    stored = source.home if isinstance(source, StoredSource) else None
     if stored is not None and out.resolve() in (stored.resolve(), *stored.resolve().parents):
         raise InputError(
             f"A run folder must not replace its own rows, but those are in {stored}, and the run "

@@ -3,7 +3,7 @@
 import numpy as np
 
 from dask_gmm.data.source import Source
-from dask_gmm.data.zarr_source import ZarrSource
+from dask_gmm.data.stored import StoredSource
 from dask_gmm.errors import DataError, InputError
 from dask_gmm.fitting.held_out import check_shares
 from dask_gmm.fitting.sample import Sample
@@ -46,8 +46,8 @@ def check(source: Source, spec: Spec) -> None:
 
 
 def check_present(source: Source) -> None:
-    """Refuse a stored array of which chunks are absent that may not be, or were there before."""
-    if isinstance(source, ZarrSource | Held):
+    """Refuse stored rows of which chunks are absent that may not be, or were there before."""
+    if isinstance(source, StoredSource | Held):
         source.check_present()
 
 

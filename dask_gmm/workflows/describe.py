@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dask_gmm.data.source import Source
-from dask_gmm.data.zarr_source import ZarrSource
+from dask_gmm.data.stored import StoredSource
 from dask_gmm.errors import InputError, MemoryLimitError
 from dask_gmm.fitting.questions import Score, Scored
 from dask_gmm.mixture.estep import JointDensity
@@ -146,7 +146,7 @@ def answered(
 
 def _look(source: Source) -> None:
     """See that all chunks are there before any is read."""
-    if isinstance(source, ZarrSource):
+    if isinstance(source, StoredSource):
         source.check_present()
 
 

@@ -33,7 +33,7 @@ class FitRequest:
     Parameters
     ----------
     data : str, Location, ndarray, zarr.Array or dask array
-        The rows; a path is that of a zarr array, or of a group that holds one.
+        The rows; a path is that of a zarr array, of a group that holds one, or of parquet files.
     components : int or None
         Number of components, at least 1; None for as many as the model of ``warm_start`` has.
     out : Location
@@ -83,8 +83,8 @@ class FitRequest:
         Type in which a pass computes, whatever the type in which the rows are stored.
     array : str, optional
         Name of the array inside a group; by default ``x``, else the only array with two axes.
-    columns : tuple of int, optional
-        Columns to use, in this order; by default all.
+    columns : tuple of int or str, optional
+        Columns to use, in this order; by default all. Those of parquet files also have names.
     rows : slice, optional
         Rows to use, in steps of 1; by default all.
     missing_chunks : {"error", "fill"}, default "error"
@@ -147,7 +147,7 @@ class FitRequest:
     repair: Repair | None = None
     precision: FloatType = "float64"
     array: str | None = None
-    columns: tuple[int, ...] | None = None
+    columns: tuple[int | str, ...] | None = None
     rows: slice | None = None
     missing_chunks: MissingChunks = "error"
     on_bad_chunk: OnBadChunk = "fail"

@@ -1,4 +1,4 @@
-"""Say on one page what lies at a path: an array, a group, a model or a run folder."""
+"""Say on one page what lies at a path: an array, a group, a table, a model or a run folder."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -7,7 +7,9 @@ from typing import Any, Final
 import numpy as np
 
 from dask_gmm.checks import number_or_none
-from dask_gmm.data.open import arrays_to_choose, open_source
+from dask_gmm.data.open import arrays_to_choose, columns_to_choose, open_source
+from dask_gmm.data.parquet_columns import NUMBERS
+from dask_gmm.data.parquet_source import ParquetSource
 from dask_gmm.data.zarr_source import ZarrSource
 from dask_gmm.errors import DataError, InputError
 from dask_gmm.fitting.result import FittedMixture
@@ -19,6 +21,13 @@ from dask_gmm.records.run_folder import MANIFEST, MODEL, read_history, read_mani
 from dask_gmm.workflows.text import mixture_table
 
 DETECTION: Final = ("absent chunks", "truncated chunks", "flipped bits", "swapped chunks")
+# Whether pages have checksums is said by the pages alone.
+SEEN_IN_PARQUET: Final = ("truncated files", "flipped bits in pages with checksums")
+UNSEEN_IN_PARQUET: Final = (
+    "absent files of a folder",
+    "flipped bits in pages without checksums",
+    "swapped files",
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,7 +36,7 @@ class Report:
 
     Parameters
     ----------
-    kind : {"array", "group", "model", "run"}
+    kind : {"array", "group", "parquet", "model", "run"}
     path : Location
     facts : mapping
         Facts by name, as JSON values.
@@ -59,8 +68,8 @@ def inspect(path: Location) -> Report:
     Parameters
     ----------
     path : Location
-        A zarr array, a group with one, a model, or a run folder. Of a group with several arrays,
-        none of which is ``x``, these are listed.
+        A zarr array, a group with one, parquet files, a model, or a run folder. Of a group with
+        several arrays, none of which is ``x``, these are listed.
 
     Raises
     ------
@@ -74,6 +83,8 @@ def inspect(path: Location) -> Report:
     if MODEL_GROUP.is_at(path):
         model = load_model(path)
         return Report("model", path, _model_facts(model), model.mixture)
+    if columns := columns_to_choose(path):
+        return _parquet(path, columns)
     if arrays := arrays_to_choose(path):
         return Report("group", path, {"arrays": arrays})
     return _array(path)
@@ -108,6 +119,32 @@ def _array(path: Location) -> Report:
         ],
     }
     return Report("array", path, facts)
+
+
+def _parquet(path: Location, columns: Mapping[str, str]) -> Report:
+    usable = [name for name, kind in columns.items() if kind in NUMBERS]
+    source = open_source(str(path), columns=usable or None)
+    assert isinstance(source, ParquetSource)
+    groups = source.strict.groups
+    facts = {
+        "parquet": source.name,
+        "files": len(groups.files),
+        "rows": source.layout.rows,
+        "columns": len(columns),
+        "columns of numbers": source.n_features,
+        "types": dict(columns),
+        "type": str(source.dtype),
+        "bytes": source.layout.rows * source.n_features * source.dtype.itemsize,
+        "row groups": len(groups),
+        "rows of the largest row group": int(np.diff(groups.edges).max()),
+        "codecs": sorted({name.lower() for each in groups.files for name in each.codecs}),
+        "leaves": len(source.layout),
+        "bytes to read, per thread": source.task_bytes(),
+        "digests stored": False,
+        "damage that reading detects": list(SEEN_IN_PARQUET),
+        "damage that passes unseen": list(UNSEEN_IN_PARQUET),
+    }
+    return Report("parquet", source.home, facts)
 
 
 def _run(path: Location) -> Report:

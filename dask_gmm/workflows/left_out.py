@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from dask_gmm.data.source import BadChunk, Source
-from dask_gmm.data.zarr_source import ZarrSource
+from dask_gmm.data.stored import StoredSource
 from dask_gmm.errors import DataError, InputError
 from dask_gmm.fitting.survey import SurveyAnswer
 from dask_gmm.workflows.requests import USUAL_BAD_SHARE
@@ -65,10 +65,10 @@ class Allowed:
         """
         if self.bad_share is None:
             return source
-        if not isinstance(source, ZarrSource):
+        if not isinstance(source, StoredSource):
             raise InputError(
-                f"Wanted rows in zarr for on_bad_chunk skip, found {source.name}, which has no "
-                "stored chunks. Give a zarr array, or leave on_bad_chunk out."
+                f"Wanted stored rows for on_bad_chunk skip, found {source.name}, which has no "
+                "stored chunks. Give a path or a zarr array, or leave on_bad_chunk out."
             )
         return source.skipping()
 
@@ -94,7 +94,7 @@ class LeftOut:
     @classmethod
     def of(cls, source: Source, survey: SurveyAnswer) -> "LeftOut":
         """Give what a survey left out of a source."""
-        first = source.rows.start if isinstance(source, ZarrSource) else 0
+        first = source.first_row if isinstance(source, StoredSource) else 0
         chunks = (
             replace(each, start=each.start + first, stop=each.stop + first)
             for each in survey.bad_chunks

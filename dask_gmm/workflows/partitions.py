@@ -7,6 +7,7 @@ from typing import Any, Final, TypeAlias
 
 from dask_gmm.data.array_source import ArraySource
 from dask_gmm.data.identity import identity_of_rows
+from dask_gmm.data.parquet_source import ParquetSource
 from dask_gmm.data.source import Source
 from dask_gmm.data.zarr_source import ZarrSource
 from dask_gmm.fitting.partitions import Apart, ByPartition, KeptPartition, KeptPartitions
@@ -143,9 +144,7 @@ def partitions_at(partitions: Mapping[str, slice], source: Source) -> dict[str, 
 def first_row(source: Source) -> int:
     """Give the number that the array has for the first row of a source."""
     match source:
-        case ZarrSource():
-            return source.rows.start
-        case ArraySource():
+        case ArraySource() | ZarrSource() | ParquetSource():
             return source.first_row
         case DaskSource():
             return source.blocks.origin.first_row

@@ -4,7 +4,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 
 from dask_gmm.data.source import Source
-from dask_gmm.data.zarr_source import ZarrSource
+from dask_gmm.data.stored import StoredSource
 from dask_gmm.fitting.spec import Spec
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.objects.location import Location, location
@@ -59,7 +59,7 @@ def plan_fit(
         return plan_increment(task, runner), left
     for spec in specs:
         check(source, spec)
-    stored = isinstance(source, ZarrSource)
+    stored = isinstance(source, StoredSource)
     with rows_for(source, runner, request.cache) if stored else nullcontext(source) as rows:
         parts = task.partitions if task is not None else None
         stretch = None if parts is None else Stretch.of(source, rows, parts)

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from dask_gmm.data.sink import ArraySpec
 from dask_gmm.data.source import Source
-from dask_gmm.data.zarr_source import ZarrSource
+from dask_gmm.data.stored import StoredSource
 from dask_gmm.objects.location import Location
 from dask_gmm.passes.outlook import Outlook
 
@@ -45,7 +45,7 @@ class Size:
     def of(cls, source: Source) -> "Size":
         """Give that of a source; what is not stored in chunks has a chunk per leaf."""
         blocks, dtype = len(source.layout), source.dtype
-        chunks = len(source.chunk_keys()) if isinstance(source, ZarrSource) else blocks
+        chunks = len(source.chunk_keys()) if isinstance(source, StoredSource) else blocks
         row_bytes = source.n_features * dtype.itemsize
         rows, name = source.layout.rows, source.name
         return cls(name, rows, source.n_features, str(dtype), blocks, chunks, row_bytes)

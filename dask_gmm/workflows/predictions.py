@@ -17,7 +17,7 @@ from dask_gmm.data.identity import identity_of
 from dask_gmm.data.place import DIGESTS
 from dask_gmm.data.sink import ArraySpec, Sink
 from dask_gmm.data.source import Layout, Source
-from dask_gmm.data.zarr_source import ZarrSource
+from dask_gmm.data.stored import StoredSource
 from dask_gmm.errors import InputError, OutputExistsError
 from dask_gmm.mixture.estep import JointDensity
 from dask_gmm.mixture.sampling import component_dtype
@@ -149,7 +149,7 @@ def refuse_own_rows(source: Source, out: Location) -> None:
     InputError
         With both places.
     """
-    stored = source.chunks.place.location if isinstance(source, ZarrSource) else None
+    stored = source.home if isinstance(source, StoredSource) else None
     if stored is None:
         return
     rows, place = stored.resolve(), out.resolve()
@@ -200,7 +200,7 @@ def _power_of_two(most: int) -> int:
 def _in_leaves_of(source: Source, rows: int) -> Source:
     if isinstance(source, DaskSource):
         return source.in_blocks_of(rows)
-    assert isinstance(source, ArraySource | ZarrSource)
+    assert isinstance(source, ArraySource | StoredSource)
     return replace(source, layout=regular_layout(source.layout.rows, rows))
 
 

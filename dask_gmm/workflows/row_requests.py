@@ -55,7 +55,7 @@ class PredictRequest:
     top: int = 0
     anomaly_quantile: float | None = None
     array: str | None = None
-    columns: tuple[int, ...] | None = None
+    columns: tuple[int | str, ...] | None = None
     rows: slice | None = None
     missing_chunks: MissingChunks = "error"
     overwrite: bool = False
@@ -94,7 +94,7 @@ class ScoreRequest:
     against_quantile: float | None = None
     fail_below: float | None = None
     array: str | None = None
-    columns: tuple[int, ...] | None = None
+    columns: tuple[int | str, ...] | None = None
     rows: slice | None = None
     missing_chunks: MissingChunks = "error"
 

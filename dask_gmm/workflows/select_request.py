@@ -99,7 +99,7 @@ class SelectRequest:
     merge_from: int | None = None
     precision: FloatType = "float64"
     array: str | None = None
-    columns: tuple[int, ...] | None = None
+    columns: tuple[int | str, ...] | None = None
     rows: slice | None = None
     missing_chunks: MissingChunks = "error"
     on_bad_chunk: OnBadChunk = "fail"

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 from dask_gmm.data.array_source import ArraySource
 from dask_gmm.data.open import open_source
 from dask_gmm.data.source import Source
-from dask_gmm.data.zarr_source import ZarrSource
+from dask_gmm.data.stored import StoredSource
 from dask_gmm.errors import InputError
 from dask_gmm.passes.dask_blocks import Origin
 from dask_gmm.passes.dask_source import DaskSource, is_dask_array
@@ -28,7 +28,7 @@ def source_of(
     data: Any,
     *,
     array: str | None = None,
-    columns: Sequence[int] | None = None,
+    columns: Sequence[int | str] | None = None,
     rows: slice | None = None,
     missing_chunks: str = "error",
     client: Any = None,
@@ -39,12 +39,14 @@ def source_of(
     ----------
     data : object
         A numpy array or what numpy makes one of, a pandas data frame, a dask array, a data frame
-        of Dask, a zarr array or group or the path of one, or an xarray.DataArray. Data frames
+        of Dask, a zarr array or group or the path of one, the path of
+        parquet files, or an xarray.DataArray. Data frames
         have columns of numbers only. The rows of the partitions of one of Dask are counted, for
         which it is computed once more. The values of a DataArray that holds no dask array are
         loaded, if they are not yet.
     array, columns, rows, missing_chunks
-        See `open_source`; columns have numbers, also where they have names.
+        See `open_source`; columns have numbers, also where they have names, and
+        those of parquet files both.
     client : distributed.Client, optional
         Cluster on which rows are counted; by default the current client if there is one.
 
@@ -113,7 +115,7 @@ def rows_for(source: Source, runner: Runner, cache: Cache) -> Iterator[Source]:
         See `spread`.
     """
     rows = spread(source, runner)
-    if cache == "none" or not isinstance(rows, ZarrSource):
+    if cache == "none" or not isinstance(rows, StoredSource):
         yield rows
         return
     held: HeldHere | HeldThere = HeldHere(rows)

@@ -144,7 +144,8 @@ def test_what_is_not_zarr_is_refused_with_what_it_is(tmp_path: Path, kind: str) 
     make, found = NOT_ZARR[kind]
     make(tmp_path / "b")
     with pytest.raises(
-        InputError, match=rf"path of a zarr array or group, but .*/b {found}\. Give"
+        InputError,
+        match=rf"path of a zarr array or group, or of parquet files, but .*/b {found}\. Give",
     ):
         open_source(tmp_path / "b")
 

@@ -1,6 +1,7 @@
 from functools import reduce
 from itertools import pairwise
 from operator import add
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -156,3 +157,14 @@ def test_its_arrays_are_read_only() -> None:
     found = summarize(np.ones((3, 2)))
     with pytest.raises(ValueError, match="read-only"):
         found.scatter[0, 0] = 1
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_where_rows_lie_in_memory_changes_no_byte(order: Literal["C", "F"]) -> None:
+    values = np.random.default_rng(0).standard_normal((50_000, 3))
+    moved = np.ndarray(values.shape, values.dtype, bytearray(values.nbytes + 1), 1, order=order)
+    moved[...] = values
+    assert not moved.flags.aligned
+    found, expected = summarize(moved), summarize(values)
+    for name in ("mean", "remainder", "scatter"):
+        assert np.array_equal(getattr(found, name), getattr(expected, name))

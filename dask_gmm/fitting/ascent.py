@@ -30,7 +30,6 @@ from dask_gmm.fitting.stopping import (
     enough,
     kept_since_best,
     overtrained,
-    quiet_passes,
     statistical_share,
 )
 from dask_gmm.fitting.survey import Survey
@@ -189,8 +188,9 @@ class Ascending:
     def turned(self, direction: Array, inside: bool = True) -> "Ascending | Ascended":
         """Go on in a direction (n,), a step to where the maximum is expected, or end."""
         assert self.base is not None
-        base = replace(self.base, decrement=0.5 * float(self.base.gradient @ direction))
-        quiet = quiet_passes(self.quiet, base.decrement, self._enough(), inside=inside)
+        decrement = 0.5 * float(self.base.gradient @ direction)
+        base = replace(self.base, decrement=decrement, inside=inside)
+        quiet = self.quiet + 1 if base.left < self._enough() else 0
         best = self.best if kept_since_best(self.history) else base
         here = replace(self, base=base, best=best, quiet=quiet)
         if quiet == QUIET_PASSES or (quiet and not self.on_all_rows):
@@ -291,6 +291,6 @@ class Ascended:
             at.history,
             self.why,
             climbs=climbs,
-            left=self.base.decrement if np.isfinite(self.base.decrement) else None,
+            left=self.base.left if np.isfinite(self.base.left) else None,
             notes=at.notes,
         )

@@ -17,6 +17,9 @@ from dask_gmm.mixture.summary import DataSummary
 # The boldest move of a component between two gradients whose difference is a product of the
 # Hessian with a direction.
 NEAR: Final = 1e-3
+# A step says half its slope, which is what one to the maximum gains. One to the edge of what is
+# trusted falls short of it: within twice its length up to twice its slope may be gained.
+BEYOND_THE_EDGE: Final = 4.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,9 +36,11 @@ class Base:
     vector, gradient : ndarray
         Of the parameters, and of the objective there, in coordinates without constraints.
     decrement : float
-        What is left to gain, in nats per row, by the curvature that is known.
+        Half the slope along the next step, in nats per row: what it says that it gains.
     em : MStep
         Where EM leads from there.
+    inside : bool
+        Whether the next step ends inside what is trusted, not at its edge.
     """
 
     step: MStep
@@ -45,6 +50,7 @@ class Base:
     gradient: Array
     decrement: float
     em: MStep
+    inside: bool = True
 
     @classmethod
     def of(
@@ -62,6 +68,11 @@ class Base:
         slope = gradient(answer, mixture, summary, prior)
         em = m_step(answer, mixture, summary, 0.0, precision, prior)
         return cls(step, value, evaluation, to_vector(mixture), slope, np.inf, em)
+
+    @property
+    def left(self) -> float:
+        """What is left to gain, in nats per row, as far as the next step can tell."""
+        return self.decrement if self.inside else BEYOND_THE_EDGE * self.decrement
 
     def to(self, other: "Base") -> tuple[Array, Array]:
         """Give the way (n,) to another, and what the gradient loses on it."""

@@ -27,8 +27,8 @@ def without_hopeless(members: Sequence[Member], rows: int, criterion: str) -> li
 
     Notes
     -----
-    A candidate is ended when its criterion would be worse even if it gained ten times what the
-    Newton decrement, or with plain EM Aitken's extrapolation, says is left to gain. That bounds the
+    A candidate is ended when its criterion would be worse even if it gained ten times what its
+    next step, or with plain EM Aitken's extrapolation, says is left to gain. That bounds the
     optimum that it climbs to; another one it does not leave for once its race is over and all rows
     are read. By ICL it is bounded with an entropy of zero, the least there is. Candidates that may
     go back to parameters of a pass before, since rows are held out, are no measure for others.
@@ -85,7 +85,7 @@ def _parameters(member: Member) -> int | None:
 def _left(member: Member) -> float:
     """What is estimated to be left to gain, in nats per row."""
     if isinstance(member, Ascending) and member.base is not None:
-        return member.base.decrement
+        return member.base.left
     if isinstance(member, Climbing):
         return left_to_gain(member.history)
     return float("inf")

@@ -13,9 +13,6 @@ from dask_gmm.mixture.model import Mixture
 STATISTICAL_SHARE: Final = 0.1
 # Passes in a row in which too little was left to gain.
 QUIET_PASSES: Final = 2
-# A step says half its slope, which is what one to the maximum gains. One to the edge of what is
-# trusted falls short of it: within twice its length up to twice its slope may be gained.
-BEYOND_THE_EDGE: Final = 4.0
 # Passes in a row that describe the rows held out worse than one before.
 WORSE_PASSES: Final = 2
 
@@ -46,25 +43,6 @@ def enough(spec: Spec, mixture: Mixture, rows: int, value: float) -> float:
     """
     absolute = statistical_share(mixture, rows) if spec.tol is None else spec.tol
     return max(absolute, spec.relative_tol * abs(value))
-
-
-def quiet_passes(before: int, decrement: float, sufficient: float, *, inside: bool) -> int:
-    """Give the number of passes in a row in which too little was left to gain.
-
-    Parameters
-    ----------
-    before : int
-        That number without the last pass.
-    decrement : float
-        What the next step says is left to gain, in nats per row.
-    sufficient : float
-        What may be left.
-    inside : bool
-        Whether that step ends inside what is trusted. At its edge more is left than it says, since
-        the maximum is farther off.
-    """
-    left = decrement if inside else BEYOND_THE_EDGE * decrement
-    return before + 1 if left < sufficient else 0
 
 
 def kept_since_best(history: Sequence[Evaluation]) -> int:

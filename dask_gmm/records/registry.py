@@ -53,7 +53,7 @@ VERSIONS: Final[Mapping[type, int]] = MappingProxyType(
         MStep: 1,
         Prior: 1,
         # What members of a cohort hold
-        Base: 1,
+        Base: 2,
         Climb: 1,
         Drawn: 1,
         Draws: 1,

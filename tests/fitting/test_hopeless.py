@@ -1,5 +1,6 @@
 """Candidates that cannot become the one that is chosen end early, and are not chosen."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -8,7 +9,7 @@ import pytest
 
 from dask_gmm.fitting.ascent import Ascending
 from dask_gmm.fitting.hopeless import BOUNDED, MARGIN, without_hopeless
-from dask_gmm.fitting.members import Finished, Why, is_asking
+from dask_gmm.fitting.members import Finished, Why, is_asking, last_kept
 from dask_gmm.fitting.survey import Survey
 from dask_gmm.mixture.mstep import MStep
 from dask_gmm.passes.progress import Silent
@@ -87,6 +88,16 @@ def test_one_that_others_of_its_race_may_lead_on_from_is_not_hopeless() -> None:
         gone, same = without_hopeless([alone, best], 6000, criterion)
         assert isinstance(gone, Finished)
         assert (gone.why, same) == (Why.HOPELESS, best)
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_one_whose_step_ends_at_the_edge_of_what_is_trusted_may_gain_more(inside: bool) -> None:
+    best, behind = followed(ended(free(), WHOLE).go_on()), lagging(SAMPLED)
+    assert behind.base is not None
+    short = last_kept(best.history).log_likelihood - last_kept(behind.history).log_likelihood
+    base = replace(behind.base, decrement=short / (2 * MARGIN), inside=inside)
+    (told, _) = without_hopeless([replace(behind, base=base), best], 6000, "aic")
+    assert isinstance(told, Finished) == inside
 
 
 @pytest.mark.parametrize("seed", range(4))

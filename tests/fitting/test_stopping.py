@@ -10,43 +10,25 @@ from hypothesis import strategies as st
 
 from dask_gmm.data.array_source import ArraySource
 from dask_gmm.fitting.ascent import Ascended, Ascending
-from dask_gmm.fitting.members import Evaluation, Why
+from dask_gmm.fitting.base import BEYOND_THE_EDGE, Base
+from dask_gmm.fitting.members import Evaluation, Finished, Why
 from dask_gmm.fitting.newton import Newton, Solving
 from dask_gmm.fitting.spec import MERGE, Spec
 from dask_gmm.fitting.stopping import (
-    BEYOND_THE_EDGE,
     QUIET_PASSES,
     WORSE_PASSES,
     kept_since_best,
     overtrained,
-    quiet_passes,
 )
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.mstep import MStep
 from dask_gmm.passes.progress import Silent
 from tests.workflows.resuming import ONE, SOURCE, checkpoints, small_levels
 
-# Of a step whose prediction is one, what may be left for it to be little.
-AT_THE_EDGE = BEYOND_THE_EDGE * 1.01
-INSIDE = 1.01
+# Shares of what a step says that may be left for it to end a fit, and by what they are too large.
+INSIDE, AT_THE_EDGE, SPARE = 1.01, 1.01 * BEYOND_THE_EDGE, 1.01**2
 # Regions in which the first step ends at the edge, and inside.
 NOT_FAR, FAR = 0.01, 10.0
-
-
-@pytest.mark.parametrize(
-    ("sufficient", "inside", "quiet"),
-    [
-        (INSIDE, True, 3),
-        (1 / INSIDE, True, 0),
-        (INSIDE, False, 0),
-        (BEYOND_THE_EDGE / 1.01, False, 0),
-        (AT_THE_EDGE, False, 3),
-    ],
-)
-def test_a_step_to_the_edge_says_less_than_is_left(
-    sufficient: float, inside: bool, quiet: int
-) -> None:
-    assert quiet_passes(2, 1.0, sufficient, inside=inside) == quiet
 
 
 def test_as_much_is_counted_as_a_slope_without_an_end_gains_twice_as_far_as_the_edge() -> None:
@@ -73,12 +55,12 @@ class Searching(NamedTuple):
         assert isinstance(member, Ascending | Ascended)
         return member
 
-    def said(self, radius: float) -> float:
-        """What a step in so large a region says is left to gain."""
+    def base(self, radius: float) -> Base:
+        """Where a step in so large a region begins."""
         member = self.turned(radius, 0.0)
         assert isinstance(member, Ascending)
         assert member.base is not None
-        return member.base.decrement
+        return member.base
 
 
 @pytest.fixture
@@ -104,16 +86,28 @@ def searching(monkeypatch: pytest.MonkeyPatch) -> Searching:
 def test_a_fit_ends_where_so_little_is_left_twice_running(
     searching: Searching, radius: float, little: float
 ) -> None:
-    decrement = searching.said(radius)
+    decrement = searching.base(radius).decrement
     enough = searching.turned(radius, little * decrement)
     assert isinstance(enough, Ascending)
     assert enough.quiet == 1
     ended = searching.turned(radius, little * decrement, QUIET_PASSES - 1)
     assert isinstance(ended, Ascended)
     assert ended.why is Why.LITTLE_LEFT
-    less = searching.turned(radius, little / INSIDE**2 * decrement, QUIET_PASSES - 1)
+    less = searching.turned(radius, little / SPARE * decrement, QUIET_PASSES - 1)
     assert isinstance(less, Ascending)
     assert less.quiet == 0
+
+
+@pytest.mark.parametrize(("radius", "times"), [(NOT_FAR, BEYOND_THE_EDGE), (FAR, 1.0)])
+def test_a_fit_that_ends_says_what_is_left(
+    searching: Searching, radius: float, times: float
+) -> None:
+    base = searching.base(radius)
+    ended = searching.turned(radius, 2 * times * base.decrement, QUIET_PASSES - 1)
+    assert isinstance(ended, Ascended)
+    finished = ended.go_on()
+    assert isinstance(finished, Finished)
+    assert finished.left == base.left == times * base.decrement
 
 
 def histories() -> st.SearchStrategy[list[Evaluation]]:

@@ -202,6 +202,11 @@ def kind_of_data_error(error: OSError) -> type[DataError]:
     return UnreachableError if unreachable else DataError
 
 
+def kind_of_any(error: Exception) -> type[DataError]:
+    """Give what it is called that something stored cannot be read, whoever says so."""
+    return kind_of_data_error(error) if isinstance(error, OSError) else DataError
+
+
 @contextmanager
 def output_errors(path: object) -> Iterator[None]:
     """Turn what the system says of a write into an `OutputError` that says what to do."""

@@ -11,7 +11,7 @@ from zarr.storage import MemoryStore
 
 from dask_gmm.checks import number_or_none, whole
 from dask_gmm.data.address_store import zarr_store
-from dask_gmm.errors import DataError, output_errors
+from dask_gmm.errors import DataError, kind_of_any, output_errors
 from dask_gmm.fitting.members import Evaluation
 from dask_gmm.fitting.quantiles import DensityQuantiles
 from dask_gmm.fitting.result import FittedMixture
@@ -204,7 +204,9 @@ def model_facts(path: str | Location) -> dict[str, Any]:
     try:
         facts = dict(zarr.open_group(zarr_store(location(path)), mode="r").attrs).get(KEY)
     except Exception as error:
-        raise DataError(f"{_wanted(path)}; found none ({error}). Check the path.") from error
+        raise kind_of_any(error)(
+            f"{_wanted(path)}; found none ({error}). Check the path."
+        ) from error
     if not isinstance(facts, dict) or facts.get("format") != "model":
         raise DataError(f"{_wanted(path)}; found a zarr group of another kind. Check the path.")
     if facts.get("version") != VERSION:
@@ -253,10 +255,10 @@ def _dimensions(model: FittedMixture, name: str) -> tuple[str, ...]:
 def _read(path: Location, name: str) -> Array:
     try:
         array = zarr.open_array(zarr_store(path / name), mode="r")
-        missing = not path.joinpath(name, "c", *("0" for _ in array.shape)).exists()
+        missing = not path.joinpath(name, "c", *("0" for _ in array.shape)).is_file()
         values = np.asarray(array[...], dtype=np.float64)
     except Exception as error:
-        raise DataError(
+        raise kind_of_any(error)(
             f"Wanted the array {name!r} of the model {path}; found it missing or damaged "
             f"({error}). Restore the model from a copy, or fit it again."
         ) from error

@@ -19,6 +19,7 @@ from dask_gmm.errors import InputError, OutputExistsError, output_errors
 from dask_gmm.objects.address import Address
 from dask_gmm.objects.either import is_there
 from dask_gmm.objects.location import Location, P
+from dask_gmm.objects.schemes import WEB
 from dask_gmm.records.kinds import Kind
 from dask_gmm.records.publish_objects import publish_objects, settle_objects, try_writing
 
@@ -51,12 +52,17 @@ def refuse_nameless(path: Location) -> None:
     Raises
     ------
     InputError
-        Such as of the root of a disk.
+        Such as of the root of a disk; or one on a web server.
     """
     if path.name in ("", ".."):
         raise InputError(
             f"An output is a folder of its own, with a name, but {path} has none. Choose another "
             f"place, such as {path / 'output'}."
+        )
+    if isinstance(path, Address) and path.scheme in WEB:
+        raise InputError(
+            f"An output is written to a disk or to a store, but {path} is on a web server, which "
+            "is only read from. Choose another place."
         )
 
 

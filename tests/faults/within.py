@@ -21,11 +21,9 @@ from distributed import Worker
 from distributed.chaos import KillWorker
 
 from dask_gmm.cli import main
-from dask_gmm.data import chunks
-from dask_gmm.data.folder import Folder
+from dask_gmm.data import chunks, folder
 from dask_gmm.passes import worker_signals
-from dask_gmm.records import claim
-from dask_gmm.records.run_folder import RunFolder
+from dask_gmm.records import claim, run_folder
 from tests.faults.armed import VARIABLE, Armed
 
 CHAOS: Final = "DASK_GMM_TESTS_CHAOS"
@@ -50,14 +48,15 @@ def patch(armed: Armed) -> None:
 
         return call
 
-    if hasattr(Folder.read, "__wrapped__"):
+    if hasattr(folder.Folder.read, "__wrapped__"):
         return
     for owner, name, before, after in (
-        (chunks, "read_plain", _file, None),
+        (folder, "read_plain", _file, None),
         (chunks.StrictChunks, "plain", _chunk, None),
         (chunks.StrictChunks, "stored", _chunk, None),
-        (Folder, "read", lambda folder, key: _file(key), None),
-        (RunFolder, "add_pass", None, lambda folder, record: f"pass-{record['pass']}"),
+        (folder.Folder, "read", lambda place, key: _file(key), None),
+        (run_folder.RunFolder, "add_pass", None, lambda run, record: f"pass-{record['pass']}"),
+        (run_folder, "write_model", None, lambda model, path, *_: _step("place", path.name)),
         (os, "fsync", _open_file("write"), _open_file("flush")),
         (Path, "replace", None, lambda path, target: _step("place", str(target))),
         (Path, "hardlink_to", None, lambda path, target: _step("place", path.name)),

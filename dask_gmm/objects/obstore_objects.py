@@ -1,7 +1,8 @@
 """Objects by obstore: S3, Google's and Azure's stores, and web servers."""
 
 import errno
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Final
 
@@ -88,8 +89,17 @@ class ObstoreObjects:
         """See `Objects.remove`."""
         wanted = list(keys)
         for at in range(0, len(wanted), REMOVED_AT_ONCE):
+            self._remove(wanted[at : at + REMOVED_AT_ONCE])
+
+    def _remove(self, keys: Sequence[str]) -> None:
+        """Remove objects together; one by one where the store minds that some are not there."""
+        try:
             with told(self._root):
-                self._obstore.delete(self._store, wanted[at : at + REMOVED_AT_ONCE])
+                self._obstore.delete(self._store, keys)
+        except FileNotFoundError:
+            for key in keys:
+                with suppress(FileNotFoundError), told(self._named(key)):
+                    self._obstore.delete(self._store, key)
 
     def copy(self, source: str, target: str) -> None:
         """See `Objects.copy`."""

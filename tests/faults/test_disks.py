@@ -62,6 +62,7 @@ def test_a_checkpoint_that_cannot_be_written_is_named(
 ) -> None:
     place.armed.arm(step, fault)
     born.run(place, *WORDS).says(code, "checkpoints", said, "the same command goes on there")
+    assert place.armed.left == []
     assert born.run(place, *WORDS).code == 0
     assert place.digest() == oracle
     assert place.aside == []
@@ -70,9 +71,9 @@ def test_a_checkpoint_that_cannot_be_written_is_named(
 def test_a_model_that_cannot_be_put_in_its_place_is_put_there_by_the_same_command(
     place: Place, born: Nursery, oracle: str
 ) -> None:
-    place.armed.arm("write:out", "pass")
     place.armed.arm("write:manifest.json", "broken")
     born.run(place, *WORDS).says(74, "out", "Input/output error", "model")
+    assert place.armed.left == []
     assert born.run(place, *WORDS).code == 0
     assert place.digest() == oracle
 
@@ -93,6 +94,8 @@ def test_rows_that_cannot_be_read_any_more_are_named_and_the_fit_goes_on_when_th
 ) -> None:
     place.armed.arm("file-c.7.0", *["pass"] * 3, *[fault] * 3)
     born.run(place, *WORDS).says(code, "chunk c/7/0", f"cannot be read ({said})", "See that it can")
+    happened = [each.name for each in place.armed.folder.glob(f"happened-*-{fault}")]
+    assert happened
     place.armed.disarm()
     assert born.run(place, *WORDS).code == 0
     assert place.digest() == oracle

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dask_gmm.records.run_folder import read_manifest
 from tests.data.arrays import DAMAGES
 from tests.faults.nursery import Nursery
 from tests.faults.programs import DRAW, FIT, SECONDS, Place, ended
@@ -24,7 +25,7 @@ STEPS = (
     "write:checkpoint-000004.npz",
     "flush:checkpoint-000004.npz",
     "place:checkpoint-000004.npz",
-    "remove:checkpoint-000004.npz",
+    "clear:checkpoint-000004.npz",
     "write:checkpoint-000004.json",
     "flush:checkpoint-000004.json",
     "place:checkpoint-000004.json",
@@ -39,6 +40,18 @@ STEPS = (
 )
 
 
+# Of which no checkpoint is left; a command that is killed at another step goes on.
+BEFORE_THE_FIRST = (
+    "write:survey.npz",
+    "flush:survey.npz",
+    "place:survey.npz",
+    "flush:checkpoints",
+    "write:asked.json",
+    "place:asked.json",
+    "pass-1",
+)
+
+
 @pytest.mark.parametrize("step", STEPS)
 def test_a_command_that_is_killed_at_a_step_of_its_records_goes_on_to_the_same_bytes(
     place: Place, born: Nursery, oracle: str, step: str
@@ -49,6 +62,8 @@ def test_a_command_that_is_killed_at_a_step_of_its_records_goes_on_to_the_same_b
     assert born.run(place, *WORDS).code == 0
     assert place.digest() == oracle
     assert place.aside == []
+    begun = read_manifest(place.folder / "out")["parts"]
+    assert len(begun) == (1 if step in BEFORE_THE_FIRST else 2)
 
 
 def test_a_command_that_is_killed_when_its_output_is_in_its_place_is_done(

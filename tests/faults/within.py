@@ -6,7 +6,8 @@ starts; a worker of a cluster that is there already is told to load it. The poin
 * ``chunk-3``: before a chunk of stored rows is read; ``file-c.3.0``: when its file is;
 * ``pass-4``: after the line of a pass is in the history;
 * ``write:checkpoint-000004.npz``: when that lies aside, and before it is flushed to the disk;
-  ``flush:...``: after that; ``place:...``: when it has its name; ``remove:...``: when it is gone.
+  ``flush:...``: after that; ``place:...``: when it has its name; ``clear:...``: when it lies aside
+  no more; ``remove:...``: when it is gone.
 """
 
 import os
@@ -60,7 +61,7 @@ def patch(armed: Armed) -> None:
         (os, "fsync", _open_file("write"), _open_file("flush")),
         (Path, "replace", None, lambda path, target: _step("place", str(target))),
         (Path, "hardlink_to", None, lambda path, target: _step("place", path.name)),
-        (Path, "unlink", None, lambda path, *others: _step("remove", path.name)),
+        (Path, "unlink", None, lambda path, *others: _removed(path.name)),
     ):
         setattr(owner, name, around(getattr(owner, name), before, after))
 
@@ -75,6 +76,10 @@ def _file(path: str, *others: Any) -> str:
 
 def _open_file(step: str) -> Point:
     return lambda descriptor: _step(step, str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+
+
+def _removed(name: str) -> str:
+    return _step("clear" if name.endswith(".wip") else "remove", name)
 
 
 def _step(step: str, path: str) -> str:

@@ -15,6 +15,7 @@
         + OutputUnreachableError: the way there is broken; trying again may help
     - MemoryLimitError (also MemoryError): the projected memory does not fit
     - ClusterError (also RuntimeError): the workers are gone; trying again may help
+        + VersionMismatchError: workers or scheduler have other versions of packages
     - MissingExtraError (also ImportError): a package that only some calls need is not there
     - NotFittedError (also ValueError, AttributeError): a model was asked before it was fitted
     - UnmetError: there is a result, but not as it was required
@@ -129,6 +130,12 @@ class ClusterError(DaskGMMError, RuntimeError):
     """The cluster was lost or made no progress; the same call may succeed later."""
 
     exit_code = 75
+
+
+class VersionMismatchError(ClusterError):
+    """Workers or scheduler have other versions of packages than this process, or lack some."""
+
+    exit_code = 78
 
 
 class MissingExtraError(DaskGMMError, ImportError):

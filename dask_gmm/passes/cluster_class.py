@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from distributed import Security
 
-from dask_gmm.errors import ClusterError, MissingExtraError, SettingsError
+from dask_gmm.errors import ClusterError, DaskGMMError, MissingExtraError, SettingsError
 from dask_gmm.passes.cluster_spec import Adapt, ClusterSpec
 
 
@@ -93,23 +93,36 @@ def _no_class(place: str, error: Exception) -> SettingsError:
 def _made(place: str, make: Callable[..., Any], options: Mapping[str, Any]) -> Any:
     try:
         cluster = make(**options)
-    except ImportError as error:
-        raise MissingExtraError(
-            f"Wanted all packages that {place} needs, but it says: {error}. Install them."
-        ) from error
-    except (ConnectionError, TimeoutError) as error:
-        raise ClusterError(
-            f"Wanted a cluster from {place}, but it says {type(error).__name__}: {error}. See that "
-            "what it connects to can be reached, then run this again."
-        ) from error
     except Exception as error:
-        raise _refused(place, error) from error
+        raise _not_made(place, error) from error
     if not (hasattr(cluster, "scheduler_address") and hasattr(cluster, "close")):
         raise SettingsError(
             f"Wanted a cluster from {place}, found an object of type {type(cluster).__name__}, "
             "which has no scheduler_address or cannot be closed. Name a cluster class."
         )
     return cluster
+
+
+def _not_made(place: str, error: Exception) -> DaskGMMError:
+    """Give the error of a cluster that could not be made, by what it says or what that came of."""
+    causes = tuple(_causes(error))
+    said = f"{type(error).__name__}: {error}"
+    if any(isinstance(each, ImportError) for each in causes):
+        return MissingExtraError(
+            f"Wanted all packages that {place} needs, but it says {said}. Install them."
+        )
+    if any(isinstance(each, ConnectionError | TimeoutError) for each in causes):
+        return ClusterError(
+            f"Wanted a cluster from {place}, but it says {said}. See that what it connects to can "
+            "be reached, then run this again."
+        )
+    return _refused(place, error)
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__
 
 
 def _sized(place: str, cluster: Any, scale: int | None, adapt: Adapt | None) -> None:

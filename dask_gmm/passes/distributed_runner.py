@@ -24,6 +24,7 @@ from dask_gmm.passes.patience import STALL_SECONDS, WORKER_SECONDS, Patience
 from dask_gmm.passes.pieces import HeldThere
 from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.sizing import tasks_wanted
+from dask_gmm.passes.versions import VersionCheck
 
 ATTEMPTS: Final = 3
 LOST: Final = (DeadlyRowsError, KilledWorker, FutureCancelledError, CancelledError)
@@ -52,11 +53,13 @@ class DistributedRunner:
         mend: Callable[[], object] = lambda: None,
     ) -> None:
         self.client = client
+        self.mend = mend
         self._patience = Patience(client, stall_seconds, worker_seconds, mend=mend)
         self._run = uuid.uuid4().hex[:12]
         self._passes = 0
         self._thread_seconds: float | None = None
         self._log = LossLog(client)
+        self._versions = VersionCheck(client)
 
     def run(self, source: Source, folds: Sequence[Fold], progress: Progress) -> Reading:
         """See `Runner.run`."""
@@ -106,6 +109,7 @@ class DistributedRunner:
 
     def machines(self) -> tuple[str, ...]:
         """See `Runner.machines`."""
+        self._workers()
         return tuple(sorted({machine(), *self.client.run(machine).values()}))
 
     def _tasks_wanted(self, source: Source, n_folds: int, threads: int) -> int:
@@ -113,12 +117,13 @@ class DistributedRunner:
         return source.tasks_wanted(wanted) if isinstance(source, HeldThere) else wanted
 
     def _workers(self) -> list[Mapping[str, Any]]:
-        """Wait for workers, and give what the scheduler knows of each."""
-        workers: list[Mapping[str, Any]] = []
-        while not workers:  # those that were waited for may have gone when they are counted
+        """Wait for workers, and give what the scheduler knows of each, if they are like us."""
+        known: Mapping[str, Mapping[str, Any]] = {}
+        while not known:  # those that were waited for may have gone when they are counted
             self._patience.wait_for_workers()
-            workers = list(self.client.scheduler_info(n_workers=-1)["workers"].values())
-        return workers
+            known = self.client.scheduler_info(n_workers=-1)["workers"]
+        self._versions.check(known)
+        return list(known.values())
 
     def _give_up_or_go_on(self, source: Source, losses: Sequence[BaseException]) -> None:
         last = losses[-1]

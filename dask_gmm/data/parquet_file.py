@@ -20,6 +20,9 @@ EXTRA: Final = "parquet"
 # Decoded bytes of the columns that are read together: so many that a call costs little.
 BATCH_BYTES: Final = 4 * 2**20
 
+# Behind what a file says of itself: the length of that, and a mark.
+TAIL_BYTES: Final = 8
+
 Values = npt.NDArray[np.floating]
 
 
@@ -138,8 +141,15 @@ def opened(path: Path, known: Footer | None = None) -> Iterator[OpenParquet]:
                 pre_buffer=False,
                 page_checksum_verification=True,
             )
-        footer = known or Footer(stored.stamp, stored.digest, file.metadata)
+            footer = known or _footer(stored, file.metadata)
         yield OpenParquet(footer, file.schema_arrow, file, stored)
+
+
+def _footer(stored: "_Digested", metadata: Any) -> Footer:
+    stored.seek(-metadata.serialized_size - TAIL_BYTES, os.SEEK_END)
+    stored.digest = 0
+    stored.read(metadata.serialized_size + TAIL_BYTES)
+    return Footer(stored.stamp, stored.digest, metadata)
 
 
 def stamp_of(path: Path) -> tuple[int, int]:

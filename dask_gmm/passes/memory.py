@@ -69,7 +69,9 @@ class Projection:
         return held + (f" + {_mib(self.beside)} for a sample" if self.beside else "")
 
     def _cure(self) -> str:
-        return "Set cache to none" if self.held else "Store the rows in smaller chunks"
+        if self.held:
+            return "Set cache to none"
+        return "Store the rows in smaller chunks (of parquet: in smaller row groups, or as zarr)"
 
 
 def project(

@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from dask_gmm.checks import number_or_none
+from dask_gmm.data.parquet_source import ParquetSource
 from dask_gmm.data.source import Source
 from dask_gmm.data.stored import StoredSource
 from dask_gmm.errors import InputError
@@ -140,7 +141,7 @@ def facts_of(source: Source, survey: SurveyAnswer) -> dict[str, Any]:
             "fingerprint": fingerprint(source, survey),
         },
         **LeftOut.of(source, survey).to_json(),
-        "versions": versions(),
+        "versions": {**versions(), **_reading(source)},
     }
 
 
@@ -180,6 +181,11 @@ def fingerprint(source: Source, survey: SurveyAnswer) -> str:
         digest.update(np.ascontiguousarray(values).tobytes())
     digest.update(json.dumps(LeftOut.of(source, survey).to_json()).encode())
     return digest.hexdigest()
+
+
+def _reading(source: Source) -> Mapping[str, str]:
+    """Give the versions of what reads these rows alone."""
+    return {"pyarrow": version("pyarrow")} if isinstance(source, ParquetSource) else {}
 
 
 def versions() -> Mapping[str, str]:

@@ -10,6 +10,7 @@ COMMANDS = (
     "demo",
     "fit",
     "generate",
+    "ingest",
     "inspect",
     "plan",
     "predict",

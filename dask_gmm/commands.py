@@ -19,6 +19,7 @@ from dask_gmm.options import json_option, options_of, settings_from
 from dask_gmm.settings import (
     CallbackSettings,
     GenerateSettings,
+    IngestSettings,
     ReportSettings,
     RunSettings,
 )
@@ -66,6 +67,20 @@ def generate(as_json: bool, **values: Any) -> None:
     from dask_gmm.workflows.generate import generate as twin
 
     _carry_out(twin, request, where, as_json)
+
+
+@click.command()
+@options_of(IngestSettings, argument=("source", "out"))
+@json_option
+def ingest(as_json: bool, **values: Any) -> None:
+    """Read the rows of SOURCE, a file or folder of another format, and write them to OUT."""
+    request = settings_from(IngestSettings, values).request()
+    from dask_gmm.progress import open_progress
+    from dask_gmm.workflows.ingest import ingest as twin
+
+    with _plain_warnings(), open_progress(sys.stderr) as progress:
+        result = twin(request, progress)
+    _show(result, as_json)
 
 
 @click.command()

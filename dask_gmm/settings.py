@@ -12,12 +12,15 @@ from dask_gmm.settings_base import Settings
 from dask_gmm.settings_cluster import ClusterSettings
 from dask_gmm.settings_fit import FitSettings, SelectSettings
 from dask_gmm.settings_rows import PredictSettings, ScoreSettings
-from dask_gmm.settings_values import ColumnNumbers, ImportPaths, Where
+from dask_gmm.settings_values import ColumnNumbers, Columns, ImportPaths, Names, Where
 from dask_gmm.workflows.any_request import Request
 from dask_gmm.workflows.report_request import ReportRequest
 from dask_gmm.workflows.requests import (
     FloatType,
     GenerateRequest,
+    IngestRequest,
+    MissingChunks,
+    NonfiniteIn,
 )
 
 
@@ -54,6 +57,35 @@ class GenerateSettings(Settings):
         return GenerateRequest(**dict(self))
 
 
+class IngestSettings(Settings):
+    """Settings of ``ingest``: a source of another format, and the zarr group to write."""
+
+    source: Where
+    """An npy, npz, parquet, CSV, HDF5 or netCDF file; a folder of parquet or CSV files; or zarr."""
+    out: Where
+    """The zarr group to write."""
+    array: str | None = None
+    """Name of the array, where the source has several; its axes are rows and columns."""
+    variables: Names | None = None
+    """Arrays that are columns together, such as u,v,t: the axes that they share are the rows."""
+    columns: Columns | None = None
+    """Columns to take, such as 0,2,5:8, or by their names, a,b; by default all."""
+    chunk_rows: int | None = None
+    """Rows per chunk; by default a chunk takes at most about 32 MB."""
+    standardize: bool = False
+    """Subtract the mean of each column, and divide it by its standard deviation."""
+    nonfinite: NonfiniteIn = "error"
+    """Whether a value that is missing, NaN or infinite is an error, or is kept."""
+    missing_chunks: MissingChunks = "error"
+    """Whether a chunk that is not stored is an error, or reads as the fill value."""
+    overwrite: bool = False
+    """Replace an ingested group that is already there."""
+
+    def request(self) -> IngestRequest:
+        """What is asked of the workflow; InputError if a value is outside its domain."""
+        return IngestRequest(**dict(self))
+
+
 class ReportSettings(Settings):
     """Settings of ``report``: a run, and the page to write about it."""
 
@@ -85,6 +117,8 @@ class Step(Settings):
 
     generate: GenerateSettings | None = None
     """Draw a data set."""
+    ingest: IngestSettings | None = None
+    """Write rows of another format as a data set."""
     fit: FitSettings | None = None
     """Fit a mixture."""
     select: SelectSettings | None = None
@@ -108,6 +142,7 @@ class Step(Settings):
         """What is asked of the workflow of its verb."""
         verb: (
             GenerateSettings
+            | IngestSettings
             | FitSettings
             | SelectSettings
             | PredictSettings

@@ -64,7 +64,7 @@ class FittingSettings(Settings):
     array: str | None = None
     """Name of the array inside a group; by default x, else the only one with two axes."""
     columns: Columns | None = None
-    """Columns to use, such as 0,2,5:8, of parquet also by names, a,b; by default all."""
+    """Columns to use, such as 0,2,5:8, or by names, a,b, where they have some; by default all."""
     rows: RowRange | None = None
     """Rows to use, as start:stop; by default all."""
     missing_chunks: MissingChunks = "error"

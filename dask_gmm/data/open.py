@@ -15,7 +15,7 @@ from dask_gmm.data.damage import DamagedChunkError
 from dask_gmm.data.formats import METADATA_KEYS, array_format
 from dask_gmm.data.parquet_files import column_types, parquet_files
 from dask_gmm.data.parquet_source import parquet_source
-from dask_gmm.data.selection import refuse_bad_shape
+from dask_gmm.data.selection import numbered, refuse_bad_shape
 from dask_gmm.data.source import Source
 from dask_gmm.data.stores import place_of
 from dask_gmm.data.zarr_source import ZarrSource, zarr_source
@@ -47,7 +47,8 @@ def open_source(
     array : str, optional
         The array of a group; without it the group's ``x``, else its only array of two axes.
     columns : sequence of int or str, optional
-        The columns to read, in this order; those of parquet files also by their names.
+        The columns to read, in this order; those of parquet files, and of groups that say how their
+        columns are called, also by their names.
     rows : slice, optional
         The rows to read, of step 1.
     missing_chunks : {"error", "fill"}
@@ -80,7 +81,11 @@ def open_source(
             return parquet_source(found, columns, rows)
         data = _opened(path)
     if isinstance(data, zarr.Group):
-        return _zarr(_chosen(data, array), columns, rows, missing)
+        chosen = _chosen(data, array)
+        names = _names(data, chosen)
+        if names is not None and columns is not None:
+            columns = numbered(columns, names, place_of(chosen.store, chosen.path).name)
+        return _zarr(chosen, columns, rows, missing)
     _refuse_array(array, f"data of type {type(data).__name__}")
     if isinstance(data, zarr.Array):
         return _zarr(data, columns, rows, missing)
@@ -129,6 +134,27 @@ def columns_to_choose(path: Location) -> dict[str, str]:
     """
     found = parquet_files(location(path))
     return {} if found is None else column_types(found.files[0])
+
+
+def column_names(path: Location, array: str | None = None) -> tuple[str, ...] | None:
+    """Names of the columns of an array of a group, where the group says them.
+
+    Raises
+    ------
+    InputError, DataError
+        See `open_source`.
+    """
+    found = _opened(path)
+    return _names(found, _chosen(found, array)) if isinstance(found, zarr.Group) else None
+
+
+def _names(group: zarr.Group, chosen: zarr.Array[Any]) -> tuple[str, ...] | None:
+    """What the attributes of a group call the columns of its array ``x``."""
+    facts = group.attrs.get("dask_gmm")
+    names = facts.get("columns") if isinstance(facts, dict) else None
+    if chosen.basename != DEFAULT_ARRAY or not isinstance(names, list):
+        return None
+    return tuple(map(str, names)) if len(names) == chosen.shape[-1] else None
 
 
 def _zarr(

@@ -81,6 +81,7 @@ PARTITIONS_GROUP: Final = Kind(
 )
 MODEL_GROUP: Final = Kind("model", "zarr.json", ("attributes", "dask_gmm"), "model")
 DATA_GROUP: Final = Kind("generated data set", "zarr.json", ("attributes", "dask_gmm"), "rows")
+INGESTED: Final = Kind("ingested data set", "zarr.json", ("attributes", "dask_gmm"), "ingested")
 PREDICTIONS: Final = Kind(
     "set of predictions", "zarr.json", ("attributes", "dask_gmm"), "predictions"
 )

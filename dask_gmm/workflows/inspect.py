@@ -15,7 +15,7 @@ from dask_gmm.errors import DataError, InputError
 from dask_gmm.fitting.result import FittedMixture
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.objects.location import Location
-from dask_gmm.records.kinds import MODEL_GROUP
+from dask_gmm.records.kinds import INGESTED, MODEL_GROUP
 from dask_gmm.records.model_file import load_model
 from dask_gmm.records.run_folder import MANIFEST, MODEL, read_history, read_manifest
 from dask_gmm.workflows.text import mixture_table
@@ -118,7 +118,32 @@ def _array(path: Location) -> Report:
             name for name, seen in zip(DETECTION, caught, strict=True) if not seen
         ],
     }
-    return Report("array", path, facts)
+    return Report("array", path, {**facts, **_ingested(path)})
+
+
+def _ingested(path: Location) -> dict[str, Any]:
+    """Say what is known of rows that were ingested: their source, columns and standardization."""
+    found = INGESTED.facts(path)
+    if found is None:
+        return {}
+    try:
+        source, names, scaling = found["source"], found["columns"], found["standardization"]
+        told = {"source": source["path"], "source format": source["format"]}
+        told |= {"column names": names, "standardized": scaling is not None}
+        return (
+            told
+            if scaling is None
+            else {
+                **told,
+                "mean subtracted": scaling["mean"],
+                "divided by": scaling["scale"],
+            }
+        )
+    except (KeyError, TypeError) as error:
+        raise DataError(
+            f"Wanted attributes of {path} as ingest writes them; found others "
+            f"({type(error).__name__}: {error}). Restore them from a copy, or ingest it again."
+        ) from error
 
 
 def _parquet(path: Location, columns: Mapping[str, str]) -> Report:

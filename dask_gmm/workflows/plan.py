@@ -12,11 +12,12 @@ from dask_gmm.workflows.any_request import Request
 from dask_gmm.workflows.fit_request import FitRequest
 from dask_gmm.workflows.places import refuse_output
 from dask_gmm.workflows.plan_fits import plan_fit
+from dask_gmm.workflows.plan_ingest import plan_ingest
 from dask_gmm.workflows.plan_rows import plan_generate, plan_predict, plan_score
 from dask_gmm.workflows.plan_text import step_text
 from dask_gmm.workflows.planned import PlannedStep
 from dask_gmm.workflows.report_request import ReportRequest
-from dask_gmm.workflows.requests import GenerateRequest
+from dask_gmm.workflows.requests import GenerateRequest, IngestRequest
 from dask_gmm.workflows.row_requests import PredictRequest, ScoreRequest
 from dask_gmm.workflows.select_request import SelectRequest
 from dask_gmm.workflows.to_come import NotKnownYet, ToCome
@@ -134,6 +135,8 @@ def _planned(
         match request:
             case GenerateRequest():
                 return plan_generate(request, runner, to_come)
+            case IngestRequest():
+                return plan_ingest(request, to_come)
             case FitRequest() | SelectRequest():
                 return plan_fit(request, runner, to_come, n_blocks)
             case PredictRequest():

@@ -13,12 +13,13 @@ from dask_gmm.workflows.callbacks import Callback
 from dask_gmm.workflows.fit import fit
 from dask_gmm.workflows.fit_request import FitRequest
 from dask_gmm.workflows.generate import generate
+from dask_gmm.workflows.ingest import ingest
 from dask_gmm.workflows.places import refuse_output
 from dask_gmm.workflows.plan import require_memory
 from dask_gmm.workflows.predict import predict
 from dask_gmm.workflows.report import report
 from dask_gmm.workflows.report_request import ReportRequest
-from dask_gmm.workflows.requests import GenerateRequest
+from dask_gmm.workflows.requests import GenerateRequest, IngestRequest
 from dask_gmm.workflows.row_requests import PredictRequest, ScoreRequest
 from dask_gmm.workflows.score import score
 from dask_gmm.workflows.select import select
@@ -73,8 +74,8 @@ def run(
     Parameters
     ----------
     requests : sequence of requests
-        What each step is asked: a `GenerateRequest`, `FitRequest`, `SelectRequest`,
-        `PredictRequest`, `ScoreRequest` or `ReportRequest`.
+        What each step is asked: a `GenerateRequest`, `IngestRequest`, `FitRequest`,
+        `SelectRequest`, `PredictRequest`, `ScoreRequest` or `ReportRequest`.
     runner : Runner
         Where the passes of all steps run.
     progress : Progress
@@ -114,6 +115,8 @@ def _carry_out(
     match request:
         case GenerateRequest():
             return generate(request, runner, progress)
+        case IngestRequest():
+            return ingest(request, progress)
         case FitRequest():
             return fit(request, runner, progress, callbacks)
         case SelectRequest():

@@ -75,6 +75,8 @@ class ToCome:
         found = named or ([] if wanted else tables)
         if len(found) != 1:
             raise NotKnownYet(f"the rows in {path} are not known before they are made")
+        if any(isinstance(column, str) for column in request.columns or ()):
+            raise NotKnownYet(f"names of columns in {path} are not known before they are made")
         return source_to_come(group, found[0], request.columns, request.rows)
 
     def mixture(self, path: str | Location) -> Mixture:

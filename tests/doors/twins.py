@@ -17,6 +17,7 @@ VERBS = (
     "demo",
     "fit",
     "generate",
+    "ingest",
     "inspect",
     "plan",
     "predict",

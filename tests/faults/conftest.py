@@ -6,7 +6,7 @@ import pytest
 
 from tests.faults.armed import Armed, armed_faults
 from tests.faults.nursery import Nursery, nursery
-from tests.faults.programs import DRAW, FIT, Place, digest_of
+from tests.faults.programs import BEFORE, DRAW, FIT, KINDS, Place, digest_of
 from tests.whole.refusals import command
 
 
@@ -24,6 +24,17 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def oracle(rows: Path) -> str:
     """SHA-256 of that."""
     return digest_of(rows / "whole")
+
+
+@pytest.fixture(scope="session")
+def oracles(rows: Path, born: Nursery) -> dict[str, str]:
+    """SHA-256 of what commands of all kinds make of the rows, and the run that one begins with."""
+    with armed_faults() as armed:
+        undisturbed = Place(rows, armed)
+        assert born.run(undisturbed, *BEFORE).code == 0
+        for kind, words in KINDS.items():
+            assert born.run(undisturbed, *words, "--out", kind).code == 0
+        return {kind: undisturbed.digest(kind) for kind in KINDS}
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from dask_gmm.cli import main
+from dask_gmm.workflows import going_on
 from tests.faults.armed import VARIABLE, Armed
 from tests.faults.programs import Ended, Place, started
 from tests.faults.within import patch
@@ -33,12 +34,16 @@ class Nursery:
         assert process.stdout is not None
         self._asked, self._told = process.stdin, process.stdout
 
-    def run(self, place: Place, *words: object) -> Ended:
-        """Run a command to its end; one that was killed has a negative code, as elsewhere."""
+    def run(self, place: Place, *words: object, often: bool = False) -> Ended:
+        """Run a command to its end; one that was killed has a negative code, as elsewhere.
+
+        Often means that it writes a checkpoint after each pass over a sample, too.
+        """
         asked = {
             "words": [str(each) for each in words],
             "folder": str(place.folder),
             "armed": str(place.armed.folder),
+            "often": often,
         }
         self._asked.write(json.dumps(asked) + "\n")
         self._asked.flush()
@@ -58,7 +63,7 @@ def nursery() -> Iterator[Nursery]:
 
 
 def _serve() -> None:
-    for name in ("commands", "passes.cluster", "workflows.fit", "workflows.fit_result"):
+    for name in ("commands", "passes.cluster", "workflows.select", "workflows.fit_result"):
         __import__(f"dask_gmm.{name}")
     for line in sys.stdin:
         with tempfile.TemporaryFile() as errors:
@@ -83,6 +88,8 @@ def _be(asked: dict[str, Any], errors: IO[bytes]) -> None:
     os.chdir(asked["folder"])
     os.environ[VARIABLE] = asked["armed"]
     patch(Armed(Path(asked["armed"])))
+    if asked["often"]:
+        vars(going_on)["SECONDS"] = 0.0
     sys.argv = ["dask-gmm", *asked["words"]]
     code: Any = 70
     try:

@@ -6,7 +6,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,17 @@ DRAW: Final = (
     *("--components", 3, "--overlap", 0.2),
 )
 FIT: Final = ("--components", 3, "--solver", "em", "--tol", "1e-9", "--max-iter", 6)
+HALF: Final = BLOCKS // 2 * BLOCK_ROWS
+HALVES: Final = ("--partitions", f"first=0:{HALF},second={HALF}:{2 * HALF}")
+# A run that keeps statistics of partitions, and other commands, one of which begins with it.
+BEFORE: Final = ("fit", "d.zarr", *FIT, *HALVES, "--out", "before")
+STEP: Final = ("fit", "d.zarr", "--warm-start", "before", "--incremental", *HALVES)
+KINDS: Final[Mapping[str, tuple[object, ...]]] = {
+    "em": ("fit", "d.zarr", *FIT),
+    "fast": ("fit", "d.zarr", "--components", 3),
+    "select": ("select", "d.zarr", "--components", "2,3", "--max-iter", 4),
+    "step": (*STEP, "--changed", "second"),
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,9 +126,10 @@ def ended(process: "subprocess.Popen[str]") -> Ended:
 
 
 def digest_of(run: Path) -> str:
-    """SHA-256 of what was fitted: weights, means, covariances and log-likelihoods."""
-    model = load_model(run / "model.zarr")
+    """SHA-256 of all that was fitted: weights, means, covariances and log-likelihoods."""
     total = hashlib.sha256()
-    for values in (model.weights, model.means, model.covariances, model.log_likelihoods):
-        total.update(values.tobytes() if hasattr(values, "tobytes") else repr(values).encode())
+    for each in (run / "model.zarr", *sorted((run / "candidates").glob("*"))):
+        model = load_model(each)
+        for values in (model.weights, model.means, model.covariances, model.log_likelihoods):
+            total.update(values.tobytes() if hasattr(values, "tobytes") else repr(values).encode())
     return total.hexdigest()

@@ -99,6 +99,22 @@ def test_a_command_that_is_stopped_in_a_pass_takes_its_workers_with_it(
     assert place.digest() == oracle
 
 
+def test_a_command_in_threads_that_is_stopped_in_a_block_ends_when_that_is_read(
+    place: Place, born: Nursery, oracle: str
+) -> None:
+    place.armed.arm("chunk-7", "pass", "pass", "wait")
+    with place.armed.listening() as ear, place.fitting() as fit:
+        ear.skip()
+        ear.skip()
+        with ear.next():
+            fit.send_signal(signal.SIGTERM)
+        assert fit.wait(timeout=10) == 75
+        ended(fit).says(75, "SIGTERM", "the same command goes on")
+    assert born.run(place, *WORDS).code == 0
+    assert place.digest() == oracle
+    assert len(read_manifest(place.folder / "out")["parts"]) == 2
+
+
 def test_of_two_commands_on_one_folder_the_second_is_refused(
     place: Place, born: Nursery, oracle: str
 ) -> None:

@@ -2,8 +2,9 @@
 
     python -m benchmarks.faults [--times N] [--seed N]
 
-Each class of faults is let happen to one fit so many times, at places drawn from the seed, in
-processes of their own; the same command is run again until it ends well or refuses for good. The
+Each class of faults is let happen so many times to one fit by plain EM, or to a fit by the solver
+``fast``, a selection or an incremental step, at places drawn from the seed, in processes of their
+own; the same command is run again until it ends well or refuses for good. The
 bytes of what it ends with are compared with those of a run that nothing has disturbed, and so are
 the seconds of all its commands together, which importing the package is a good part of.
 """
@@ -22,7 +23,7 @@ from typing import Final
 
 from tests.data.arrays import DAMAGES, chunk_file
 from tests.faults.armed import armed_faults
-from tests.faults.programs import BLOCKS, DRAW, Place
+from tests.faults.programs import BEFORE, BLOCKS, DRAW, KINDS, Place, ended
 from tests.faults.within import CHAOS
 from tests.whole.refusals import command
 
@@ -31,6 +32,8 @@ WORKERS: Final[tuple[object, ...]] = ("--workers", 2)
 COMMANDS: Final = 20
 # Readings of all rows that the fit makes for certain.
 READINGS: Final = 6
+# ... and that commands of other kinds make.
+FEWEST: Final = 2
 STEPS: Final = ("write", "flush", "place")
 HEADER: Final = (
     f"{'fault':45} {'injected':>8} {'same bytes':>10} {'refused':>8} {'codes':>8} {'lost, s':>8}"
@@ -57,6 +60,8 @@ class Fault:
         What happens after a command that did not end well.
     refused : int, optional
         The code of a command that refuses for good.
+    kind : str
+        Of the command, one of `tests.faults.programs.KINDS`.
     variables : mapping
         Of the environment.
     """
@@ -66,6 +71,7 @@ class Fault:
     arm: Callable[[Place, Draw], None]
     between: Callable[[Place, Draw], None] = nothing
     refused: int | None = None
+    kind: str = "em"
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -88,17 +94,17 @@ class Suffered:
     seconds: float
 
 
-def after_a_pass(what: str) -> Callable[[Place, Draw], None]:
+def after_a_pass(what: str, readings: int = READINGS) -> Callable[[Place, Draw], None]:
     """Let something happen to the command after one of its passes."""
-    return lambda place, draw: place.armed.arm(f"pass-{draw.randint(1, READINGS)}", what)
+    return lambda place, draw: place.armed.arm(f"pass-{draw.randint(1, readings)}", what)
 
 
-def in_a_pass(what: str) -> Callable[[Place, Draw], None]:
-    """Let something happen to who reads a block."""
+def in_a_pass(what: str, readings: int = READINGS, first: int = 0) -> Callable[[Place, Draw], None]:
+    """Let something happen to who reads a block, from the first one on that is read."""
 
     def arm(place: Place, draw: Draw) -> None:
-        before = ["pass"] * draw.randrange(READINGS)
-        place.armed.arm(f"chunk-{draw.randrange(BLOCKS)}", *before, what)
+        before = ["pass"] * draw.randrange(readings)
+        place.armed.arm(f"chunk-{draw.randrange(first, BLOCKS)}", *before, what)
 
     return arm
 
@@ -137,6 +143,12 @@ def damage_a_chunk(place: Place, draw: Draw) -> None:
     DAMAGES[draw.choice(tuple(DAMAGES))](chunk)
 
 
+# Their kind, what they are called, and the first block that they read.
+OTHERS: Final = (
+    ("fast", "a fit by the solver fast", 0),
+    ("select", "a selection", 0),
+    ("step", "an incremental step", BLOCKS // 2),
+)
 FAULTS: Final = (
     Fault("the command is killed after a pass", THREADS, after_a_pass("kill")),
     Fault("... in a pass", THREADS, in_a_pass("kill")),
@@ -151,13 +163,21 @@ FAULTS: Final = (
     Fault("a worker is frozen in a pass", WORKERS, in_a_pass("stop")),
     Fault("workers die at random", WORKERS, lambda place, draw: None, variables={CHAOS: "5s"}),
     Fault("a block always kills its worker", WORKERS, always_deadly, refused=75),
+    *(
+        Fault(name, THREADS, arm, kind=kind)
+        for kind, called, first in OTHERS
+        for name, arm in (
+            (f"{called} is killed after a pass", after_a_pass("kill", FEWEST)),
+            ("... in a pass", in_a_pass("kill", FEWEST, first)),
+        )
+    ),
 )
 
 
-def fitted(rows: Path, fault: Fault, draw: Draw) -> Suffered:
+def fitted(like: Path, fault: Fault, draw: Draw) -> Suffered:
     """Let one happen in a folder of its own, and run the command until it ends well or for good."""
     with tempfile.TemporaryDirectory() as folder, armed_faults() as armed:
-        shutil.copytree(rows, Path(folder) / "d.zarr")
+        shutil.copytree(like, folder, dirs_exist_ok=True)
         place = Place(Path(folder), armed)
         fault.arm(place, draw)
         codes: list[int] = []
@@ -165,7 +185,9 @@ def fitted(rows: Path, fault: Fault, draw: Draw) -> Suffered:
         while len(codes) < COMMANDS and (not codes or codes[-1] not in (0, fault.refused)):
             if codes:
                 fault.between(place, draw)
-            codes.append(place.fit(*fault.where, **fault.variables).code)
+            words = (*KINDS[fault.kind], "--out", "out", *fault.where)
+            with place.running(*words, **fault.variables) as process:
+                codes.append(ended(process).code)
         seconds = time.monotonic() - started
         return Suffered(tuple(codes), place.digest() if codes[-1] == 0 else "", seconds)
 
@@ -180,10 +202,10 @@ def line(fault: Fault, suffered: list[Suffered], undisturbed: Suffered) -> str:
     return f"{fault.name:45} {len(suffered):8} {same:10} {refused:8} {codes:>8} {lost:8.1f}"
 
 
-def undisturbed(rows: Path, where: tuple[object, ...], times: int) -> Suffered:
-    """Give the run of median time that nothing happens to."""
-    quiet = Fault("nothing", where, nothing)
-    runs = [fitted(rows, quiet, random.Random(0)) for _ in range(times)]
+def undisturbed(like: Path, fault: Fault, times: int) -> Suffered:
+    """Give the run of median time of a command that nothing happens to."""
+    quiet = Fault("nothing", fault.where, nothing, kind=fault.kind)
+    runs = [fitted(like, quiet, random.Random(0)) for _ in range(times)]
     return sorted(runs, key=lambda each: each.seconds)[len(runs) // 2]
 
 
@@ -195,13 +217,17 @@ def main() -> None:
     asked = parser.parse_args()
     draw = random.Random(asked.seed)
     with tempfile.TemporaryDirectory() as folder:
-        rows = Path(folder) / "d.zarr"
-        assert command("generate", rows, *DRAW).exit_code == 0
-        quiet = {where: undisturbed(rows, where, asked.times) for where in (THREADS, WORKERS)}
+        like = Path(folder)
+        assert command("generate", like / "d.zarr", *DRAW).exit_code == 0
+        with armed_faults() as armed, Place(like, armed).running(*BEFORE) as process:
+            assert ended(process).code == 0
+        quiet: dict[tuple[object, ...], Suffered] = {}
         print(HEADER)
         for fault in FAULTS:
-            suffered = [fitted(rows, fault, draw) for _ in range(asked.times)]
-            print(line(fault, suffered, quiet[fault.where]), flush=True)
+            key = (fault.kind, fault.where)
+            quiet[key] = quiet.get(key) or undisturbed(like, fault, asked.times)
+            suffered = [fitted(like, fault, draw) for _ in range(asked.times)]
+            print(line(fault, suffered, quiet[key]), flush=True)
 
 
 if __name__ == "__main__":

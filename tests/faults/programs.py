@@ -91,8 +91,13 @@ class Place:
         self, *more: object, out: str = "out", **variables: str
     ) -> "Iterator[subprocess.Popen[str]]":
         """Have ``fit`` run; what is left of it at the end is killed, its workers with it."""
-        words = map(str, ("fit", "d.zarr", *FIT, "--out", out, *more))
-        command = [sys.executable, "-m", "tests.faults.within", *words]
+        with self.running(*KINDS["em"], "--out", out, *more, **variables) as process:
+            yield process
+
+    @contextmanager
+    def running(self, *words: object, **variables: str) -> "Iterator[subprocess.Popen[str]]":
+        """Have any command run so."""
+        command = [sys.executable, "-m", "tests.faults.within", *map(str, words)]
         environment = {**self.environment, **variables}
         with started(command, cwd=self.folder, env=environment) as process:
             yield process

@@ -6,10 +6,12 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 
 from dask_gmm.errors import DaskGMMError
+from dask_gmm.settings import schema
 from dask_gmm.settings_file import load_settings
 from dask_gmm.workflows.row_requests import ScoreRequest
 from tests.house.tree import ROOT, blocks_of_readme
@@ -91,8 +93,17 @@ def test_constraints_pin_every_dependency() -> None:
 def test_a_config_is_read_and_writes_under_runs(path: Path) -> None:
     requests = load_settings(path).requests()
     outs = [request.out for request in requests if not isinstance(request, ScoreRequest)]
-    assert {str(out).split("/")[0] for out in outs} == {"runs"}
+    places = [str(out).removeprefix("s3://my-bucket/") for out in outs]
+    assert {place.split("/")[0] for place in places} == {"runs"}
     assert f"configs/{path.name}" in README
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_a_config_follows_the_schema(path: Path) -> None:
+    written = yaml.safe_load(path.read_text(encoding="utf-8"))
+    jsonschema.validate(written, schema())
+    with pytest.raises(jsonschema.ValidationError, match="wokers"):
+        jsonschema.validate({**written, "cluster": {"wokers": 2}}, schema())
 
 
 def subclasses(error: type[DaskGMMError]) -> list[type[DaskGMMError]]:

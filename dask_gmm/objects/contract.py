@@ -43,6 +43,10 @@ class Objects(Protocol):
         """Give the bytes of an object."""
         ...
 
+    def part(self, key: str, start: int, n_bytes: int) -> bytes:
+        """Give some bytes of an object, which has them."""
+        ...
+
     def put(self, key: str, data: bytes | bytearray) -> None:
         """Write an object, in the place of another one that is there."""
         ...

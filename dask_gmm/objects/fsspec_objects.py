@@ -37,6 +37,11 @@ class FsspecObjects:
         with told(self._named(key)):
             return np.frombuffer(self._files.cat_file(self._full(key)), dtype=np.uint8)
 
+    def part(self, key: str, start: int, n_bytes: int) -> bytes:
+        """See `Objects.part`."""
+        with told(self._named(key)):
+            return bytes(self._files.cat_file(self._full(key), start, start + n_bytes))
+
     def put(self, key: str, data: bytes | bytearray) -> None:
         """See `Objects.put`."""
         with told(self._named(key)):

@@ -48,6 +48,11 @@ class ObstoreObjects:
         with told(self._named(key)):
             return np.frombuffer(self._obstore.get(self._store, key).bytes(), dtype=np.uint8)
 
+    def part(self, key: str, start: int, n_bytes: int) -> bytes:
+        """See `Objects.part`."""
+        with told(self._named(key)):
+            return bytes(self._obstore.get_range(self._store, key, start=start, length=n_bytes))
+
     def put(self, key: str, data: bytes | bytearray) -> None:
         """See `Objects.put`."""
         self._refuse_web(key)

@@ -38,21 +38,21 @@ if TYPE_CHECKING:
     from dask_gmm.workflows.callbacks import Callback
     from dask_gmm.workflows.run import Result
 
-PATH = click.Path(path_type=Path)
+PATH, PLACE = click.Path(path_type=Path), click.Path(path_type=str)
 S = TypeVar("S", bound=Settings)
 
 
 @click.command()
 @click.option("--rows", type=int, default=1_000_000, show_default=True, help="Number of rows.")
 @click.option(
-    "--out", type=PATH, default=Path("runs/demo"), show_default=True, help="The folder to write."
+    "--out", type=PLACE, default="runs/demo", show_default=True, help="The folder to write."
 )
-def demo(rows: int, out: Path) -> None:
+def demo(rows: int, out: str) -> None:
     """Draw a data set, fit it, and print the truth beside the estimate."""
     from dask_gmm.workflows.demo import demo as twin
 
     with _at_work(RunnerSettings().spec()) as (runner, progress):
-        result = twin(rows, out, runner, progress)
+        result = twin(rows, place(out), runner, progress)
     _show(result, as_json=False)
 
 
@@ -140,7 +140,7 @@ def score(as_json: bool, **values: Any) -> None:
 
 
 @click.command()
-@click.argument("path", type=click.Path(path_type=str))
+@click.argument("path", type=PLACE)
 @json_option
 def inspect(path: str, as_json: bool) -> None:
     """Say what lies at PATH: an array, a group, a model or a run folder."""

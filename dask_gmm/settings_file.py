@@ -108,7 +108,7 @@ def _line(problem: ErrorDetails, source: str) -> str:
         case "missing":
             return f"{_dotted(place)} of {source}: wanted a value, found none. Add the key."
         case "value_error":
-            reason = str(problem["ctx"]["error"])
+            reason = str(problem["ctx"]["error"]).removesuffix(".")
         case kind:
             wanted = WANTED.get(kind, problem["msg"].removeprefix("Input should be "))
             reason = f"wanted {wanted}, found {problem['input']!r}"

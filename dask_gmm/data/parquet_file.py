@@ -4,8 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, BinaryIO, Final, NamedTuple, TypeAlias
 
 import google_crc32c
 import numpy as np
@@ -15,6 +14,10 @@ from dask_gmm.data.again import again
 from dask_gmm.data.damage import DamagedChunkError, LostChunkError, UnreadableChunkError
 from dask_gmm.errors import DataError, kind_of_data_error
 from dask_gmm.extras import extra
+from dask_gmm.objects.address import Address
+from dask_gmm.objects.contract import Facts
+from dask_gmm.objects.location import Location
+from dask_gmm.objects.parts import Parts
 
 EXTRA: Final = "parquet"
 # Decoded bytes of the columns that are read together: so many that a call costs little.
@@ -35,19 +38,22 @@ class ChangedFileError(UnreadableChunkError):
         super().__init__("changed since it was first opened", DataError)
 
 
+Stamp: TypeAlias = tuple[int, int | str]
+
+
 class Footer(NamedTuple):
     """What the end of a file says of the rest.
 
     Parameters
     ----------
-    stamp : (int, int)
-        Bytes of the file, and the nanoseconds of the last change.
+    stamp : (int, int or str)
+        Bytes of the file, and the nanoseconds of the last change, or the tag of an object.
     digest : int
         CRC-32C of the end of the file.
     metadata : pyarrow.parquet.FileMetaData
     """
 
-    stamp: tuple[int, int]
+    stamp: Stamp
     digest: int
     metadata: Any
 
@@ -113,12 +119,12 @@ def columns_at_once(rows: int) -> int:
 
 
 @contextmanager
-def opened(path: Path, known: Footer | None = None) -> Iterator[OpenParquet]:
+def opened(path: Location, known: Footer | None = None) -> Iterator[OpenParquet]:
     """Open a file.
 
     Parameters
     ----------
-    path : Path
+    path : Path or Address
     known : Footer, optional
         What its end said before, which is not read again if the file has not been written to.
 
@@ -152,7 +158,7 @@ def _footer(stored: "_Digested", metadata: Any) -> Footer:
     return Footer(stored.stamp, stored.digest, metadata)
 
 
-def stamp_of(path: Path) -> tuple[int, int]:
+def stamp_of(path: Location) -> Stamp:
     """Give the bytes of a file, and the nanoseconds of its last change, without reading it.
 
     Raises
@@ -161,10 +167,10 @@ def stamp_of(path: Path) -> tuple[int, int]:
         If it is not there, or may not be looked at.
     """
     with _damage():
-        return _stamp(again(path.stat))
+        return _stamp(again(lambda: path.stat()))
 
 
-def stamp_or_none(path: Path) -> tuple[int, ...]:
+def stamp_or_none(path: Location) -> tuple[int | str, ...]:
     """Give what `stamp_of` gives, or nothing where there is no such file now."""
     try:
         return stamp_of(path)
@@ -172,8 +178,16 @@ def stamp_or_none(path: Path) -> tuple[int, ...]:
         return ()
 
 
-def _stamp(found: os.stat_result) -> tuple[int, int]:
-    return found.st_size, found.st_mtime_ns
+def _stamp(found: os.stat_result | Facts) -> Stamp:
+    return found.st_size, found.stamp if isinstance(found, Facts) else found.st_mtime_ns
+
+
+def _opened(path: Location) -> tuple[BinaryIO | Parts, Stamp]:
+    if isinstance(path, Address):
+        parts = Parts(path)
+        return parts, _stamp(parts.facts)
+    file = path.open("rb")
+    return file, _stamp(os.fstat(file.fileno()))
 
 
 class _Digested:
@@ -181,9 +195,8 @@ class _Digested:
 
     closed = False
 
-    def __init__(self, path: Path) -> None:
-        self.file = again(lambda: path.open("rb"))
-        self.stamp = _stamp(os.fstat(self.file.fileno()))
+    def __init__(self, path: Location) -> None:
+        self.file, self.stamp = again(lambda: _opened(path))
         self.digest = 0
         if not self.stamp[0]:
             self.file.close()

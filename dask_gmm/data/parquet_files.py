@@ -1,8 +1,7 @@
 """From a path to the parquet files there, and what they say of their rows."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import contextmanager, suppress
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -12,7 +11,6 @@ from dask_gmm.data.parquet_columns import Columns
 from dask_gmm.data.parquet_file import Footer, OpenParquet, columns_at_once, opened
 from dask_gmm.data.row_groups import FileFacts, RowGroups
 from dask_gmm.errors import DataDeniedError, DataError, InputError
-from dask_gmm.objects.address import Address
 from dask_gmm.objects.location import Location
 
 SUFFIXES: Final = (".parquet", ".pq")
@@ -26,14 +24,14 @@ class Files(NamedTuple):
 
     Parameters
     ----------
-    path : Path
+    path : Path or Address
         Of the file, or of the folder of files.
-    files : tuple of Path
+    files : tuple of Path or Address
         In the order of their rows.
     """
 
-    path: Path
-    files: tuple[Path, ...]
+    path: Location
+    files: tuple[Location, ...]
 
 
 def parquet_files(path: Location) -> Files | None:
@@ -42,28 +40,23 @@ def parquet_files(path: Location) -> Files | None:
     Raises
     ------
     InputError
-        If there are folders beside them, whose rows would be left out, or it is an address.
+        If there are folders beside them, whose rows would be left out.
     """
     named = path.suffix.lower() in SUFFIXES
-    if isinstance(path, Address):
-        if named:
-            raise InputError(
-                f"Parquet files must be on a disk that this machine sees, but {path} is an address "
-                "elsewhere. Copy them to a disk, or store the rows as zarr there."
-            )
-        return None
-    if path.is_dir():
-        files = _files_in(path)
-        return None if files is None else Files(path, files)
+    with suppress(OSError):  # who opens it says so
+        if path.is_dir():
+            files = _files_in(path)
+            return None if files is None else Files(path, files)
     return Files(path, (path,)) if named else None
 
 
-def _files_in(path: Path) -> tuple[Path, ...] | None:
+def _files_in(path: Location) -> tuple[Location, ...] | None:
     try:
         inside = [] if any((path / name).exists() for name in ZARR_DOCUMENTS) else [*path.iterdir()]
     except OSError:
         return None
-    shown = sorted(each for each in inside if not each.name.startswith((".", "_")))
+    shown = [each for each in inside if not each.name.startswith((".", "_"))]
+    shown.sort(key=lambda each: each.name)
     files = tuple(each for each in shown if each.suffix.lower() in SUFFIXES and each.is_file())
     if not files:
         return None
@@ -97,7 +90,7 @@ def read_footers(
     return RowGroups.of(table.path, facts), columns, np.result_type(*kinds)
 
 
-def column_types(file: Path) -> dict[str, str]:
+def column_types(file: Location) -> dict[str, str]:
     """Give the type of each column of a file by its name, as parquet calls it.
 
     Raises
@@ -110,7 +103,7 @@ def column_types(file: Path) -> dict[str, str]:
 
 
 @contextmanager
-def _opened(file: Path) -> Iterator[OpenParquet]:
+def _opened(file: Location) -> Iterator[OpenParquet]:
     """Open a file, of which nothing is known."""
     try:
         with opened(file) as found:
@@ -119,7 +112,7 @@ def _opened(file: Path) -> Iterator[OpenParquet]:
         raise _refusal(file, error) from error
 
 
-def _refusal(file: Path, error: DamagedChunkError) -> Exception:
+def _refusal(file: Location, error: DamagedChunkError) -> Exception:
     if isinstance(error, LostChunkError):
         return InputError(
             f"Data must be the path of a parquet file, but {file} is not there. Give another path."
@@ -132,7 +125,7 @@ def _refusal(file: Path, error: DamagedChunkError) -> Exception:
     )
 
 
-def _facts(path: Path, footer: Footer, names: Sequence[str]) -> FileFacts:
+def _facts(path: Location, footer: Footer, names: Sequence[str]) -> FileFacts:
     metadata = footer.metadata
     groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
     numbers = {metadata.schema.column(i).path: i for i in range(metadata.num_columns)}

@@ -15,6 +15,7 @@ from dask_gmm.data.selection import refuse_bad_shape, selected_rows
 from dask_gmm.data.source import BadChunk, Block, Layout
 from dask_gmm.data.strict_groups import StrictGroups
 from dask_gmm.errors import DataError
+from dask_gmm.objects.location import Location
 
 # Leaves that are held: the one in use, the one read ahead, and one not yet let go of.
 LEAVES_HELD = 3
@@ -58,7 +59,7 @@ class ParquetSource:
         return str(self.home)
 
     @property
-    def home(self) -> Path:
+    def home(self) -> Location:
         """The file, or the folder of files."""
         return self.strict.groups.path
 
@@ -74,8 +75,8 @@ class ParquetSource:
 
     @property
     def shareable(self) -> bool:
-        """True: it lies in files."""
-        return True
+        """Whether it lies in files, or in a store."""
+        return isinstance(self.home, Path) or self.home.shareable
 
     def open(self) -> ParquetReader:
         """Open it where the rows are to be read; a file is opened when a leaf lies in it."""

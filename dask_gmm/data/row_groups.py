@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+
+from dask_gmm.objects.location import Location
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,10 +15,10 @@ class FileFacts:
 
     Parameters
     ----------
-    path : Path
+    path : Path or Address
     n_bytes : int
-    time : int
-        Of the last change, in nanoseconds.
+    time : int or str
+        Of the last change, in nanoseconds; the tag of an object.
     footer : int
         Digest of its end.
     group_rows : tuple of int
@@ -28,9 +29,9 @@ class FileFacts:
         Of the columns that are read.
     """
 
-    path: Path
+    path: Location
     n_bytes: int
-    time: int
+    time: int | str
     footer: int
     group_rows: tuple[int, ...]
     read_bytes: int
@@ -43,7 +44,7 @@ class RowGroups:
 
     Parameters
     ----------
-    path : Path
+    path : Path or Address
         Of the file, or of the folder of files.
     files : tuple of FileFacts
     edges : ndarray of int64
@@ -52,13 +53,13 @@ class RowGroups:
         For each its file, and its number there.
     """
 
-    path: Path
+    path: Location
     files: tuple[FileFacts, ...]
     edges: npt.NDArray[np.int64]
     places: npt.NDArray[np.int64]
 
     @classmethod
-    def of(cls, path: Path, files: Sequence[FileFacts]) -> "RowGroups":
+    def of(cls, path: Location, files: Sequence[FileFacts]) -> "RowGroups":
         """Put those of files together."""
         listed = [
             (rows, (i, group))

@@ -131,7 +131,7 @@ def load_model(path: str | Location) -> FittedMixture:
     Raises
     ------
     InputError
-        If the path is an address elsewhere.
+        If the path is an address of an unknown kind.
     DataError
         If there is no model, or it is of another version, incomplete or damaged.
 

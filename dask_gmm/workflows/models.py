@@ -66,7 +66,7 @@ def known_model(path: str | Location) -> KnownModel:
     Raises
     ------
     InputError
-        If the path is an address elsewhere.
+        If the path is an address of an unknown kind.
     DataError
         If there is none, or it is damaged.
     """

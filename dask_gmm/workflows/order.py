@@ -102,7 +102,7 @@ def reference_at(
     Raises
     ------
     InputError
-        If the path is an address elsewhere, or the model has another number of columns.
+        If the path is an address of an unknown kind, or the model has another number of columns.
     DataError
         If there is no model, or it is damaged.
     """

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +12,7 @@ import zarr
 
 from dask_gmm.data.open import open_source
 from dask_gmm.errors import DataError, InputError
+from dask_gmm.objects.address import Address
 from tests.data.arrays import values_of
 from tests.data.tables import ROWS, two_files, write
 
@@ -127,6 +129,13 @@ def test_a_zarr_group_is_one_whatever_lies_in_it(tmp_path: Path) -> None:
     assert values_of(open_source(tmp_path / "x.parquet")).shape == (4, 2)
 
 
-def test_an_address_of_a_parquet_file_is_refused() -> None:
-    with pytest.raises(InputError, match=r"on a disk .* s3://bucket/x\.parquet is an address"):
-        open_source("s3://bucket/x.parquet")
+def test_files_below_an_address_are_those_of_a_disk(tmp_path: Path) -> None:
+    two_files(tmp_path / "a")
+    there = Address("memory", "", f"{uuid4().hex}/a")
+    for each in (tmp_path / "a").iterdir():
+        (there / each.name).write_bytes(each.read_bytes())
+    source = open_source(str(there))
+    assert values_of(source).tobytes() == values_of(open_source(tmp_path / "a")).tobytes()
+    assert not source.shareable
+    with pytest.raises(InputError, match=rf"{there}/no.parquet is not there"):
+        open_source(f"{there}/no.parquet")

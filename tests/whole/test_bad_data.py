@@ -103,7 +103,7 @@ OTHERS: dict[str, tuple[Any, str]] = {
     "frame of texts": (pd.DataFrame({"a": [1, 2], "b": ["x", "y"]}), "column 'b' of the data"),
     "sparse": (scipy.sparse.csr_matrix(X), "is of type object"),
     "series": (pd.Series([1.0, 2.0]), "has 1, of shape (2,)"),
-    "address": ("s3://bucket/x.zarr", "s3://bucket/x.zarr is an address elsewhere"),
+    "address": ("nowhere://bucket/x.zarr", "found nowhere://bucket/x.zarr. Its scheme must be"),
 }
 
 

@@ -153,8 +153,8 @@ def test_a_model_that_cannot_be_matched_is_refused_before_any_pass(tmp_path: Pat
         fit(FitRequest(np.c_[X, X], 2, tmp_path / "a", match=other), Unasked(1), Silent())
     with pytest.raises(DataError, match="Wanted a model written by save_model"):
         fit(FitRequest(X, 2, tmp_path / "a", match=tmp_path / "no"), Unasked(1), Silent())
-    with pytest.raises(InputError, match="an address elsewhere"):
-        fit(FitRequest(X, 2, tmp_path / "a", match="s3://b/m"), Unasked(1), Silent())
+    with pytest.raises(InputError, match="one that fsspec knows"):
+        fit(FitRequest(X, 2, tmp_path / "a", match="nowhere://b/m"), Unasked(1), Silent())
     assert sorted(each.name for each in tmp_path.iterdir()) == ["m"]
 
 

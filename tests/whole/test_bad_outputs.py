@@ -180,7 +180,8 @@ def test_an_address_is_not_taken_for_a_path(folder: Path, out: str) -> None:
         f"steps: [{{fit: {{data: d.zarr, components: 3, out: '{out}'}}}}]"
     )
     for words in (("generate", out, *SIZE), (*FIT, out), ("demo", "--out", out), ("run", "c.yaml")):
-        says(refused(*words, code=78 if words[0] == "run" else 2), out.split(":")[0], "one that fsspec knows")
+        code = 78 if words[0] == "run" else 2
+        says(refused(*words, code=code), out.split(":")[0], "one that fsspec knows")
     model = GaussianMixtureModel(2).fit(X)
     for use in (model.save, load_model):
         with pytest.raises(InputError, match="one that fsspec knows"):

@@ -75,7 +75,7 @@ def fit(
 def _fitted(
     request: FitRequest, runner: Runner, progress: Progress, audience: Audience
 ) -> FitResult:
-    put_back(location(request.out), request.warm_start, request.match)
+    put_back(location(request.out))
     task = _task(request)
     asked = task.of_what_is_kept(asked_of("fit", request, task.source, task.reference))
     folder = RunFolder(location(request.out), asked, request.overwrite)

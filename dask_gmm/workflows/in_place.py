@@ -2,7 +2,7 @@
 
 from dask_gmm.errors import BusyError
 from dask_gmm.fitting.partitions import KeptPartitions
-from dask_gmm.objects.location import Location, location
+from dask_gmm.objects.location import Location
 from dask_gmm.records.exclusive import only_writer
 from dask_gmm.records.kinds import RUN_FOLDER
 from dask_gmm.records.partitions_file import read_partitions
@@ -12,8 +12,8 @@ from dask_gmm.workflows.models import model_at
 from dask_gmm.workflows.order import Reference
 
 
-def put_back(out: Location, *models: str | Location | None) -> None:
-    """Put a run back that a crash moved away to replace it, where one of these models lies in it.
+def put_back(out: Location) -> None:
+    """Put a run back that a crash moved away to replace it, before a model is looked for there.
 
     Raises
     ------
@@ -22,8 +22,7 @@ def put_back(out: Location, *models: str | Location | None) -> None:
     OutputError
         If the system does not let it.
     """
-    inside = any(_lies_in(location(each), out) for each in models if each is not None)
-    if inside and is_moved(out, RUN_FOLDER):
+    if is_moved(out, RUN_FOLDER):
         with only_writer(out):
             settle(out, RUN_FOLDER)
 

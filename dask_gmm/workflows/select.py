@@ -145,7 +145,7 @@ def _selected(
     request: SelectRequest, runner: Runner, progress: Progress, audience: Audience
 ) -> SelectResult:
     specs = [spec_of(each) for each in request.cells()]
-    put_back(location(request.out), request.match)
+    put_back(location(request.out))
     allowed = Allowed.by(request)
     source = allowed.of(source_for(request))
     reference = reference_at(request.match, source)

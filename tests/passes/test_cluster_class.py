@@ -166,3 +166,13 @@ def test_certificates_are_given_to_the_class(
 def test_a_spec_says_what_is_wrong_with_it() -> None:
     with pytest.raises(InputError, match="several lines"):
         TLSFiles(Path("a"), Path("b"), Path("b\nc"))
+
+
+@pytest.mark.slow
+def test_workers_that_are_lost_are_started_again(made: list[Recorded]) -> None:
+    with open_runner(of(scale=2, min_workers=2)) as runner:
+        cluster: Any = made[0]
+        for worker in list(cluster.workers.values()):
+            cluster.sync(worker.close)
+        found: Any = runner.run(source(), [Total()], Silent())[0]
+    assert found.tobytes() == expected()

@@ -53,11 +53,19 @@ class AddressStore(Store):
         self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None
     ) -> Buffer | None:
         """Give what is under a key, or a part of it; None if there is nothing."""
-        try:
-            found = await asyncio.to_thread(self.address.joinpath(key).read)
-        except FileNotFoundError:
+        found = await asyncio.to_thread(self._found, key)
+        if isinstance(found, FileNotFoundError):
             return None
+        if isinstance(found, OSError):
+            raise found
         return prototype.buffer.from_array_like(_part(found, byte_range))
+
+    def _found(self, key: str) -> Bytes | OSError:
+        """Give errors, too: those of a question that zarr has given up are looked at by nobody."""
+        try:
+            return self.address.joinpath(key).read()
+        except OSError as error:
+            return error
 
     async def get_partial_values(
         self,

@@ -2,17 +2,13 @@
 
 from collections.abc import Iterator
 from math import prod
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 Slab: TypeAlias = tuple[slice, ...]
 
-# Elements of a run of chunks that is read at once for their sake: half of it in bytes where
-# elements have four.
-LARGEST: Final = 2**24
-
 
 def slabs(
-    shape: tuple[int, ...], chunks: tuple[int, ...], most: int, largest: int = LARGEST
+    shape: tuple[int, ...], chunks: tuple[int, ...], most: int, largest: int
 ) -> Iterator[Slab]:
     """Cut an array into boxes whose elements, one box after the other, are those of the array.
 
@@ -44,9 +40,7 @@ def slabs(
         yield (slice(start, min(start + step, size)), *whole)
 
 
-def largest_slab(
-    shape: tuple[int, ...], chunks: tuple[int, ...], most: int, largest: int = LARGEST
-) -> int:
+def largest_slab(shape: tuple[int, ...], chunks: tuple[int, ...], most: int, largest: int) -> int:
     """Elements of the largest box that `slabs` gives."""
     each = prod(shape[1:])
     if each > largest and shape[1:]:

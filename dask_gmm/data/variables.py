@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from math import prod
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,7 @@ from dask_gmm.data.tables import PIECE_BYTES, Piece, common_dtype
 from dask_gmm.errors import InputError
 from dask_gmm.objects.location import Location
 
+LARGEST_BYTES: Final = 128 * 2**20
 Read: TypeAlias = Callable[[str, Slab], npt.NDArray[Any]]
 
 
@@ -138,7 +139,7 @@ class VariablesTable:
     @property
     def held_bytes(self) -> int:
         """A box of each variable as it is stored, the chunks that it is cut from, three pieces."""
-        rows = largest_slab(self.shared, self._chunks, self._rows_at_once)
+        rows = largest_slab(self.shared, self._chunks, *self._rows_at_once)
         stored = max(each.dtype.itemsize for each in self.chosen)
         decoded = self._all_columns * max(stored, self.dtype.itemsize)
         chunk = max(prod(each.chunks or (1,)) * each.dtype.itemsize for each in self.chosen)
@@ -148,7 +149,7 @@ class VariablesTable:
         """Give rows; see `Table.pieces`."""
         at, end = 0, self.n_rows if stop is None else stop
         with self.archive.opened([each.name for each in self.chosen]) as read:
-            for slab in slabs(self.shared, self._chunks, self._rows_at_once):
+            for slab in slabs(self.shared, self._chunks, *self._rows_at_once):
                 first, at = at, at + elements(slab)
                 if at <= start:
                     continue
@@ -162,8 +163,10 @@ class VariablesTable:
         return sum(map(self._width, self.chosen))
 
     @property
-    def _rows_at_once(self) -> int:
-        return max(1, PIECE_BYTES // (self._all_columns * self.dtype.itemsize))
+    def _rows_at_once(self) -> tuple[int, int]:
+        """Those of a piece, and those that are read at once for the sake of their chunks."""
+        row_bytes = self._all_columns * self.dtype.itemsize
+        return max(1, PIECE_BYTES // row_bytes), max(1, LARGEST_BYTES // row_bytes)
 
     @property
     def _chunks(self) -> tuple[int, ...]:

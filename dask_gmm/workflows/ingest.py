@@ -173,9 +173,10 @@ def outlook_of(table: Table, request: IngestRequest, memory_limit: int | None = 
     """Say what reading and writing a source will take, in one thread of this process."""
     runner = ThreadRunner(1) if memory_limit is None else ThreadRunner(1, memory_limit)
     rows = table.n_rows or 1
+    sink = Sink(aside(location(request.out)), (array_of(table, rows, request),))
     summed = 4 * SUMMED_AT_ONCE * 8 if request.standardize else 0
     # Of a chunk that is padded, or compared with its checksum.
-    tile = max(array_of(table, rows, request).chunk_bytes, summed)
+    tile = max(sink.arrays[0].chunk_bytes + sink.bytes_on_the_way, summed)
     room = Room(Projection(table.held_bytes, tile, 1), runner.memory_limit)
     return Outlook.of((1, rows), [room])
 

@@ -37,6 +37,6 @@ def test_boxes_are_bounded_and_runs_of_whole_chunks_where_these_fit(
 
 
 def test_small_chunks_are_read_together() -> None:
-    assert len(list(slabs((100, 3), (2, 3), 60))) == 5
-    assert len(list(slabs((100, 3), (100, 3), 60))) == 1
+    assert len(list(slabs((100, 3), (2, 3), 60, 300))) == 5
+    assert len(list(slabs((100, 3), (100, 3), 60, 300))) == 1
     assert [box[:2] for box in slabs((2, 2, 9), (1, 1, 9), 10, 9)][1] == (slice(0, 1), slice(1, 2))

@@ -90,11 +90,12 @@ def plain(table_columns: tuple[str, ...] | None) -> list[str]:
     return [name.removeprefix("g/") for name in table_columns or ()]
 
 
-@pytest.mark.parametrize("piece", [8, 300, 2**20])
+@pytest.mark.parametrize(("piece", "largest"), [(8, 90), (300, 2000), (2**20, 2**27)])
 def test_elements_along_shared_axes_are_rows(
-    path: Path, piece: int, monkeypatch: pytest.MonkeyPatch
+    path: Path, piece: int, largest: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(variables, "PIECE_BYTES", piece)
+    monkeypatch.setattr(variables, "LARGEST_BYTES", largest)
     given = arrays()
     table = open_table(path, variables=named(path, "u", "wind", "n"))
     wanted = np.column_stack([given["u"].ravel(), given["wind"].reshape(-1, 2), given["n"].ravel()])

@@ -101,9 +101,12 @@ class ParquetSource:
         return self.columns.numbers[column]
 
     def task_bytes(self) -> int:
-        """Projected bytes that reading holds at most, per thread, the leaf read ahead included."""
+        """Projected bytes that reading holds at most, per thread, the leaf read ahead included.
+
+        The columns that are read together count twice, since pyarrow lets go of memory late.
+        """
         leaf = self.layout.largest * self.n_features * self.dtype.itemsize
-        return LEAVES_HELD * leaf + max(each.read_bytes for each in self.strict.groups.files)
+        return LEAVES_HELD * leaf + 2 * max(each.read_bytes for each in self.strict.groups.files)
 
     def check_present(self) -> int:
         """Look for the files of all row groups before any is read; none is absent.

@@ -5,6 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from dask_gmm import generate_gmm_data
@@ -55,6 +58,11 @@ def fitted(folder: Path, n_chunks: int, cache: str = "none") -> tuple[int, int]:
     generate_gmm_data(
         n_chunks * CHUNK_ROWS, [0.5, 0.5], means, [eye, eye], store=path, chunk_rows=CHUNK_ROWS
     )
+    return measured(path, cache)
+
+
+def measured(path: Path, cache: str) -> tuple[int, int]:
+    """Fit in a process of its own."""
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(path), cache],
         check=True,
@@ -64,6 +72,19 @@ def fitted(folder: Path, n_chunks: int, cache: str = "none") -> tuple[int, int]:
     )
     peak, projected = json.loads(done.stdout)
     return peak, projected
+
+
+def fitted_parquet(folder: Path, n_groups: int) -> tuple[int, int]:
+    """Peak and projected bytes of a fit to so many row groups of rows in a parquet file."""
+    path, generator = folder / f"{n_groups}.parquet", np.random.default_rng(0)
+    names = [f"c{column}" for column in range(FEATURES)]
+    schema = pa.schema([(name, pa.float64()) for name in names])
+    with pq.ParquetWriter(path, schema) as writer:
+        for _ in range(n_groups):
+            centers = 3.0 * generator.integers(0, 2, (1, CHUNK_ROWS))
+            columns = generator.standard_normal((FEATURES, CHUNK_ROWS)) + centers
+            writer.write_table(pa.table(list(columns), names), row_group_size=CHUNK_ROWS)
+    return measured(path, "none")
 
 
 @pytest.fixture(scope="module")
@@ -89,3 +110,10 @@ def test_rows_that_are_kept_are_in_the_projection(few: tuple[int, int], tmp_path
     assert kept < peak <= projected
     # When all are kept, no memory for reading is needed any more.
     assert kept < projected <= few[1] + kept
+
+
+@pytest.mark.slow
+def test_parquet_files_take_what_was_projected_however_many_rows_they_have(tmp_path: Path) -> None:
+    (peak, projected), (most, same) = (fitted_parquet(tmp_path, each) for each in (FEW, MANY))
+    assert projected == same
+    assert max(peak, most) <= projected

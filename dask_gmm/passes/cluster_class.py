@@ -132,7 +132,7 @@ def _sized(place: str, cluster: Any, scale: int | None, adapt: Adapt | None) -> 
         if adapt is not None:
             cluster.adapt(minimum=adapt.minimum, maximum=adapt.maximum)
     except Exception as error:
-        raise _refused(place, error) from error
+        raise _not_made(place, error) from error
 
 
 def _refused(place: str, error: Exception) -> SettingsError:

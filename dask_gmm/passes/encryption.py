@@ -17,6 +17,8 @@ PLAIN: Final = ("tcp", "ws")
 ENCRYPTED: Final = ("tls", "wss")
 ROLES: Final = ("client", "scheduler", "worker")
 SECONDS: Final = 10.0
+# What a key says that nobody can read without a passphrase, in both forms of PEM.
+LOCKED: Final = (b"BEGIN ENCRYPTED PRIVATE KEY", b"Proc-Type: 4,ENCRYPTED")
 
 
 def security_from(files: TLSFiles | None) -> Security | None:
@@ -128,7 +130,7 @@ def _refuse_unreadable(path: Path) -> None:
             f"Wanted a file of the form PEM, found none that can be read at {path} "
             f"({error.strerror}). Correct the path, or its permissions."
         ) from error
-    if b"ENCRYPTED" in text:
+    if any(mark in text for mark in LOCKED):
         raise SettingsError(
             f"Wanted a key that is readable without a passphrase, found an encrypted one at {path}."
             " Write it without one into a file that others cannot read."

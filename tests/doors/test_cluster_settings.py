@@ -8,6 +8,7 @@ import yaml
 
 from dask_gmm.errors import SettingsError
 from dask_gmm.passes.cluster_spec import ClusterSpec
+from dask_gmm.settings import schema
 from dask_gmm.settings_file import load_settings
 from tests.doors.conftest import Invoke
 from tests.doors.test_commands import FIT
@@ -60,6 +61,12 @@ def test_options_of_a_class_and_what_it_may_grow_to(tmp_path: Path) -> None:
     assert spec.adapt is not None
     assert (spec.adapt.minimum, spec.adapt.maximum) == (2, 8)
     assert "short" not in repr(spec)
+
+
+def test_the_schema_calls_a_class_as_a_file_does() -> None:
+    keys = schema()["$defs"]["ClusterSettings"]["properties"]
+    assert "class" in keys
+    assert "cluster_class" not in keys
 
 
 @pytest.mark.parametrize("required", [True, False])

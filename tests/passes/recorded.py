@@ -43,6 +43,8 @@ class Recorded(LocalCluster):
 
     def _called(self, name: str, value: Any) -> None:
         self.calls.append((name, value))
+        if self.fails == "unreachable" and value:
+            unreachable()
         if self.fails == name and value:  # a cluster that is closed is scaled to 0
             raise OSError("the queue is closed")
 

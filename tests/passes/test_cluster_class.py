@@ -146,6 +146,17 @@ def test_a_cluster_that_cannot_be_scaled_is_closed(
     assert made[0].status.name == "closed"
 
 
+def test_a_cluster_that_does_not_answer_when_it_is_scaled_may_answer_later(
+    made: list[Recorded],
+) -> None:
+    with (
+        pytest.raises(ClusterError, match="nobody at home"),
+        open_runner(of(options={"fails": "unreachable"}, scale=1)),
+    ):
+        pytest.fail("nothing may be opened")
+    assert made[0].status.name == "closed"
+
+
 def test_a_cluster_is_closed_after_an_error(made: list[Recorded]) -> None:
     with pytest.raises(KeyboardInterrupt), open_runner(of(scale=1)):
         raise KeyboardInterrupt

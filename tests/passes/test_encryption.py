@@ -14,7 +14,7 @@ from dask_gmm.errors import MissingExtraError, SettingsError
 from dask_gmm.passes.cluster import open_runner
 from dask_gmm.passes.cluster_spec import ClusterSpec, TLSFiles
 from dask_gmm.passes.distributed_runner import DistributedRunner
-from dask_gmm.passes.encryption import security_from
+from dask_gmm.passes.encryption import LOCKED, security_from
 from dask_gmm.passes.progress import Silent
 from dask_gmm.passes.runner import ThreadRunner
 from tests.passes.certificates import certified
@@ -158,9 +158,12 @@ def test_a_key_of_another_certificate_is_refused(ours: TLSFiles, theirs: TLSFile
     assert secret not in said
 
 
-def test_a_key_that_wants_a_passphrase_is_refused(ours: TLSFiles, tmp_path: Path) -> None:
+@pytest.mark.parametrize("said_there", LOCKED)
+def test_a_key_that_wants_a_passphrase_is_refused(
+    ours: TLSFiles, tmp_path: Path, said_there: bytes
+) -> None:
     key = tmp_path / "key.pem"
-    key.write_text("-----BEGIN ENCRYPTED PRIVATE KEY-----\n")
+    key.write_bytes(b"-----" + said_there + b"-----\n")
     said = refused(ClusterSpec(address="tls://h:1", tls=replace(ours, key_file=key)))
     assert f"an encrypted one at {key}" in said
 

@@ -71,7 +71,7 @@ class Projection:
     def _cure(self) -> str:
         if self.held:
             return "Set cache to none"
-        return "Store the rows in smaller chunks (of parquet: in smaller row groups, or ingest them)"
+        return "Store the rows in smaller chunks (of parquet: smaller row groups, or ingest them)"
 
 
 def project(

@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from dask_gmm.data.again import again
 from dask_gmm.data.damage import AbsentChunkError, DamagedChunkError, damage
 from dask_gmm.data.place import DIGESTS, some
 from dask_gmm.data.plain import Bytes, take_plain
@@ -47,7 +46,7 @@ class Bucket:
     def read(self, key: str) -> Bytes:
         """Give the bytes of an object."""
         try:
-            return some(again(self.location.joinpath(key).read))
+            return some(self.location.joinpath(key).read())
         except OSError as error:
             raise damage(error) from error
 
@@ -78,7 +77,7 @@ class Bucket:
 
     def _facts(self, keys: Sequence[str]) -> Mapping[str, Facts]:
         try:
-            return again(lambda: self._listed() if self._lists else self._asked(keys))
+            return self._listed() if self._lists else self._asked(keys)
         except OSError as error:
             raise kind_of_data_error(error)(
                 "The chunks of an array must be looked for before any is read, but "

@@ -8,7 +8,6 @@ import zarr
 
 from dask_gmm.checks import one_of
 from dask_gmm.data.address_store import zarr_store
-from dask_gmm.data.again import again
 from dask_gmm.data.array_source import ArraySource
 from dask_gmm.data.chunks import MissingChunks
 from dask_gmm.data.damage import DamagedChunkError
@@ -195,7 +194,7 @@ def _chosen(group: zarr.Group, wanted: str | None) -> zarr.Array[Any]:
 
 def _opened(path: Location) -> zarr.Array[Any] | zarr.Group:
     try:
-        return again(lambda: zarr.open(zarr_store(path), mode="r"))
+        return zarr.open(zarr_store(path), mode="r")
     except PermissionError as error:
         raise DataDeniedError(
             f"Data must be a zarr array or group that may be read, but {path} may not "

@@ -2,10 +2,15 @@
 
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Final
 
 from dask_gmm.objects.address import Address
 from dask_gmm.objects.location import Location
+
+# A store copies an object in a while, however large it is, and many in the same while.
+COPIED_AT_ONCE: Final = 16
 
 
 def is_there(place: Location) -> bool:
@@ -87,6 +92,13 @@ def append_text(place: Location, text: str) -> None:
 
 def copy_objects(source: Address, target: Address, last: str) -> None:
     """Copy all objects below an address to another one of the same bucket, one of them last."""
-    names = sorted(source.sizes(), key=lambda name: name == last)
-    for name in names:
+
+    def copy(name: str) -> None:
         source.objects.copy(source.joinpath(name).key, target.joinpath(name).key)
+
+    names = list(source.sizes())
+    with ThreadPoolExecutor(COPIED_AT_ONCE) as pool:
+        for _ in pool.map(copy, (name for name in names if name != last)):
+            pass
+    if last in names:
+        copy(last)

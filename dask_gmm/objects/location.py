@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from dask_gmm.errors import InputError
 from dask_gmm.extras import extra
 from dask_gmm.objects.address import Address
-from dask_gmm.objects.schemes import SCHEMES, WEB, WITHOUT_HOST
+from dask_gmm.objects.schemes import CONTAINER_AT_ACCOUNT, SCHEMES, WEB, WITHOUT_HOST
 
 Location: TypeAlias = Path | Address
 # One of the two, the same throughout a signature.
@@ -55,14 +55,16 @@ def _address(scheme: str, second_slash: str, rest: str) -> Address:
             f"{rest}. Its scheme must be {', '.join(SCHEMES)}, or one that fsspec knows."
         )
     rest = unquote(rest) if scheme in WEB else rest
-    host, _, key = ("", "", rest) if scheme in WITHOUT_HOST else rest.partition("/")
-    key = key.strip("/")
-    if (not host and scheme not in WITHOUT_HOST) or {"", ".", ".."} & set(key.split("/")[:-1]):
+    host, _, key = rest.partition("/")
+    if scheme in WITHOUT_HOST:
+        host, key = "", rest.lstrip("/")
+    names = [] if key in ("", "/") else key.removesuffix("/").split("/")
+    if (not host and scheme not in WITHOUT_HOST) or {"", ".", ".."} & {*names}:
         raise InputError(
             f"Wanted a bucket and names between single slashes, found {scheme}://{rest}. Write it "
             "as s3://bucket/folder/rows.zarr."
         )
-    return Address(scheme, host, key)
+    return Address(scheme, host, "/".join(names))
 
 
 def _is_known(scheme: str) -> bool:
@@ -72,8 +74,9 @@ def _is_known(scheme: str) -> bool:
 
 
 def _refuse_secrets(scheme: str, rest: str) -> None:
-    host = rest.partition("/")[0]
-    if ("@" in host and scheme not in ("abfs", "abfss")) or (scheme in WEB and "?" in rest):
+    user, at, _ = rest.lstrip("/").partition("/")[0].partition("@")
+    container = scheme in CONTAINER_AT_ACCOUNT and ":" not in user
+    if (at and not container) or "?" in rest:
         raise InputError(
             f"Wanted an address without passwords and signatures, found one of {scheme} with some, "
             "which would be written down beside what is computed. Put what opens it in the "

@@ -5,6 +5,7 @@ their words only the status of the answer and the name of the error are told.
 """
 
 import errno
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,11 +14,16 @@ from typing import Final
 STATUS: Final = re.compile(r"status code: (\d{3})")
 CODE: Final = re.compile(r"<Code>(\w{1,60})</Code>")
 DENIED: Final = (401, 403)
+# Of S3, in answers of status 400.
+DENIED_CODES: Final = ("ExpiredToken", "InvalidToken", "TokenRefreshRequired")
 AGAIN: Final = (408, 409, 425, 429, 500, 502, 503, 504)
 NO_BUCKET: Final = ("NoSuchBucket", "ContainerNotFound")
+# S3's, also in the words of the library for answers that say it by their status alone.
+ELSEWHERE: Final = ("AuthorizationHeaderMalformed", "PermanentRedirect", "configured region")
 # Where machines of clouds ask for credentials that nobody gave them.
 INSTANCE: Final = ("http://169.254.169.254/", "http://metadata.google.internal/")
 NO_CREDENTIALS: Final = "no credentials were found in the environment, nor given to this machine"
+OTHER_REGION: Final = "the bucket lies in another region than the environment says: set AWS_REGION"
 NO_ACCOUNT: Final = "the environment must name the account, such as by AZURE_STORAGE_ACCOUNT_NAME"
 
 
@@ -31,7 +37,7 @@ def told(address: object) -> Iterator[None]:
     """
     try:
         yield
-    except MemoryError:
+    except (ImportError, MemoryError):
         raise
     except Exception as error:  # noqa: BLE001  stores raise errors of any type
         raise refusal(error, str(address)) from None
@@ -55,20 +61,30 @@ def refusal(error: Exception, address: str) -> OSError:
         return PermissionError(errno.EACCES, NO_CREDENTIALS, address)
     if "Account must be specified" in text:
         return OSError(errno.EINVAL, NO_ACCOUNT, address)
+    if any(word in text for word in ELSEWHERE):
+        return OSError(errno.EINVAL, OTHER_REGION, address)
     if code in NO_BUCKET:
         return OSError(errno.ENXIO, f"{said}: there is no such bucket", address)
     if isinstance(error, FileNotFoundError) or status == 404:
         return FileNotFoundError(errno.ENOENT, "there is nothing", address)
-    if isinstance(error, PermissionError) or _is_denied(error, status):
+    if isinstance(error, PermissionError) or _is_denied(error, status, code):
         return PermissionError(errno.EACCES, f"{said}: access is denied", address)
     if status is not None and status not in AGAIN:
         return OSError(errno.EINVAL, said, address)
-    if isinstance(error, OSError) and not isinstance(error, ConnectionError | TimeoutError):
-        return OSError(error.errno or errno.EIO, error.strerror or said, address)
-    reached = said if status else "the store cannot be reached, or does not answer"
+    if status is None and not _is_of_the_way(error):
+        number = error.errno if isinstance(error, OSError) else None
+        return OSError(number or errno.EIO, os.strerror(number) if number else said, address)
+    reached = said if status else "the store cannot be reached, or does not answer as one"
     return ConnectionError(errno.EHOSTUNREACH, reached, address)
 
 
-def _is_denied(error: Exception, status: int | None) -> bool:
+def _is_denied(error: Exception, status: int | None, code: str) -> bool:
     by_type = type(error).__name__ in ("PermissionDeniedError", "UnauthenticatedError")
-    return by_type or status in DENIED
+    return by_type or status in DENIED or code in DENIED_CODES
+
+
+def _is_of_the_way(error: Exception) -> bool:
+    """Whether it is about the connection: of obstore, all that has no type of its own."""
+    return (
+        isinstance(error, ConnectionError | TimeoutError) or type(error).__name__ == "GenericError"
+    )

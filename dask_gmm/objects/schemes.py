@@ -13,4 +13,5 @@ SCHEMES: Final = {
     "https": "http",
 }
 WEB: Final = ("http", "https")
+CONTAINER_AT_ACCOUNT: Final = ("abfs", "abfss")
 WITHOUT_HOST: Final = ("memory",)

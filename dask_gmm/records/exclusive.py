@@ -129,11 +129,14 @@ def _lock_of(path: Location) -> Path:
 
 
 def _scope_of(path: Location) -> str:
-    """Tell the processes that see the lock: of one user, and with the same temporary files."""
+    """Tell the processes that see the lock: of one user, with the same temporary files and words.
+
+    An address may have another form, such as with the name of an account, and then another lock.
+    """
     if isinstance(path, Path):
         return ""
     folder = Path(tempfile.gettempdir()).stat()
-    return f" {os.getuid()} {folder.st_dev} {folder.st_ino}"
+    return f" {_lock_of(path).name} {folder.st_dev} {folder.st_ino}"
 
 
 def _is_there(lock: Path, held: int) -> bool:

@@ -24,6 +24,7 @@ ELSEWHERE: Final = ("AuthorizationHeaderMalformed", "PermanentRedirect", "config
 INSTANCE: Final = ("http://169.254.169.254/", "http://metadata.google.internal/")
 NO_CREDENTIALS: Final = "no credentials were found in the environment, nor given to this machine"
 OTHER_REGION: Final = "the bucket lies in another region than the environment says: set AWS_REGION"
+NO_PARTS: Final = "the server does not send parts of what it has"
 NO_ACCOUNT: Final = "the environment must name the account, such as by AZURE_STORAGE_ACCOUNT_NAME"
 
 
@@ -63,6 +64,8 @@ def refusal(error: Exception, address: str) -> OSError:
         return OSError(errno.EINVAL, NO_ACCOUNT, address)
     if any(word in text for word in ELSEWHERE):
         return OSError(errno.EINVAL, OTHER_REGION, address)
+    if type(error).__name__ == "NotSupportedError":
+        return OSError(errno.ENOTSUP, NO_PARTS, address)
     if code in NO_BUCKET:
         return OSError(errno.ENXIO, f"{said}: there is no such bucket", address)
     if isinstance(error, FileNotFoundError) or status == 404:

@@ -6,8 +6,6 @@ first. Beside ``runs/a`` lies ``runs/.a.wip-half`` meanwhile; after a crash in b
 call removes what was copied, and copies all again.
 """
 
-import secrets
-
 from dask_gmm.errors import output_errors
 from dask_gmm.objects.address import Address
 from dask_gmm.objects.either import copy_objects, move, remove
@@ -22,7 +20,7 @@ def try_writing(path: Address) -> None:
     OSError
         If the store does not take it.
     """
-    probe = path.with_name(f".{path.name}.wip-probe-{secrets.token_hex(4)}")
+    probe = path.with_name(f".{path.name}.wip-probe")
     probe.write_bytes(b"?")
     probe.unlink()
 

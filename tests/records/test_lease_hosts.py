@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from hypothesis import settings
@@ -10,7 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from dask_gmm.errors import BusyError
+from dask_gmm.objects.address import Address
 from dask_gmm.records.lease import BEAT_EVERY, UNCHANGED, Lease, Newcomer
+from dask_gmm.records.object_store import ObjectStore
 from dask_gmm.records.store import Store
 from tests.records.stores import MemoryStore
 from tests.records.test_lease import on
@@ -27,10 +30,13 @@ class Hosts(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.store = MemoryStore()
+        self.store = self.made()
         self.now = 0.0
         self.shown = dict.fromkeys(HOSTS, 0.0)
         self.calls: dict[str, Newcomer | Lease | None] = dict.fromkeys(HOSTS)
+
+    def made(self) -> Store:
+        return MemoryStore()
 
     @rule(host=st.sampled_from(HOSTS), between=st.none() | st.sampled_from(HOSTS))
     def look(self, host: str, between: str | None) -> None:
@@ -135,6 +141,15 @@ class Between:
         self._store.remove(name)
 
 
+class HostsOfObjects(Hosts):
+    """The same where the lease lies below an address."""
+
+    def made(self) -> Store:
+        return ObjectStore(Address("memory", "", uuid4().hex))
+
+
+TestHostsOfObjects = HostsOfObjects.TestCase
+TestHostsOfObjects.settings = settings(max_examples=20, stateful_step_count=30, deadline=None)
 TestHosts = Hosts.TestCase
 TestHosts.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
 

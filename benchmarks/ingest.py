@@ -12,12 +12,14 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 
+from dask_gmm.objects.either import remove
 from dask_gmm.passes.progress import Silent
 from dask_gmm.workflows.ingest import ingest
 from dask_gmm.workflows.requests import IngestRequest
@@ -62,13 +64,14 @@ def main() -> None:
         with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
             path, out = Path(folder) / "x.parquet", Path(folder) / "x.zarr"
             write(path, arguments.rows, group_rows)
-            request = IngestRequest(path, out, overwrite=True)
-            turns = [
-                (seconds(lambda: read(path)), seconds(lambda: ingest(request, Silent())))  # noqa: B023
-                for _ in range(TURNS)
-            ][1:]
-        alone, ingested = (statistics.median(each) for each in zip(*turns, strict=True))
-        ratio = statistics.median(first / second for first, second in turns)
+            request = IngestRequest(path, out)
+            turns = []
+            for _ in range(TURNS):
+                remove(out)
+                alone = seconds(partial(read, path))
+                turns.append((alone, seconds(partial(ingest, request, Silent()))))
+        alone, ingested = (statistics.median(each) for each in zip(*turns[1:], strict=True))
+        ratio = statistics.median(first / second for first, second in turns[1:])
         print(f"row groups of {group_rows:,} rows: {arguments.rows / alone / 1e6:.2f} million rows")
         print(f"per second read, {arguments.rows / ingested / 1e6:.2f} ingested; ratio {ratio:.2f}")
 

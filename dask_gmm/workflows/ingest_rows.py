@@ -1,9 +1,10 @@
 """The rows of a source on their way into chunks: read ahead, checked, standardized."""
 
-from collections.abc import Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from itertools import pairwise
+from pathlib import Path
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -11,11 +12,13 @@ import numpy.typing as npt
 
 from dask_gmm.data.sink import Digests, Sink
 from dask_gmm.data.tables import Piece, Table
-from dask_gmm.errors import DataError
+from dask_gmm.errors import DataError, output_errors
 from dask_gmm.mixture.summary import DataSummary, summarize
+from dask_gmm.objects.location import Location
 from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.threads import ONE_THREAD
 from dask_gmm.passes.tree import fold_in_order
+from dask_gmm.records.publish import flush_one
 from dask_gmm.workflows.requests import NonfiniteIn
 from dask_gmm.workflows.scaling import Found, Scaling
 
@@ -126,12 +129,30 @@ def _write(
     """Write a run of chunks, and give their digests."""
     checked = _checked(table, edges[0], edges[-1], nonfinite)
     rows = checked if found.scaling is None else map(found.scaling.apply, checked)
-    with closing(_ahead(rows)) as pieces:
+    spec, written = sink.arrays[0], []
+    with closing(_ahead(rows)) as pieces, _flushing(sink.path) as flush:
         flow = Flow(_told(pieces, progress))
-        return [
-            int(sink.write_pieces(ROWS, start, stop, _exactly(flow, stop - start, table))[0])
-            for start, stop in pairwise(edges)
-        ]
+        for start, stop in pairwise(edges):
+            part = _exactly(flow, stop - start, table)
+            written.append(int(sink.write_pieces(ROWS, start, stop, part)[0]))
+            flush(spec.path(sink.path, start // spec.chunk_rows))
+    return written
+
+
+@contextmanager
+def _flushing(out: Location) -> Iterator[Callable[[Location], None]]:
+    """Give what sends files of an output to the disk, while the next ones are made."""
+    with ThreadPoolExecutor(1, thread_name_prefix="flush") as pool:
+        coming: list[Future[None]] = []
+
+        def flush(path: Location) -> None:
+            if isinstance(path, Path):
+                coming.append(pool.submit(flush_one, path))
+
+        yield flush
+        for each in coming:
+            with output_errors(out):
+                each.result()
 
 
 def _checked(table: Table, start: int, stop: int | None, nonfinite: NonfiniteIn) -> Iterator[Rows]:

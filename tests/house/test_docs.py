@@ -19,6 +19,7 @@ PAGES = [
     ROOT / "CHANGELOG.md",
     ROOT / "docs/callbacks.md",
     ROOT / "docs/design.md",
+    ROOT / "docs/scaling.md",
     ROOT / "docs/scikit-learn.md",
 ]
 WITH_EXAMPLES = (

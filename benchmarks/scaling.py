@@ -1,6 +1,6 @@
 """What a pass takes as workers and rows grow: constants, predictions beside measurements, sizes.
 
-    python -m benchmarks.scaling                      all tables of docs/scaling.md, about an hour
+    python -m benchmarks.scaling                      all tables of docs/scaling.md
     python -m benchmarks.scaling constants measured   some of them
     python -m benchmarks.scaling sizes                from the constants that docs/scaling.md says
 
@@ -14,13 +14,13 @@ as many are read of two. ``between`` measures what a fit takes between its passe
 import argparse
 import os
 import statistics
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks.scaling_constants import (
+    SMALL_CHUNK_BYTES,
     between,
     between_iterations,
     computing,
@@ -31,7 +31,7 @@ from benchmarks.scaling_constants import (
     write_plain,
     write_rows,
 )
-from benchmarks.scaling_model import CHUNK_BYTES, Constants, Job, Shape, one_pass
+from benchmarks.scaling_model import Constants, Job, Shape, one_pass
 from benchmarks.scaling_tables import (
     SHAPES,
     computing_table,
@@ -62,15 +62,16 @@ def rows_of(shape: Shape, million: float) -> int:
 
 def measure_constants(folder: Path, asked: argparse.Namespace) -> Constants:
     """Measure all constants, and print them."""
+    # The simulation first, since what this process grows by counts there.
+    found, simulated = dask(asked.tasks, asked.workers)
+    print(dask_table(found), simulated_table(simulated), sep="\n\n", flush=True)
     ways = {}
     for shape in SHAPES:
         with tempfile.TemporaryDirectory(dir=folder) as inside:
             paths = write_rows(Path(inside), shape, rows_of(shape, asked.rows))
             ways.update({(shape, name): reading(path) for name, path in paths.items()})
-    found, simulated = dask(asked.tasks, asked.workers)
     constants = Constants({shape: computing(shape) for shape in SHAPES}, ways, found)
-    print(computing_table(constants), dask_table(found), sep="\n\n")
-    print("", simulated_table(simulated), sep="\n")
+    print("", computing_table(constants), sep="\n", flush=True)
     # From here on those that are printed, with as many digits.
     return constants_in(computing_table(constants) + "\n" + dask_table(found))
 
@@ -96,7 +97,7 @@ def _beside(
     times, tasks = on_clusters(path, shape)
     foreseen = []
     for workers in WORKERS:
-        job = Job(shape, source.layout.rows, CHUNK_BYTES, workers, cores, shared=True)
+        job = Job(shape, source.layout.rows, SMALL_CHUNK_BYTES, workers, cores, shared=True)
         foreseen.append(one_pass(job, tasks[workers], row, read, constants.dask).seconds)
     for workers, predicted in zip(WORKERS, foreseen, strict=True):
         ratio = times[workers] / predicted
@@ -158,10 +159,9 @@ def main() -> None:
     else:
         constants = constants_in(PAGE.read_text(encoding="utf-8"))
     if "measured" in parts:
-        print("", measured(asked.folder, constants, asked), sep="\n")
+        print("", measured(asked.folder, constants, asked), sep="\n", flush=True)
     if "sizes" in parts:
-        print("", sizes_table(constants), sep="\n")
-    sys.stdout.flush()
+        print("", sizes_table(constants), sep="\n", flush=True)
     if "between" in parts:
         print_between(asked.folder, MANY_ROWS)
     print(f"\nload at the end: {os.getloadavg()[0]:.1f}")

@@ -36,6 +36,8 @@ from dask_gmm.workflows.fit_request import FitRequest
 
 Array = npt.NDArray[np.float64]
 TURNS = 9
+# So many leaves that some workers of one machine have turns to take.
+SMALL_CHUNK_BYTES = 4_000_000
 TILES = 16
 # What a fit of the solver ``em`` makes more in its second run, to see what an iteration takes.
 FEW, MORE = 2, 10
@@ -52,7 +54,7 @@ def write_rows(folder: Path, shape: Shape, rows: int) -> dict[str, Path]:
     """Rows of a mixture, stored in both ways: with two decimals, as zarr compresses by default."""
     plain, zstd = write_plain(folder, shape, rows), folder / ZSTD
     values = np.round(np.asarray(zarr.open_group(plain, mode="r")["x"]), 2)
-    chunks = (CHUNK_BYTES // shape.row_bytes, shape.columns)
+    chunks = (SMALL_CHUNK_BYTES // shape.row_bytes, shape.columns)
     array = zarr.create_array(zstd, shape=values.shape, chunks=chunks, dtype=values.dtype)
     array[:] = values
     return {PLAIN: plain, ZSTD: zstd}
@@ -61,7 +63,7 @@ def write_rows(folder: Path, shape: Shape, rows: int) -> dict[str, Path]:
 def write_plain(folder: Path, shape: Shape, rows: int) -> Path:
     """Rows of a mixture, as this package stores them."""
     of, store = mixture(shape), folder / PLAIN
-    chunk_rows = CHUNK_BYTES // shape.row_bytes
+    chunk_rows = SMALL_CHUNK_BYTES // shape.row_bytes
     generate_gmm_data(
         rows, of.weights, of.means, of.covariances, seed=0, store=store, chunk_rows=chunk_rows
     )

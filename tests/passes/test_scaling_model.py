@@ -151,8 +151,9 @@ def test_a_simulated_pass_has_the_tasks_the_bytes_and_the_answer_of_the_model() 
     tasks, workers = 100, 3
     found = simulate(tasks, workers, SHAPE.components, SHAPE.columns)
     assert (found.tasks, found.workers) == (tasks, workers)
-    # What stays with the worker that adds it does not travel.
-    assert 0 < found.transfers <= moved(tasks)
+    # What stays with the worker that adds it does not travel; an addition that Dask moves to
+    # another worker has its inputs travel twice.
+    assert 0 < found.transfers <= 2 * moved(tasks)
     per_number = found.answer / (SHAPE.features * SHAPE.components)
     assert found.answer == pytest.approx(answer_bytes(SHAPE, replace(DASK, answer=per_number)))
     assert 8 <= per_number < 12

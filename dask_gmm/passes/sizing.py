@@ -4,8 +4,9 @@ from typing import Final
 
 SECONDS_PER_TASK: Final = 2.0
 FEWEST_PER_THREAD, FIRST_PER_THREAD, MOST_PER_THREAD = 4, 16, 64
-# Bytes of rows times folds that a task gets at most: seconds for few components, a minute for
-# many, so that a task never outlasts the patience of whoever waits for the first to end.
+# Bytes of rows times folds that a task gets on average, half of what a node of the tree can come
+# to: seconds for few components, two minutes for many, so that a task never outlasts the patience
+# of whoever waits for the first to end.
 BYTES_PER_TASK: Final = 2**30
 
 

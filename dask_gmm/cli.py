@@ -37,7 +37,7 @@ class _Doors(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> object:
-        from dask_gmm.errors import DaskGMMError
+        from dask_gmm.errors import DaskGMMError, refused_by_store
         from dask_gmm.signals import EXIT_CODE, Stopped, stopping_in_order
 
         try:
@@ -47,6 +47,12 @@ class _Doors(click.Group):
             for line in (f"Error: {error}", *getattr(error, "__notes__", ())):
                 click.echo(line, err=True)
             ctx.exit(error.exit_code)
+        except OSError as error:
+            refused = refused_by_store(error)
+            if refused is None:
+                raise
+            click.echo(f"Error: {refused}", err=True)
+            ctx.exit(refused.exit_code)
         except Stopped as stopped:
             notes = getattr(stopped, "__notes__", ()) or (
                 "The same command goes on with what is kept, or begins anew.",

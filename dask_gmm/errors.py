@@ -214,6 +214,19 @@ def kind_of_any(error: Exception) -> type[DataError]:
     return kind_of_data_error(error) if isinstance(error, OSError) else DataError
 
 
+def refused_by_store(error: OSError) -> DataError | None:
+    """Give what a store's refusal is called where nobody has said what it was asked for.
+
+    None if it is none: of a path on a disk, or of something else.
+    """
+    if "://" not in str(error.filename):
+        return None
+    return kind_of_data_error(error)(
+        f"Wanted what lies at {error.filename}, or beside it, but {error.strerror}. Mend that, or "
+        "choose another place, and run the same command again."
+    )
+
+
 @contextmanager
 def output_errors(path: object) -> Iterator[None]:
     """Turn what the system says of a write into an `OutputError` that says what to do."""

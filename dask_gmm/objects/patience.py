@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 # Seconds: what is back within the first is waited for; within the second after that nobody asks.
 PATIENCE, REFUSED_FOR = 30.0, 10.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 4.0
-GONE: Final = "the store could not be reached a moment ago"
+GONE: Final = "the store cannot be reached, and has been waited for"
 NEVER: Final = -float("inf")
 T = TypeVar("T")
 

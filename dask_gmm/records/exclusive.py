@@ -23,9 +23,9 @@ from dask_gmm.errors import BusyError, DaskGMMError, output_errors
 from dask_gmm.objects.location import Location
 from dask_gmm.records.lease import BEAT_EVERY, Lease
 from dask_gmm.records.lease import take as take_lease
-from dask_gmm.records.object_store import store_at
+from dask_gmm.records.object_store import ObjectStore, store_at
 from dask_gmm.records.publish import refuse_nameless
-from dask_gmm.records.store import Store
+from dask_gmm.records.store import FolderStore, Store
 
 Take: TypeAlias = Callable[[Store], Lease]
 
@@ -85,9 +85,17 @@ def _leased(path: Location, take: Take) -> Iterator[Lease]:
         finally:
             ended.set()
             thread.join()
-    finally:
-        lease.release()
-        store.vanish()
+    except BaseException:
+        with suppress(DaskGMMError):  # what has happened is the news
+            _release(lease, store)
+        raise
+    else:
+        _release(lease, store)
+
+
+def _release(lease: Lease, store: FolderStore | ObjectStore) -> None:
+    lease.release()
+    store.vanish()
 
 
 def show(lease: Lease, ended: Event) -> None:

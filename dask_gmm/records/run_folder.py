@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from dask_gmm.errors import DataError, OutputExistsError, output_errors
+from dask_gmm.errors import DaskGMMError, DataError, OutputExistsError, output_errors
 from dask_gmm.fitting.result import FittedMixture
 from dask_gmm.objects.either import append_text, remove, remove_quietly
 from dask_gmm.objects.location import Location
@@ -133,8 +133,7 @@ class RunFolder:
             try:
                 yield ours
             except BaseException as error:
-                if lease.is_held():
-                    ours._leave(error)
+                ours._leave(error, lease)
                 raise
 
     def refuse_other_words(self) -> None:
@@ -182,13 +181,19 @@ class RunFolder:
                 store_at(self.wip).put(DOCUMENT, self.asked.to_bytes())
             (self.wip / HISTORY).write_text("")
 
-    def _leave(self, error: BaseException) -> None:
-        if MODEL_GROUP.is_at(self.wip / MODEL):
-            error.add_note(f"The fitted model is kept: move it away from {self.wip / MODEL}.")
-        elif any(name.endswith(".json") for name in store_at(self.wip / CHECKPOINTS).list("")):
-            error.add_note(f"What was done is kept in {self.wip}: the same command goes on there.")
-        else:
-            remove_quietly(self.wip)
+    def _leave(self, error: BaseException, lease: Lease) -> None:
+        kept = f"What was done is kept in {self.wip}: the same command goes on there."
+        try:
+            if not lease.is_held():
+                return
+            if MODEL_GROUP.is_at(self.wip / MODEL):
+                error.add_note(f"The fitted model is kept: move it away from {self.wip / MODEL}.")
+            elif any(name.endswith(".json") for name in store_at(self.wip / CHECKPOINTS).list("")):
+                error.add_note(kept)
+            else:
+                remove_quietly(self.wip)
+        except DaskGMMError:  # a store that cannot be reached, which is what the error is about
+            error.add_note(kept)
 
     def take_up(self, records: Iterable[Mapping[str, Any]]) -> None:
         """Begin the history with the passes that are not made again."""

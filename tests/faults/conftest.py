@@ -4,9 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.data.arrays import files_of
 from tests.faults.armed import Armed, armed_faults
 from tests.faults.nursery import Nursery, nursery
 from tests.faults.programs import BEFORE, DRAW, FIT, KINDS, Place, digest_of
+from tests.stores.conftest import server as server
+from tests.stores.server import Server
 from tests.whole.refusals import command
 
 
@@ -48,6 +51,22 @@ def place(rows: Path, armed: Armed, tmp_path: Path) -> Place:
     """A folder with the same rows."""
     shutil.copytree(rows / "d.zarr", tmp_path / "d.zarr")
     return Place(tmp_path, armed)
+
+
+@pytest.fixture
+def below(rows: Path, armed: Armed, server: Server, tmp_path: Path) -> Place:
+    """An address with the same rows."""
+    bucket = server.bucket()
+    for name, data in files_of(rows / "d.zarr").items():
+        (bucket / "d.zarr" / name).write_bytes(data)
+    return Place(tmp_path, armed, bucket, server.environment())
+
+
+@pytest.fixture(params=["folder", pytest.param("s3", marks=pytest.mark.slow)])
+def anywhere(request: pytest.FixtureRequest) -> Place:
+    """A folder with the same rows, or an address."""
+    place: Place = request.getfixturevalue("place" if request.param == "folder" else "below")
+    return place
 
 
 @pytest.fixture(scope="session")

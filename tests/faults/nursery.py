@@ -43,6 +43,7 @@ class Nursery:
             "words": [str(each) for each in words],
             "folder": str(place.folder),
             "armed": str(place.armed.folder),
+            "variables": place.variables,
             "often": often,
         }
         self._asked.write(json.dumps(asked) + "\n")
@@ -86,7 +87,7 @@ def _be(asked: dict[str, Any], errors: IO[bytes]) -> None:
     for descriptor, other in ((0, nothing), (1, nothing), (2, errors.fileno())):
         os.dup2(other, descriptor)
     os.chdir(asked["folder"])
-    os.environ[VARIABLE] = asked["armed"]
+    os.environ |= {**asked["variables"], VARIABLE: asked["armed"]}
     patch(Armed(Path(asked["armed"])))
     if asked["often"]:
         vars(going_on)["SECONDS"] = 0.0

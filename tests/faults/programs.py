@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from dask_gmm import load_model
+from dask_gmm.objects.location import Location
 from tests.faults.armed import VARIABLE, Armed
 
 ROOT: Final = Path(__file__).parents[2]
@@ -58,24 +59,36 @@ class Ended:
 
 
 class Place:
-    """A folder with rows in it, in which commands are run, and faults armed.
+    """A place with rows in it, a folder in which commands are run, and faults armed.
 
     Parameters
     ----------
     folder : Path
-        It holds ``d.zarr``.
     armed : Armed
+    root : Path or Address, optional
+        It holds ``d.zarr``; the folder unless given.
+    variables : mapping, optional
+        Of the environment, by which it is found.
     """
 
-    def __init__(self, folder: Path, armed: Armed) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        armed: Armed,
+        root: Location | None = None,
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
         self.folder = folder
         self.armed = armed
+        self.root: Location = root or folder
+        self.variables = dict(variables or {})
 
     @property
     def environment(self) -> dict[str, str]:
         """What processes need so that faults may happen in them, and in their workers."""
         return {
             **os.environ,
+            **self.variables,
             "PYTHONPATH": str(ROOT),
             VARIABLE: str(self.armed.folder),
             PRELOAD: "tests.faults.within",
@@ -91,7 +104,7 @@ class Place:
         self, *more: object, out: str = "out", **variables: str
     ) -> "Iterator[subprocess.Popen[str]]":
         """Have ``fit`` run; what is left of it at the end is killed, its workers with it."""
-        with self.running(*KINDS["em"], "--out", out, *more, **variables) as process:
+        with self.running(*self.words(out), *more, **variables) as process:
             yield process
 
     @contextmanager
@@ -102,14 +115,18 @@ class Place:
         with started(command, cwd=self.folder, env=environment) as process:
             yield process
 
+    def words(self, out: str = "out") -> tuple[object, ...]:
+        """Words of the command."""
+        return ("fit", self.root / "d.zarr", *FIT, "--out", self.root / out)
+
     def digest(self, out: str = "out") -> str:
         """SHA-256 of what was fitted."""
-        return digest_of(self.folder / out)
+        return digest_of(self.root / out)
 
     @property
     def aside(self) -> list[str]:
         """What lies beside the outputs, hidden."""
-        return sorted(each.name for each in self.folder.glob(".*"))
+        return sorted(each.name for each in self.root.iterdir() if each.name.startswith("."))
 
 
 @contextmanager
@@ -130,10 +147,12 @@ def ended(process: "subprocess.Popen[str]") -> Ended:
     return Ended(process.returncode, output, errors)
 
 
-def digest_of(run: Path) -> str:
+def digest_of(run: Location) -> str:
     """SHA-256 of all that was fitted: weights, means, covariances and log-likelihoods."""
     total = hashlib.sha256()
-    for each in (run / "model.zarr", *sorted((run / "candidates").glob("*"))):
+    candidates = run / "candidates"
+    inside: list[Location] = list(candidates.iterdir()) if candidates.is_dir() else []
+    for each in (run / "model.zarr", *sorted(inside, key=str)):
         model = load_model(each)
         for values in (model.weights, model.means, model.covariances, model.log_likelihoods):
             total.update(values.tobytes() if hasattr(values, "tobytes") else repr(values).encode())

@@ -22,7 +22,8 @@ from distributed import Worker
 from distributed.chaos import KillWorker
 
 from dask_gmm.cli import main
-from dask_gmm.data import chunks, folder
+from dask_gmm.data import bucket, chunks, folder
+from dask_gmm.objects import address
 from dask_gmm.passes import worker_signals
 from dask_gmm.records import claim, run_folder
 from tests.faults.armed import VARIABLE, Armed
@@ -62,6 +63,10 @@ def patch(armed: Armed) -> None:
         (Path, "replace", None, lambda path, target: _step("place", str(target))),
         (Path, "hardlink_to", None, lambda path, target: _step("place", path.name)),
         (Path, "unlink", None, lambda path, *others: _removed(path.name)),
+        (bucket.Bucket, "read", lambda place, key: _file(key), None),
+        (address.Address, "write_bytes", _object("write"), _object("place")),
+        (address.Address, "create", _object("write"), _object("place")),
+        (address.Address, "unlink", None, lambda place, *others: _removed(place.name)),
     ):
         setattr(owner, name, around(getattr(owner, name), before, after))
 
@@ -80,6 +85,10 @@ def _open_file(step: str) -> Point:
 
 def _removed(name: str) -> str:
     return _step("clear" if name.endswith(".wip") else "remove", name)
+
+
+def _object(step: str) -> Point:
+    return lambda place, *others: _step(step, place.key)
 
 
 def _step(step: str, path: str) -> str:

@@ -1,5 +1,6 @@
 """One call at a time writes an output; none that has ended keeps others out."""
 
+import errno
 import fcntl
 import os
 import subprocess
@@ -12,8 +13,9 @@ from uuid import uuid4
 
 import pytest
 
-from dask_gmm.errors import BusyError, InputError, OutputError
+from dask_gmm.errors import BusyError, InputError, OutputError, OutputUnreachableError
 from dask_gmm.objects.address import Address
+from dask_gmm.objects.fsspec_objects import FsspecObjects
 from dask_gmm.records import exclusive
 from dask_gmm.records.exclusive import only_writer
 from dask_gmm.records.lease import take
@@ -175,6 +177,26 @@ class TestAddresses:
         take(store_at(address.with_name(".a.wip-lease")), scope=exclusive._scope_of(address))
         with only_writer(address) as lease:
             assert len(lease.claim.taken_over) == 1
+
+    def test_what_happened_is_told_and_not_that_the_lease_cannot_be_released(
+        self, address: Address, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def gone(*_: object) -> None:
+            raise ConnectionError(errno.EHOSTUNREACH, "cannot be reached")
+
+        def lost() -> None:
+            with only_writer(address):
+                monkeypatch.setattr(FsspecObjects, "remove", gone)
+                raise ValueError("the news")
+
+        remove = FsspecObjects.remove
+        with pytest.raises(ValueError, match="the news"):
+            lost()
+        with pytest.raises(OutputUnreachableError, match="cannot be reached"), only_writer(address):
+            pass
+        monkeypatch.setattr(FsspecObjects, "remove", remove)
+        with only_writer(address):
+            pass
 
     def test_one_address_in_two_forms_has_two_locks_and_one_lease(self) -> None:
         """So that the lease must not say that the lock decides."""

@@ -7,6 +7,7 @@ their words only the status of the answer and the name of the error are told.
 import errno
 import os
 import re
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -25,6 +26,12 @@ INSTANCE: Final = ("http://169.254.169.254/", "http://metadata.google.internal/"
 NO_CREDENTIALS: Final = "no credentials were found in the environment, nor given to this machine"
 OTHER_REGION: Final = "the bucket lies in another region than the environment says: set AWS_REGION"
 NO_PARTS: Final = "the server does not send parts of what it has"
+# What obstore raises, and no Exception, where no request can be made of what the environment says.
+PANIC: Final = "PanicException"
+NO_ENDPOINT: Final = (
+    "the environment names no server that can be asked: an endpoint is written with its scheme, as "
+    "in AWS_ENDPOINT_URL=https://host:9000"
+)
 NO_ACCOUNT: Final = "the environment must name the account, such as by AZURE_STORAGE_ACCOUNT_NAME"
 
 
@@ -40,11 +47,13 @@ def told(address: object) -> Iterator[None]:
         yield
     except (ImportError, MemoryError):
         raise
-    except Exception as error:  # noqa: BLE001  stores raise errors of any type
+    except BaseException as error:  # stores raise errors of any type
+        if not isinstance(error, Exception) and type(error).__name__ != PANIC:
+            raise
         raise refusal(error, str(address)) from None
 
 
-def refusal(error: Exception, address: str) -> OSError:
+def refusal(error: BaseException, address: str) -> OSError:
     """Give the error of a disk that means the same.
 
     Parameters
@@ -60,6 +69,8 @@ def refusal(error: Exception, address: str) -> OSError:
     said = f"the store answers {status or type(error).__name__}{code and f' ({code})'}"
     if any(place in text for place in INSTANCE):
         return PermissionError(errno.EACCES, NO_CREDENTIALS, address)
+    if type(error).__name__ == PANIC:
+        return OSError(errno.EINVAL, NO_ENDPOINT, address)
     if "Account must be specified" in text:
         return OSError(errno.EINVAL, NO_ACCOUNT, address)
     if any(word in text for word in ELSEWHERE):
@@ -81,13 +92,12 @@ def refusal(error: Exception, address: str) -> OSError:
     return ConnectionError(errno.EHOSTUNREACH, reached, address)
 
 
-def _is_denied(error: Exception, status: int | None, code: str) -> bool:
+def _is_denied(error: BaseException, status: int | None, code: str) -> bool:
     by_type = type(error).__name__ in ("PermissionDeniedError", "UnauthenticatedError")
     return by_type or status in DENIED or code in DENIED_CODES
 
 
-def _is_of_the_way(error: Exception) -> bool:
+def _is_of_the_way(error: BaseException) -> bool:
     """Whether it is about the connection: of obstore, all that has no type of its own."""
-    return (
-        isinstance(error, ConnectionError | TimeoutError) or type(error).__name__ == "GenericError"
-    )
+    of_python = isinstance(error, ConnectionError | TimeoutError | socket.gaierror)
+    return of_python or type(error).__name__ == "GenericError"

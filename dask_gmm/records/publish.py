@@ -263,7 +263,7 @@ def settle(path: Location, kind: Kind) -> None:
     """
     refuse_nameless(path)
     if isinstance(path, Address):
-        settle_objects(path, kind)
+        settle_objects(path)
         return
     old = _old(path)
     if not kind.may_replace(old):

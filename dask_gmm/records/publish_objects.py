@@ -2,13 +2,17 @@
 
 What is whole aside is copied within the store, what says of it that it is one, such as
 ``manifest.json``, last: so what says that it is an output of ours is whole. What is replaced goes
-first. Beside ``runs/a`` lies ``runs/.a.wip-half`` meanwhile; after a crash in between, the next
-call removes what was copied, and copies all again.
+first. Beside ``runs/a`` lies ``runs/.a.wip-half`` meanwhile, which says of what kind the output is,
+and which objects are its own; after a crash in between, the next call removes those that are there,
+and copies all again. What else lies there is not touched.
 """
+
+import json
+from dataclasses import asdict
 
 from dask_gmm.errors import output_errors
 from dask_gmm.objects.address import Address
-from dask_gmm.objects.either import copy_objects, move, remove
+from dask_gmm.objects.either import copy_objects, move, read_if_there, remove
 from dask_gmm.records.kinds import Kind
 
 
@@ -38,15 +42,15 @@ def publish_objects(wip: Address, path: Address, kind: Kind) -> None:
             move(wip, path)
             return
         half = _half(path)
-        half.write_bytes(b"")
+        half.write_text(json.dumps({"kind": asdict(kind), "names": [*path.sizes(), *wip.sizes()]}))
         _unpublish(path, kind)
         copy_objects(wip, path, last=kind.document)
         half.unlink()
         remove(wip, last=kind.document)
 
 
-def settle_objects(path: Address, kind: Kind) -> None:
-    """Remove what a crash has left of an output that was half published.
+def settle_objects(path: Address) -> None:
+    """Remove what a crash has left of an output of any kind that was half published.
 
     Raises
     ------
@@ -54,11 +58,14 @@ def settle_objects(path: Address, kind: Kind) -> None:
         If the store does not let it.
     """
     with output_errors(path):
-        if not _half(path).is_file():
+        half = _half(path)
+        said = read_if_there(half)
+        if said is None:
             return
-        if not kind.is_at(path):
-            remove(path)
-        _half(path).unlink()
+        told = json.loads(said)
+        if not Kind(**told["kind"]).is_at(path):
+            path.objects.remove([path.joinpath(name).key for name in told["names"]])
+        half.unlink()
 
 
 def _unpublish(path: Address, kind: Kind) -> None:

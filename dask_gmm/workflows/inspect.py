@@ -11,7 +11,7 @@ from dask_gmm.data.open import arrays_to_choose, columns_to_choose, open_source
 from dask_gmm.data.parquet_columns import NUMBERS
 from dask_gmm.data.parquet_source import ParquetSource
 from dask_gmm.data.zarr_source import ZarrSource
-from dask_gmm.errors import DataError, InputError
+from dask_gmm.errors import DataError, InputError, kind_of_data_error
 from dask_gmm.fitting.result import FittedMixture
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.objects.location import Location
@@ -78,7 +78,7 @@ def inspect(path: Location) -> Report:
     DataError
         If it is damaged, as far as can be told without reading rows.
     """
-    if (path / MANIFEST).is_file():
+    if _is_run(path):
         return _run(path)
     if MODEL_GROUP.is_at(path):
         model = load_model(path)
@@ -88,6 +88,16 @@ def inspect(path: Location) -> Report:
     if arrays := arrays_to_choose(path):
         return Report("group", path, {"arrays": arrays})
     return _array(path)
+
+
+def _is_run(path: Location) -> bool:
+    try:
+        return (path / MANIFEST).is_file()
+    except OSError as error:
+        raise kind_of_data_error(error)(
+            f"Wanted a place that can be looked at, but of {path} the system says "
+            f'"{error.strerror or error}". See that it can be read, and run again.'
+        ) from error
 
 
 def _array(path: Location) -> Report:

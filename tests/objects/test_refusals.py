@@ -3,6 +3,7 @@
 import errno
 import json
 from collections.abc import Mapping
+from socket import gaierror
 from typing import Any
 
 import pytest
@@ -156,10 +157,20 @@ def test_without_an_account_that_is_said(monkeypatch: pytest.MonkeyPatch) -> Non
         ObstoreObjects("az://c")
 
 
+@pytest.mark.parametrize("endpoint", ["localhost:9000", "nonsense", "http://"])
+def test_an_endpoint_that_is_none_is_said(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in environment("s3", endpoint).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(OSError, match="written with its scheme") as found:
+        ObstoreObjects("s3://b").get("a/x")
+    assert (found.value.errno, found.value.filename) == (errno.EINVAL, "s3://b/a/x")
+
+
 OTHERS: Mapping[str, tuple[Exception, str, int]] = {
     "of a disk": (OSError(errno.ENOSPC, "SECRET"), "No space left", errno.ENOSPC),
     "refused": (ConnectionRefusedError("SECRET"), "cannot be reached", errno.EHOSTUNREACH),
     "late": (TimeoutError("SECRET"), "cannot be reached", errno.EHOSTUNREACH),
+    "without a name": (gaierror(-2, "SECRET"), "cannot be reached", errno.EHOSTUNREACH),
     "denied": (PermissionError("SECRET"), "access is denied", errno.EACCES),
     "any": (KeyError("SECRET"), "the store answers KeyError", errno.EIO),
 }

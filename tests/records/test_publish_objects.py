@@ -10,7 +10,7 @@ from dask_gmm.errors import OutputExistsError
 from dask_gmm.objects.address import Address
 from dask_gmm.objects.either import remove
 from dask_gmm.objects.fsspec_objects import FsspecObjects
-from dask_gmm.records.kinds import RUN_FOLDER
+from dask_gmm.records.kinds import PREDICTIONS, RUN_FOLDER
 from dask_gmm.records.page import REPORT
 from dask_gmm.records.publish import aside, publish, refuse_existing, settle
 
@@ -142,6 +142,44 @@ def test_what_somebody_else_put_there_is_not_removed(path: Address) -> None:
         with pytest.raises(OutputExistsError):
             refuse_existing(path, overwrite, RUN_FOLDER)
     assert contents(path) == {"thesis.txt": "years of work"}
+
+
+def test_what_is_half_published_is_all_that_is_removed(path: Address) -> None:
+    """Not another kind of output, nor what somebody has put there since."""
+    write_folder(aside(path), "new")
+    at = 0
+    while not path.exists():
+        assert killed(lambda: publish(aside(path), path, False, RUN_FOLDER), at, True)
+        at += 1
+    assert not RUN_FOLDER.is_at(path)
+    (path / "inside" / "thesis.txt").write_text("years of work")
+    for overwrite in (False, True):
+        with pytest.raises(OutputExistsError):
+            refuse_existing(path, overwrite, RUN_FOLDER)
+    assert contents(path) == {"inside/thesis.txt": "years of work"}
+
+
+def test_a_call_for_another_kind_settles_what_was_half_published_as_its_own_would(
+    path: Address,
+) -> None:
+    """Wherever the first one was killed, an output that is whole is kept."""
+    outputs = whole(path)
+    at, kept = 0, 0
+    while True:
+        write_folder(path, "old")
+        write_folder(aside(path), "new")
+        was_killed = killed(lambda: publish(aside(path), path, True, RUN_FOLDER), at, True)
+        is_whole = RUN_FOLDER.is_at(path)
+        settle(path, PREDICTIONS)
+        assert path.exists() == is_whole
+        assert not is_whole or contents(path) in outputs.values()
+        assert not [each for each in path.parent.iterdir() if each.name.endswith("-half")]
+        kept += is_whole
+        remove(path)
+        if not was_killed:
+            break
+        at += 1
+    assert 1 < kept < at
 
 
 def test_what_exists_is_refused_before_any_work_and_again_at_the_end(path: Address) -> None:

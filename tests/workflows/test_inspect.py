@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import zarr
 
-from dask_gmm.errors import InputError
+from dask_gmm.errors import DataDeniedError, DataError, InputError, UnreachableError
+from dask_gmm.objects.address import Address
 from dask_gmm.workflows.inspect import inspect
 
 
@@ -47,3 +48,19 @@ def test_what_a_fit_detects_in_an_array_of_others_is_said(tmp_path: Path) -> Non
     assert "absent chunks" in detected
     assert "swapped chunks" in unseen
     assert set(detected).isdisjoint(unseen)
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [(ConnectionError, UnreachableError), (PermissionError, DataDeniedError), (OSError, DataError)],
+)
+def test_a_store_that_does_not_let_itself_be_looked_at_is_an_error(
+    said: type[OSError], kind: type[DataError], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(address: Address) -> bool:
+        raise said(22, "no answer", str(address))
+
+    monkeypatch.setattr(Address, "is_file", refuse)
+    with pytest.raises(kind, match=r's3://b/x the system says "no answer"') as found:
+        inspect(Address("s3", "b", "x"))
+    assert type(found.value) is kind

@@ -22,6 +22,7 @@ from dask_gmm.records.kinds import PREDICTIONS
 from dask_gmm.records.publish import publish, refuse_existing, remove_stale
 from dask_gmm.workflows.describe import SILENT, answered, refuse_other_columns
 from dask_gmm.workflows.predictions import Predictions, refuse_own_rows
+from dask_gmm.workflows.sources import refuse_apart
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,6 +97,7 @@ def describe_store(
     out = location(out)
     refuse_other_columns(source, density)
     refuse_own_rows(source, out)
+    refuse_apart(out, runner)
     group = Predictions.of(source, density, wanted)
     there = Stored(out, group.specs, group.n_chunks, group.n_chunks)
     if group.is_at(out, overwrite=overwrite):

@@ -33,6 +33,7 @@ from dask_gmm.records.exclusive import only_writer
 from dask_gmm.records.kinds import DATA_GROUP
 from dask_gmm.records.publish import aside, publish, refuse_existing
 from dask_gmm.workflows.requests import FloatType
+from dask_gmm.workflows.sources import refuse_apart
 
 CHUNK_BYTES: Final = 32 * 2**20
 SMALLEST_CHUNK_BYTES: Final = 2**20
@@ -163,6 +164,7 @@ def write_group(
         If the projected memory does not fit.
     """
     out = location(out)
+    refuse_apart(out, runner)
     with only_writer(out) as lease:
         if is_done():
             return None

@@ -9,6 +9,8 @@ from dask_gmm.data.open import open_source
 from dask_gmm.data.source import Source
 from dask_gmm.data.stored import StoredSource
 from dask_gmm.errors import InputError
+from dask_gmm.objects.address import Address
+from dask_gmm.objects.location import Location
 from dask_gmm.passes.dask_blocks import Origin
 from dask_gmm.passes.dask_source import DaskSource, is_dask_array
 from dask_gmm.passes.distributed_runner import DistributedRunner
@@ -101,6 +103,21 @@ def spread(source: Source, runner: Runner) -> Source:
             "process's memory. Give the path of a folder, or fit without a cluster."
         )
     return source
+
+
+def refuse_apart(out: Location, runner: Runner) -> None:
+    """Refuse to have workers write what this process alone would find.
+
+    Raises
+    ------
+    InputError
+    """
+    apart = isinstance(out, Address) and not out.shareable
+    if apart and isinstance(runner, DistributedRunner):
+        raise InputError(
+            f"Wanted a place that workers can write to, found {out}, which lies in the memory of "
+            "each process. Give the path of a folder, or do without a cluster."
+        )
 
 
 @contextmanager

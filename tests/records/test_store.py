@@ -38,9 +38,9 @@ print("".join("01"[store.put_if_absent(f"n{i}", mine)] for i in range(100)))
 
 
 class Promises(RuleBasedStateMachine):
-    """A store beside a dictionary."""
+    """A store beside a dictionary, and whether bytes that are there already count as put."""
 
-    same_again = False  # whether bytes that are there already count as put
+    same_again = False
 
     def __init__(self) -> None:
         super().__init__()
@@ -57,11 +57,9 @@ class Promises(RuleBasedStateMachine):
 
     @rule(name=names, data=st.binary())
     def put_if_absent(self, name: str, data: bytes) -> None:
-        absent = name not in self.model
-        there = self.model.setdefault(name, data)
-        assert self.store.put_if_absent(name, data) == (
-            absent or (self.same_again and there == data)
-        )
+        kept = name not in self.model or (self.same_again and self.model[name] == data)
+        assert self.store.put_if_absent(name, data) == kept
+        self.model.setdefault(name, data)
 
     @rule(name=names)
     def remove(self, name: str) -> None:

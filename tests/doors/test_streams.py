@@ -69,7 +69,7 @@ def test_a_warning_is_one_line_on_stderr(twins: Twins, invoke: Invoke) -> None:
         (("--covariance", "round"), "--covariance"),
         (("--columns", "5-8"), "columns of the command line"),
         (("--rows", "7"), "rows of the command line"),
-        (("--workers", "0"), "workers of the command line"),
+        (("--workers", "0"), "at least 1 as workers"),
         (("--component", "3"), "--components"),
     ],
 )

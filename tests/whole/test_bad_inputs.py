@@ -37,7 +37,7 @@ def test_what_is_no_path_is_refused(
     for call in calls:
         with pytest.raises(InputError) as caught:
             call()
-        says(caught.value, "Wanted a path as text or a pathlib.Path", repr(path))
+        says(caught.value, "Wanted a path or an address as text, or a pathlib.Path", repr(path))
     assert list(tmp_path.iterdir()) == []
 
 

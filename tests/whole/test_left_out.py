@@ -116,7 +116,7 @@ def test_a_share_is_of_chunks_that_are_skipped_alone(generated: Path, tmp_path: 
 
 def test_rows_in_memory_have_no_chunks_to_skip(tmp_path: Path) -> None:
     request = FitRequest(np.eye(9), 2, tmp_path / "run", on_bad_chunk="skip")
-    with pytest.raises(InputError, match="Wanted rows in zarr for on_bad_chunk skip"):
+    with pytest.raises(InputError, match="Wanted stored rows for on_bad_chunk skip"):
         fit(request, ThreadRunner(1), Silent())
 
 

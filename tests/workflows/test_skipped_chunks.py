@@ -153,7 +153,7 @@ def test_where_all_chunks_are_bad_there_is_nothing_to_fit(tmp_path: Path, share:
 
 def test_rows_that_are_not_stored_have_no_chunks_to_skip() -> None:
     for source in (ArraySource.of(X), DaskSource.of(da.from_array(X))):
-        with pytest.raises(InputError, match="Wanted rows in zarr for on_bad_chunk skip"):
+        with pytest.raises(InputError, match="Wanted stored rows for on_bad_chunk skip"):
             SKIP.of(source)
 
 

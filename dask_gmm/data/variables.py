@@ -203,7 +203,7 @@ def table_of(
     archive : Archive
     array : str, optional
         An array whose axes are rows and columns; without it, and without ``variables``, ``x``, or
-        else the only one of two axes.
+        else the only one of two axes, where none has more.
     variables : sequence of str, optional
         Variables that share all axes, but for a last one that some have besides: each element
         along the shared axes is a row, and each variable a column, or as many columns as its last
@@ -238,11 +238,11 @@ Chosen: TypeAlias = tuple[tuple[Variable, ...], tuple[int, ...], tuple[str, ...]
 def _array(there: Mapping[str, Variable], array: str | None, where: str) -> Chosen:
     found = there.get(_plain(DEFAULT_ARRAY if array is None else array))
     if found is None and array is None:
-        tables = [each for each in there.values() if len(each.shape) == 2]
+        tables = [each for each in there.values() if len(each.shape) >= 2]
         only = tables if len(tables) == 1 else list(there.values())
         found = only[0] if len(only) == 1 else None
     if found is None:
-        wanted = array or f"{DEFAULT_ARRAY}, or only one of two axes"
+        wanted = array or f"{DEFAULT_ARRAY}, or only one of two axes and none of more"
         raise _unknown(f"A source of arrays must have the array {wanted}", there, where)
     n_rows, _ = refuse_bad_shape(found.shape, f"{found.name} of {where}")
     return (found,), (n_rows,), None

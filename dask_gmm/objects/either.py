@@ -1,5 +1,6 @@
 """What is done with a place alike, be it on a disk or an address."""
 
+import errno
 import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -69,6 +70,10 @@ def read_if_there(place: Location) -> bytes | None:
         return place.read_bytes()
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return None
+        raise
 
 
 def move(source: Location, target: Location) -> None:

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final
 
-from dask_gmm.errors import output_errors
+from dask_gmm.errors import kind_of_data_error
 from dask_gmm.objects.either import read_if_there, remove
 from dask_gmm.objects.location import Location
 
@@ -38,11 +38,16 @@ class Kind:
 
         Raises
         ------
-        OutputError
+        DataError
             If there may be one that cannot be read.
         """
-        with output_errors(path):
+        try:
             document = read_if_there(path / self.document)
+        except OSError as error:
+            raise kind_of_data_error(error)(
+                f"Wanted to know whether there is a {self.name} at {path}, but "
+                f"{error.strerror or error}. Mend that, and run the same command again."
+            ) from error
         try:
             facts = json.loads(document or b"")
             for key in self.keys:

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from dask_gmm.errors import DaskGMMError, DataError, OutputExistsError, output_errors
+from dask_gmm.errors import DaskGMMError, DataError, OutputExistsError, kind_of_any, output_errors
 from dask_gmm.fitting.result import FittedMixture
 from dask_gmm.objects.either import append_text, remove, remove_quietly
 from dask_gmm.objects.location import Location
@@ -244,7 +244,7 @@ def read_manifest(path: Location) -> dict[str, Any]:
     try:
         manifest = json.loads((path / MANIFEST).read_text())
     except (OSError, ValueError) as error:
-        raise DataError(
+        raise kind_of_any(error)(
             f"Wanted a run folder with a {MANIFEST} at {path}; found none that can be read "
             f"({error}). Check the path, or run it again."
         ) from error
@@ -267,7 +267,7 @@ def read_history(path: Location) -> list[dict[str, Any]]:
     try:
         return [json.loads(line) for line in (path / HISTORY).read_text().splitlines()]
     except (OSError, ValueError) as error:
-        raise DataError(
+        raise kind_of_any(error)(
             f"Wanted a {HISTORY} of one record per line in {path}; found none that can be read "
             f"({error}). Restore it from a copy, or run it again."
         ) from error

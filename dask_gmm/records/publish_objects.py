@@ -42,11 +42,14 @@ def publish_objects(wip: Address, path: Address, kind: Kind) -> None:
             move(wip, path)
             return
         half = _half(path)
-        half.write_text(json.dumps({"kind": asdict(kind), "names": [*path.sizes(), *wip.sizes()]}))
+        names = [*path.sizes(), *wip.sizes()]
+        told = {"kind": asdict(kind), "names": names, "copied": None}
+        half.write_text(json.dumps(told))
         _unpublish(path, kind)
         copy_objects(wip, path, last=kind.document)
-        half.unlink()
+        half.write_text(json.dumps(told | {"copied": wip.name}))
         remove(wip, last=kind.document)
+        half.unlink()
 
 
 def settle_objects(path: Address) -> None:
@@ -63,7 +66,9 @@ def settle_objects(path: Address) -> None:
         if said is None:
             return
         told = json.loads(said)
-        if not Kind(**told["kind"]).is_at(path):
+        if told["copied"]:
+            remove(path.with_name(told["copied"]))
+        elif not Kind(**told["kind"]).is_at(path):
             path.objects.remove([path.joinpath(name).key for name in told["names"]])
         half.unlink()
 

@@ -122,6 +122,26 @@ def finish(path: Address, outputs: dict[str, dict[str, str]]) -> None:
     remove(path.with_name(f".{path.name}.wip-probe"))
 
 
+def test_the_next_call_that_looks_removes_what_has_been_copied(path: Address) -> None:
+    """From when on that is known, until all of it is removed."""
+    left = 0
+    for at in range(20):
+        write_folder(aside(path), "new")
+        killed(lambda: publish(aside(path), path, True, RUN_FOLDER), at, True)
+        known = '"copied": ".a' in half_of(path)
+        left += known and aside(path).exists()
+        settle(path, RUN_FOLDER)
+        assert not (known and aside(path).exists())
+        assert "new" in {*contents(path).values(), *contents(aside(path)).values()}
+        remove(path.parent)
+    assert left >= 2
+
+
+def half_of(path: Address) -> str:
+    half = path.with_name(f".{path.name}.wip-half")
+    return half.read_text() if half.is_file() else ""
+
+
 def test_the_next_call_that_looks_removes_what_is_half_there(path: Address) -> None:
     write_folder(path, "old")
     write_folder(aside(path), "new")

@@ -171,7 +171,7 @@ class TestRefusals:
             done = run(*fit, tmp_path / "out")
             done.says(77, drawn / "d.zarr", "the store answers 403", "Ask for permission")
             done = run("generate", drawn / "new.zarr", *DRAW)
-            done.says(77, drawn / "new.zarr", "the store answers 403", "Ask for permission")
+            done.says(77, drawn / "new.zarr", "the store answers 403", "same command again")
             done = run("inspect", drawn / "d.zarr")
             done.says(77, drawn / "d.zarr", "the store answers 403")
         for secret in SECRETS:
@@ -182,7 +182,7 @@ class TestRefusals:
             2, "s3://none/d.zarr", "there is no such bucket"
         )
         run("generate", "s3://none/d.zarr", *DRAW).says(
-            74, "s3://none/d.zarr", "there is no such bucket"
+            65, "s3://none/d.zarr", "there is no such bucket"
         )
 
     def test_an_array_that_is_not_there_is_named(self, bucket: Address, tmp_path: Path) -> None:

@@ -98,7 +98,9 @@ def test_a_command_that_is_killed_while_it_publishes_below_an_address_goes_on(
     assert below.aside == ([".out.wip-lease"] if step.startswith("remove") and not more else [])
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)]
+)
 def test_a_command_that_is_stopped_in_a_pass_takes_its_workers_with_it(
     anywhere: Place, born: Nursery, oracle: str, number: signal.Signals
 ) -> None:

@@ -57,6 +57,7 @@ def test_a_worker_that_is_told_to_stop_is_done_without(place: Place, oracle: str
     assert place.digest() == oracle
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_frozen_is_done_without(place: Place, oracle: str) -> None:
     place.armed.arm("chunk-7", "pass", "pass", "stop")
     with cluster_of(place) as cluster:

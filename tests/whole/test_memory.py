@@ -97,6 +97,7 @@ def test_the_peak_is_under_the_projection(few: tuple[int, int]) -> None:
     assert peak <= projected
 
 
+@pytest.mark.slow
 def test_more_rows_take_no_more_memory(few: tuple[int, int], tmp_path: Path) -> None:
     peak, projected = fitted(tmp_path, MANY)
     assert projected == few[1]
@@ -104,6 +105,7 @@ def test_more_rows_take_no_more_memory(few: tuple[int, int], tmp_path: Path) -> 
     assert peak - few[0] < 0.1 * added
 
 
+@pytest.mark.slow
 def test_rows_that_are_kept_are_in_the_projection(few: tuple[int, int], tmp_path: Path) -> None:
     kept = FEW // 2 * CHUNK_ROWS * FEATURES * 8
     peak, projected = fitted(tmp_path, FEW // 2, "memory")

@@ -34,7 +34,7 @@ def test_two_threads(expected: list[str], tmp_path: Path) -> None:
     assert run(tmp_path, "threads2") == expected
 
 
-@pytest.mark.parametrize("blas_threads", ["1", "2", "8"])
+@pytest.mark.parametrize("blas_threads", [pytest.param("1", marks=pytest.mark.slow), "2", "8"])
 def test_threads_of_the_environment(expected: list[str], tmp_path: Path, blas_threads: str) -> None:
     assert run(tmp_path, "threads2", blas_threads) == expected
 

@@ -74,7 +74,9 @@ def told(at: int, number: int, *args: object) -> subprocess.CompletedProcess[str
     )
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+)
 def test_a_command_that_is_told_to_stop_says_how_to_go_on(
     folder: Path, number: signal.Signals
 ) -> None:

@@ -56,6 +56,7 @@ def test_there_are_no_more_readings_than_the_slowest_needs() -> None:
     assert len(outcome.passes) == max(alone)
 
 
+@pytest.mark.slow
 def test_an_interrupted_one_goes_on_with_the_same_bytes() -> None:
     kept: list[Checkpoint] = []
     whole = together(ThreadRunner(2), kept.append)
@@ -87,6 +88,7 @@ def least_memory(spec: Spec) -> int:
         limit += limit // 10
 
 
+@pytest.mark.slow
 def test_questions_about_the_sample_are_put_in_groups_too(monkeypatch: pytest.MonkeyPatch) -> None:
     specs = [Spec(k, solver="fast", init="kmeans", tol=None, max_iter=2) for k in range(20, 26)]
     limit = least_memory(specs[-1])

@@ -80,7 +80,7 @@ def test_the_attributes_say_what_was_asked_of_what(folder: Path, tmp_path: Path)
     assert {"python", "numpy", "zarr", "dask-gmm", "pyarrow"} <= set(facts["versions"])
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
 @given(data=st.data())
 def test_neither_chunks_nor_pieces_change_a_row(
     folder: Path, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

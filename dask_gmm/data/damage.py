@@ -66,6 +66,11 @@ class ChangedChunkError(DamagedChunkError):
         super().__init__("changed during the run (another digest than in the first pass)")
 
 
+def kind_of_damage(error: DamagedChunkError) -> type[DataError]:
+    """Give what it ends in that something stored is damaged, or cannot be read."""
+    return error.kind if isinstance(error, UnreadableChunkError) else DataError
+
+
 def damage(error: OSError) -> DamagedChunkError:
     """Say what the system's refusal to read a chunk means."""
     if isinstance(error, FileNotFoundError | NotADirectoryError):

@@ -14,7 +14,7 @@ The *digest* of a chunk is a number of 32 bits that tells it from another:
 import numpy as np
 import numpy.typing as npt
 
-from dask_gmm.data.damage import AbsentChunkError, DamagedChunkError
+from dask_gmm.data.damage import AbsentChunkError, DamagedChunkError, kind_of_damage
 from dask_gmm.data.formats import METADATA_KEYS, ArrayFormat, array_format
 from dask_gmm.data.groups import ArraySpec, documents, put_documents
 from dask_gmm.data.place import DIGESTS, Place
@@ -90,7 +90,8 @@ def _grid(place: Place, form: ArrayFormat) -> npt.NDArray[np.uint32]:
 
 
 def _unusable(place: Place, found: object) -> DataError:
-    return DataError(
+    kind = kind_of_damage(found) if isinstance(found, DamagedChunkError) else DataError
+    return kind(
         f"The digests kept beside an array must be those of its chunks, but what is in "
         f"{place.name} {found}. Write the array again; or delete that to read without digests."
     )

@@ -10,7 +10,7 @@ from dask_gmm.checks import one_of
 from dask_gmm.data.address_store import zarr_store
 from dask_gmm.data.array_source import ArraySource
 from dask_gmm.data.chunks import MissingChunks
-from dask_gmm.data.damage import DamagedChunkError
+from dask_gmm.data.damage import DamagedChunkError, kind_of_damage
 from dask_gmm.data.formats import METADATA_KEYS, array_format
 from dask_gmm.data.parquet_files import column_types, parquet_files
 from dask_gmm.data.parquet_source import parquet_source
@@ -169,7 +169,7 @@ def _zarr(
         document = place.read(METADATA_KEYS[zarr_format]).tobytes()
         form = array_format(document, zarr_format)
     except DamagedChunkError as error:
-        raise DataError(
+        raise kind_of_damage(error)(
             f"The metadata of an array must say how it is stored, but {METADATA_KEYS[zarr_format]} "
             f"of {place.name} {error}. {error.cure}."
         ) from error

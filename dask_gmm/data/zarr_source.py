@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from dask_gmm.data.blocks import zarr_layout
 from dask_gmm.data.chunks import Detection, MissingChunks, StrictChunks
-from dask_gmm.data.damage import ChangedChunkError, DamagedChunkError
+from dask_gmm.data.damage import ChangedChunkError, DamagedChunkError, kind_of_damage
 from dask_gmm.data.formats import METADATA_KEYS, ArrayFormat
 from dask_gmm.data.gather import gather, gather_bytes
 from dask_gmm.data.leaving_out import LeavingOut
@@ -251,7 +251,7 @@ class ZarrSource:
         try:
             found = self.chunks.place.read(key).tobytes()
         except DamagedChunkError as error:
-            raise DataError(
+            raise kind_of_damage(error)(
                 f"The array must be where it was when the run began, but {key} of {self.name} "
                 f"{error}. See that every worker sees the same disk."
             ) from error

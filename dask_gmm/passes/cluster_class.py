@@ -3,8 +3,9 @@
 import importlib
 import importlib.util
 import re
+import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 
 from distributed import Security
@@ -35,9 +36,24 @@ def started(spec: ClusterSpec, security: Security | None) -> Iterator[Any]:
                 "one."
             )
         options["security"] = security
-    with closing(_made(place, make, options)) as cluster:
+    cluster = _made(place, make, options)
+    try:
         _sized(place, cluster, spec.scale, spec.adapt)
         yield cluster
+    finally:
+        _close(place, cluster)
+
+
+def _close(place: str, cluster: Any) -> None:
+    """Close a cluster; what was computed on it stays so if that fails."""
+    try:
+        cluster.close()
+    except Exception as error:  # noqa: BLE001  clusters raise errors of any type
+        warnings.warn(
+            f"closing the cluster of {place} failed ({type(error).__name__}: {error}): see that "
+            "none of its workers is left",
+            stacklevel=2,
+        )
 
 
 def scaled_again(cluster: Any, scale: int | None) -> Callable[[], None]:

@@ -6,8 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import h5py
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+import xarray
 import zarr
 from click.testing import CliRunner, Result
 
@@ -89,11 +93,26 @@ def commands_of_readme() -> list[str]:
     return [line for line in lines if line.startswith("dask-gmm") and "--scheduler" not in line]
 
 
+def write_sources(folder: Path) -> None:
+    """Write what the README ingests."""
+    rng = np.random.default_rng(0)
+    names = ("temperature", "pressure", "a", "b", "c")
+    table = pa.table({name: rng.normal(size=5000) for name in names})
+    pq.write_table(table, folder / "measured.parquet")
+    with h5py.File(folder / "simulated.h5", "w") as file:
+        file["run3/positions"] = rng.normal(size=(500, 3))
+    axes = ("time", "latitude", "longitude")
+    fields = {name: (axes, rng.normal(size=(4, 5, 6))) for name in "uvt"}
+    xarray.Dataset(fields).to_netcdf(folder / "weather.nc", engine="h5netcdf")
+
+
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_the_commands_of_the_readme_run_as_they_stand(folder: Path) -> None:
     (folder / "configs").symlink_to(ROOT / "configs")
+    write_sources(folder)
     commands = ["dask-gmm demo", *commands_of_readme()]
-    assert len(commands) == 20
+    assert len(commands) == 24
     for command in commands:
         _, *args = shlex.split(command)
         subprocess.run([sys.executable, "-m", "dask_gmm", *args], check=True)

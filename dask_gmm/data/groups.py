@@ -199,7 +199,7 @@ def put_array(
 
     Parameters
     ----------
-    group : Location
+    group : Path or Address
         Folder of the group, which exists.
     name : str
         Name of the array; it may have a slash where its groups exist.

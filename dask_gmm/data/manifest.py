@@ -30,7 +30,7 @@ def write_digests(group: Location, name: str, grid: npt.NDArray[np.uint32]) -> N
 
     Parameters
     ----------
-    group : Location
+    group : Path or Address
         Folder of the group that the array is in.
     name : str
         The array.

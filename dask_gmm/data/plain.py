@@ -110,7 +110,7 @@ def write_plain(path: Location, pieces: Iterable[npt.NDArray[Any]]) -> int:
 
     Parameters
     ----------
-    path : Location
+    path : Path or Address
         The file; its folder is made where there is none.
     pieces : iterable of ndarray
         All its rows, in order: C-contiguous, little-endian. Each is written when it comes.

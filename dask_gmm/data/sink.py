@@ -44,7 +44,7 @@ class Sink:
 
     Parameters
     ----------
-    path : Location
+    path : Path or Address
         Folder of the group, on a disk that all workers see.
     arrays : tuple of ArraySpec
         The arrays that are written by rows.

@@ -79,7 +79,7 @@ def open_table(
 
     Parameters
     ----------
-    path : Location
+    path : Path or Address
         An npy, npz, parquet, CSV, HDF5 or netCDF file, a folder with parquet or CSV files, or that
         of a zarr array or group, which may also be at an address.
     array : str, optional

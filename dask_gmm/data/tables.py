@@ -108,7 +108,7 @@ def data_errors(path: Location, kind: str, *foreign: type[Exception]) -> Iterato
 
     Parameters
     ----------
-    path : Location
+    path : Path or Address
     kind : str
         What it has to be, such as "a parquet file".
     *foreign : type of Exception

@@ -27,7 +27,7 @@ class ZarrArchive:
 
     Parameters
     ----------
-    path : Location
+    path : Path or Address
     missing_chunks : {"error", "fill"}
         What an absent chunk means, as `open_source` says.
     """

@@ -102,7 +102,7 @@ def refuse_taken(path: Location, overwrite: bool, kind: Kind) -> None:
 
     Parameters
     ----------
-    path : Location
+    path : Path or Address
         Its place.
     overwrite : bool
         Whether to replace an output that is there.
@@ -168,9 +168,9 @@ def publish(
 
     Parameters
     ----------
-    wip : Location
+    wip : Path or Address
         The file or folder, as `aside` names it.
-    path : Location
+    path : Path or Address
         Its place.
     overwrite : bool
         Whether to replace an output that is there.

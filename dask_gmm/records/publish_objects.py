@@ -8,9 +8,11 @@ and copies all again. What else lies there is not touched.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Any
 
-from dask_gmm.errors import output_errors
+from dask_gmm.errors import OutputError, output_errors
 from dask_gmm.objects.address import Address
 from dask_gmm.objects.either import copy_objects, move, read_if_there, remove
 from dask_gmm.records.kinds import Kind
@@ -58,19 +60,34 @@ def settle_objects(path: Address) -> None:
     Raises
     ------
     OutputError
-        If the store does not let it.
+        If the store does not let it, or what should tell of that tells of something else.
     """
     with output_errors(path):
         half = _half(path)
         said = read_if_there(half)
         if said is None:
             return
-        told = json.loads(said)
-        if told["copied"]:
-            remove(path.with_name(told["copied"]))
-        elif not Kind(**told["kind"]).is_at(path):
-            path.objects.remove([path.joinpath(name).key for name in told["names"]])
+        _settle(path, _told(said, half))
         half.unlink()
+
+
+def _told(said: bytes, half: Address) -> dict[str, Any]:
+    try:
+        told = json.loads(said)
+        return {"kind": Kind(**told["kind"]), "names": told["names"], "copied": told["copied"]}
+    except (KeyError, TypeError, ValueError) as error:
+        raise OutputError(
+            f"Wanted a mark of an output that is half published at {half}, found something else "
+            f"({error}). See that what lies beside it is whole, remove the mark, and run the same "
+            "command again."
+        ) from error
+
+
+def _settle(path: Address, told: Mapping[str, Any]) -> None:
+    if told["copied"]:
+        remove(path.with_name(told["copied"]))
+    elif not told["kind"].is_at(path):
+        path.objects.remove([path.joinpath(name).key for name in told["names"]])
 
 
 def _unpublish(path: Address, kind: Kind) -> None:

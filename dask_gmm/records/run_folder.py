@@ -48,7 +48,7 @@ class RunFolder:
 
     Parameters
     ----------
-    path : Location
+    path : Path or Address
         Where it will be.
     asked : Asked
     overwrite : bool

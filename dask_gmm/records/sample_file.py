@@ -28,7 +28,7 @@ def write_sample(sample: Sample, rows: int, folder: Location) -> None:
     sample : Sample
     rows : int
         Of the fit, of which the sample is one.
-    folder : Location
+    folder : Path or Address
         The run folder.
 
     Raises

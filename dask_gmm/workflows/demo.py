@@ -73,7 +73,7 @@ def demo(rows: int, out: Location, runner: Runner, progress: Progress) -> DemoRe
     ----------
     rows : int
         Rows to generate.
-    out : Location
+    out : Path or Address
         Folder for both; a generated data set and a run folder of these names are replaced.
     runner : Runner
         Where the passes run.

@@ -31,7 +31,7 @@ class Stored:
 
     Parameters
     ----------
-    path : Location
+    path : Path or Address
     arrays : tuple of ArraySpec
     chunks : int
         Number of chunks of rows.

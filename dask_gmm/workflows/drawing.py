@@ -134,7 +134,7 @@ def write_group(
     Parameters
     ----------
     rows : RowsToDraw
-    out : Location
+    out : Path or Address
         The group.
     settings : mapping of str to JSON
         What was asked for, kept in the group's attributes.

@@ -32,11 +32,11 @@ class FitRequest:
 
     Parameters
     ----------
-    data : str, Location, ndarray, zarr.Array or dask array
+    data : str, Path, Address, ndarray, zarr.Array or dask array
         The rows; a path is that of a zarr array, of a group that holds one, or of parquet files.
     components : int or None
         Number of components, at least 1; None for as many as the model of ``warm_start`` has.
-    out : Location
+    out : Path or Address
         The run folder to write; the model lies in its ``model.zarr``.
     covariance : {"full", "tied", "diag", "spherical"}, optional
         Family of the covariances; by default that of the model of ``warm_start``, else ``full``.

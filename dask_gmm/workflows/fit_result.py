@@ -27,7 +27,7 @@ class FitResult:
     ----------
     ordered : Ordered
         The mixture, and the order in which its components are.
-    out : Location
+    out : Path or Address
         The run folder.
     passes : int
         Readings of all rows, the survey included.

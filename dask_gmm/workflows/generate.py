@@ -27,7 +27,7 @@ class GenerateResult:
 
     Parameters
     ----------
-    out : Location
+    out : Path or Address
         The group.
     rows, features : int
         Shape of its ``x``.

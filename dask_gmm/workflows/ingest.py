@@ -34,7 +34,7 @@ class IngestResult:
 
     Parameters
     ----------
-    out : Location
+    out : Path or Address
         The group.
     facts : dict
         What its attributes say of the source, the rows, their columns and standardization.

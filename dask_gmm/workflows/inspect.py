@@ -37,7 +37,7 @@ class Report:
     Parameters
     ----------
     kind : {"array", "group", "parquet", "model", "run"}
-    path : Location
+    path : Path or Address
     facts : mapping
         Facts by name, as JSON values.
     mixture : Mixture, optional
@@ -67,7 +67,7 @@ def inspect(path: Location) -> Report:
 
     Parameters
     ----------
-    path : Location
+    path : Path or Address
         A zarr array, a group with one, parquet files, a model, or a run folder. Of a group with
         several arrays, none of which is ``x``, these are listed.
 

@@ -26,7 +26,7 @@ class KnownModel:
 
     Parameters
     ----------
-    path : Location
+    path : Path or Address
         Of the model, or of its run folder.
     model : FittedMixture
     """

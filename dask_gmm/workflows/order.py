@@ -20,7 +20,7 @@ class Reference:
 
     Parameters
     ----------
-    path : Location
+    path : Path or Address
         Where it was read.
     mixture : Mixture
     """

@@ -148,7 +148,7 @@ class PlannedStep:
     Parameters
     ----------
     verb : str
-    out : Location, optional
+    out : Path or Address, optional
     size : Size, optional
         None where the shape of the rows is not known yet, and of a step without rows.
     passes : tuple of PlannedPass

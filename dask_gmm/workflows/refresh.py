@@ -179,7 +179,7 @@ def is_up_to_date(task: FitTask, out: Location) -> bool:
     Parameters
     ----------
     task : FitTask
-    out : Location
+    out : Path or Address
         Where the run folder is to be.
 
     Raises

@@ -20,9 +20,9 @@ class ReportResult:
 
     Parameters
     ----------
-    out : Location
+    out : Path or Address
         The page.
-    run : Location
+    run : Path or Address
         The run folder that it is about.
     pictures : tuple of str
         Names of those that it shows.

@@ -20,7 +20,7 @@ class ReportRequest:
     ----------
     data : str or Path
         The run folder of a fit or of a selection.
-    out : Location, optional
+    out : Path or Address, optional
         The page to write; by default ``report.html`` in the run folder.
     features : tuple of int, optional
         Columns of the model to be shown, counted from 0, at most 6; by default the first three.

@@ -25,7 +25,7 @@ class KeptRun:
 
     Parameters
     ----------
-    path : Location
+    path : Path or Address
     manifest : mapping
     history : sequence of mapping
         A record per pass.

@@ -30,7 +30,7 @@ class GenerateRequest:
 
     Parameters
     ----------
-    out : Location
+    out : Path or Address
         The group to write: ``x``, ``component``, and the truth beside them.
     rows : int
         Number of rows, at least 1.

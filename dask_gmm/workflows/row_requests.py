@@ -16,11 +16,11 @@ class PredictRequest:
 
     Parameters
     ----------
-    data : str, Location, ndarray, zarr.Array or dask array
+    data : str, Path, Address, ndarray, zarr.Array or dask array
         The rows; a path is that of a zarr array, or of a group that holds one.
     model : str or Path
         Of a model, or of a run folder.
-    out : Location
+    out : Path or Address
         The group to write, an array for each answer, with a line per row.
     labels : bool, default False
         ``labels``: the component of the largest probability. Without any answer asked for, these

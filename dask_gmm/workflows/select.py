@@ -52,7 +52,7 @@ class SelectResult:
         The table, and which is chosen.
     models : tuple of FittedMixture
         Of each entry of the table; components by decreasing weight.
-    out : Location
+    out : Path or Address
         The run folder.
     passes : int
         Readings of all rows, the survey included.

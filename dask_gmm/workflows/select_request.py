@@ -44,11 +44,11 @@ class SelectRequest:
 
     Parameters
     ----------
-    data : str, Location, ndarray, zarr.Array or dask array
+    data : str, Path, Address, ndarray, zarr.Array or dask array
         See `FitRequest`.
     components : sequence of int
         Numbers of components, at least one.
-    out : Location
+    out : Path or Address
         The run folder to write: the model that is chosen lies in its ``model.zarr``, all of them
         in ``candidates``.
     covariance : sequence of {"full", "tied", "diag", "spherical"}, default ("full",)

@@ -62,7 +62,7 @@ def plot(selected: Selected, path: Location) -> None:
     Parameters
     ----------
     selected : Selected
-    path : Location
+    path : Path or Address
         Its place, replaced if something is there.
 
     Raises

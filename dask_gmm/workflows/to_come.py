@@ -27,9 +27,9 @@ class ToCome:
 
     Parameters
     ----------
-    groups : mapping of Location to sequence of ArraySpec
+    groups : mapping of Path or Address to sequence of ArraySpec
         Arrays of groups.
-    models : mapping of Location to Mixture
+    models : mapping of Path or Address to Mixture
         For each model one of its size, the largest that it may be.
     """
 

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from dask_gmm.errors import OutputExistsError
+from dask_gmm.errors import OutputError, OutputExistsError
 from dask_gmm.objects.address import Address
 from dask_gmm.objects.either import remove
 from dask_gmm.objects.fsspec_objects import FsspecObjects
@@ -177,6 +177,20 @@ def test_what_is_half_published_is_all_that_is_removed(path: Address) -> None:
         with pytest.raises(OutputExistsError):
             refuse_existing(path, overwrite, RUN_FOLDER)
     assert contents(path) == {"inside/thesis.txt": "years of work"}
+
+
+@pytest.mark.parametrize("mark", ["", "years of work", "{}", '{"kind": {}, "names": []}'])
+def test_a_mark_that_tells_nothing_is_refused_and_nothing_is_removed(
+    path: Address, mark: str
+) -> None:
+    write_folder(path, "old")
+    before = contents(path)
+    half = path.with_name(f".{path.name}.wip-half")
+    half.write_text(mark)
+    with pytest.raises(OutputError, match=rf"at {half}, found something else .* remove the mark"):
+        refuse_existing(path, True, RUN_FOLDER)
+    assert contents(path) == before
+    assert half.read_text() == mark
 
 
 def test_a_call_for_another_kind_settles_what_was_half_published_as_its_own_would(

@@ -1,6 +1,5 @@
 """Settings of where passes run: the options of commands, and the key ``cluster`` of a file."""
 
-from pathlib import Path
 from typing import Any
 
 from pydantic import ConfigDict, Field
@@ -8,6 +7,7 @@ from pydantic import ConfigDict, Field
 from dask_gmm.errors import InputError
 from dask_gmm.passes.cluster_spec import WAIT_SECONDS, Adapt, ClusterSpec, TLSFiles
 from dask_gmm.settings_base import Settings
+from dask_gmm.settings_values import LocalPath
 
 
 class RunnerSettings(Settings):
@@ -17,15 +17,15 @@ class RunnerSettings(Settings):
     """Worker processes to start on this machine."""
     scheduler: str | None = None
     """Address of a Dask scheduler that is already there."""
-    scheduler_file: Path | None = None
+    scheduler_file: LocalPath | None = None
     """File in which a Dask scheduler writes its address; it is waited for."""
-    tls_ca_file: Path | None = None
+    tls_ca_file: LocalPath | None = None
     """Certificate of the authority that a scheduler's is signed by, of the form PEM."""
-    tls_cert: Path | None = None
+    tls_cert: LocalPath | None = None
     """Certificate that a scheduler is shown, of the form PEM."""
-    tls_key: Path | None = None
+    tls_key: LocalPath | None = None
     """Key of that certificate, of the form PEM."""
-    performance_report: Path | None = None
+    performance_report: LocalPath | None = None
     """With a cluster, the HTML page to write in which Dask reports its tasks."""
 
     def spec(self) -> ClusterSpec:
@@ -63,11 +63,11 @@ class AdaptSettings(Settings):
 class SecuritySettings(Settings):
     """Files of the form PEM by which client, scheduler and workers know each other."""
 
-    ca_file: Path
+    ca_file: LocalPath
     """Certificate of the authority that has signed all others."""
-    cert_file: Path
+    cert_file: LocalPath
     """Certificate of this client; of scheduler and workers, too, where they are started."""
-    key_file: Path
+    key_file: LocalPath
     """Key of that certificate."""
     require_encryption: bool = True
     """Refuse connections without TLS."""
@@ -82,7 +82,7 @@ class ClusterSettings(Settings):
     """Worker processes of one thread to start on this machine."""
     address: str | None = None
     """Address of a Dask scheduler that is already there, such as tcp://10.0.0.1:8786."""
-    scheduler_file: Path | None = None
+    scheduler_file: LocalPath | None = None
     """File in which a Dask scheduler writes its address; it is waited for."""
     cluster_class: str | None = Field(default=None, alias="class")
     """Import path of a Dask cluster class, such as dask_jobqueue.SLURMCluster."""
@@ -98,15 +98,20 @@ class ClusterSettings(Settings):
     """Seconds that they, or the file of a scheduler, may take to come."""
     security: SecuritySettings | None = None
     """Certificates and key; by default those that Dask's own configuration names."""
-    performance_report: Path | None = None
+    performance_report: LocalPath | None = None
     """HTML page to write in which Dask reports its tasks."""
 
     def spec(self) -> ClusterSpec:
         """Where passes run; InputError if a value is outside its domain."""
         given = dict(self)
         security, adapt = given.pop("security"), given.pop("adapt")
-        return ClusterSpec(
+        spec = ClusterSpec(
             tls=security and TLSFiles(**dict(security)),
             adapt=adapt and Adapt(**dict(adapt)),
             **given,
         )
+        if self.address is not None:
+            from dask_gmm.passes.connecting import refuse_no_address
+
+            refuse_no_address(self.address)
+        return spec

@@ -52,6 +52,21 @@ def place(value: object) -> Location:
     return location(value) if ":/" in value else Path(value)
 
 
+def local_path(value: object) -> object:
+    """A path of this machine from a text.
+
+    Anything but a text is given back as it is.
+
+    Raises
+    ------
+    ValueError
+        If it is an address.
+    """
+    if isinstance(value, str) and "://" in value:
+        raise ValueError(f"wanted a path of this machine, found the address {value}")
+    return value
+
+
 def tolerance(value: object) -> object:
     """A number, or ``auto``.
 
@@ -199,6 +214,7 @@ Where: TypeAlias = Annotated[
     Location, PlainValidator(place), WithJsonSchema({"type": "string", "format": "path"})
 ]
 RowRange: TypeAlias = Annotated[str, Field(pattern=ROW_RANGE)]
+LocalPath: TypeAlias = Annotated[Path, BeforeValidator(local_path)]
 Tolerance: TypeAlias = Annotated[float | Literal["auto"], BeforeValidator(tolerance)]
 Moment: TypeAlias = Annotated[datetime, BeforeValidator(moment)]
 ColumnNumbers: TypeAlias = Annotated[

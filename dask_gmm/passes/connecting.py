@@ -28,7 +28,7 @@ def connected(address: str, tls: TLSFiles | None) -> Iterator[Client]:
     ClusterError
         If it does not answer.
     """
-    _refuse_no_address(address)
+    refuse_no_address(address)
     security = security_from(tls)
     refuse_unlike(address, security)
     with client_of(address, security=security) as client:
@@ -56,7 +56,13 @@ def client_of(scheduler: Any, **options: Any) -> Iterator[Client]:
         yield client
 
 
-def _refuse_no_address(address: str) -> None:
+def refuse_no_address(address: str) -> None:
+    """Refuse what Dask cannot take for the address of a scheduler.
+
+    Raises
+    ------
+    InputError
+    """
     scheme, _ = parse_address(address)
     try:
         get_backend(scheme)

@@ -88,6 +88,11 @@ def test_security_names_files(tmp_path: Path, required: bool) -> None:
         ({"workers": 1, "scheduler_file": "a"}, "found workers and a scheduler's file"),
         ({"address": "a", "class": "a.B"}, "the address of a scheduler and a cluster class"),
         ({"performance_report": "p.html"}, "beside performance_report, found none of them"),
+        ({"address": "tcp://no-port"}, "Wanted the address of a Dask scheduler"),
+        (
+            {"workers": 1, "performance_report": "s3://bucket/p.html"},
+            "wanted a path of this machine, found the address s3://bucket/p.html",
+        ),
         ({"min_workers": 2, "wait": 3}, "beside min_workers and wait, found none of them"),
         ({"security": FILES}, "beside security, found none of them"),
         ({"workers": 2, "min_workers": 3}, "at most 2, found 3"),

@@ -1,6 +1,6 @@
 """Columns of Arrow as rows of an array."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -10,8 +10,6 @@ from dask_gmm.errors import DataError
 from dask_gmm.extras import extra
 
 EXTRA: Final = "parquet"
-# Rows that are turned from columns to rows at a time, so that both stay in the processor's cache.
-TILE_BYTES: Final = 256 * 2**10
 
 
 def module(name: str) -> Any:
@@ -33,20 +31,10 @@ def rows_of(
     batch: Any, names: Sequence[str], dtype: np.dtype[np.floating]
 ) -> npt.NDArray[np.floating]:
     """Give columns of a record batch as rows (n, columns); what is null is NaN."""
-    columns = [_values(batch.column(name), dtype) for name in names]
-    rows = np.empty((batch.num_rows, len(columns)), dtype)
-    for part in _tiles(batch.num_rows, rows.itemsize * len(columns)):
-        for number, column in enumerate(columns):
-            rows[part, number] = column[part]
-    return rows
+    return np.stack([_values(batch.column(name), dtype) for name in names], axis=1)
 
 
 def _values(column: Any, dtype: np.dtype[np.floating]) -> npt.NDArray[Any]:
     cast = column.cast(module("pyarrow").from_numpy_dtype(dtype), safe=False)
     values: npt.NDArray[Any] = cast.to_numpy(zero_copy_only=False)
     return values
-
-
-def _tiles(n_rows: int, row_bytes: int) -> Iterator[slice]:
-    size = max(1, TILE_BYTES // row_bytes)
-    return (slice(start, start + size) for start in range(0, n_rows, size))

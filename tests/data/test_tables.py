@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dask_gmm.data import arrow, blocks, csv_table, tables, variables
+from dask_gmm.data import blocks, csv_table, tables, variables
 from dask_gmm.data.table_files import format_of, identity_of_files, open_table
 from dask_gmm.errors import DataError, InputError
 from tests.data.ingestible import FORMATS, NAMES, TABLES, read, some_rows, write
@@ -32,7 +32,6 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pieces of some rows, so that few rows come in many."""
     for module in (tables, variables, csv_table):
         monkeypatch.setattr(module, "PIECE_BYTES", 1_000)
-    monkeypatch.setattr(arrow, "TILE_BYTES", 100)
     monkeypatch.setattr(blocks, "LEAF_BYTES", 1_000)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dask_gmm.errors import DaskGMMError
     from dask_gmm.estimator import GaussianMixture
+    from dask_gmm.estimator_bayesian import BayesianGaussianMixture
     from dask_gmm.fitting.result import FittedMixture
     from dask_gmm.gmm import GaussianMixtureModel
     from dask_gmm.gmm_data import generate_gmm_data
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from dask_gmm.records.model_file import load_model, save_model
 
 _PLACES = {
+    "BayesianGaussianMixture": "dask_gmm.estimator_bayesian",
     "DaskGMMError": "dask_gmm.errors",
     "FittedMixture": "dask_gmm.fitting.result",
     "GaussianMixture": "dask_gmm.estimator",
@@ -25,6 +27,7 @@ _PLACES = {
 }
 
 __all__ = [
+    "BayesianGaussianMixture",
     "DaskGMMError",
     "FittedMixture",
     "GaussianMixture",

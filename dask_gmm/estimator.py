@@ -1,27 +1,22 @@
 """The estimator of scikit-learn, on data of any size."""
 
-import copy
-import sys
-import warnings
 from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 import sklearn.mixture
 from distributed import Client
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from dask_gmm.errors import InputError
-from dask_gmm.estimator_rows import RowMethods
+from dask_gmm.estimator_base import Estimator
+from dask_gmm.estimator_rows import CriterionMethods
 from dask_gmm.fitting.spec import MERGE, Given, Spec
 from dask_gmm.fitting.starts import Draws, State, seed_of
 from dask_gmm.mixture.covariance import family_of
 from dask_gmm.mixture.model import Mixture, as_float64
 from dask_gmm.passes.cluster import runner_for
-from dask_gmm.passes.progress import Progress, Silent
-from dask_gmm.progress import Iterations
 from dask_gmm.workflows.export import mixture_dataset, with_fitted
 from dask_gmm.workflows.iterates import Iterates, ascend, iterate
 from dask_gmm.workflows.sources import spread
@@ -29,7 +24,7 @@ from dask_gmm.workflows.sources import spread
 OURS: Final = ("solver", "client")
 
 
-class GaussianMixture(RowMethods):
+class GaussianMixture(Estimator, CriterionMethods, sklearn.mixture.GaussianMixture):  # type: ignore[misc]
     """`sklearn.mixture.GaussianMixture` for rows in memory, on disk and on a cluster.
 
     Parameters, methods and attributes are scikit-learn's, and so are the iterations: from the
@@ -196,10 +191,6 @@ class GaussianMixture(RowMethods):
         self._take(iterates)
         return self
 
-    def fit_predict(self, X: Any, y: Any = None) -> Any:
-        """Fit the mixture to rows, then label them; see `fit` and `predict`."""
-        return self.fit(X).predict(X)
-
     def to_sklearn(self) -> Any:
         """Give a `sklearn.mixture.GaussianMixture` with these parameters, fitted if this one is."""
         params = {name: value for name, value in self.get_params().items() if name not in OURS}
@@ -253,11 +244,6 @@ class GaussianMixture(RowMethods):
             given=given,
         )
 
-    def _listener(self) -> Progress:
-        if not self.verbose:
-            return Silent()
-        return Iterations(sys.stdout, self.verbose_interval, details=int(self.verbose) > 1)
-
     def _take(self, iterates: Iterates) -> None:
         mixture = iterates.mixture
         self.weights_, self.means_ = np.array(mixture.weights), np.array(mixture.means)
@@ -267,18 +253,4 @@ class GaussianMixture(RowMethods):
         self.lower_bounds_ = list(iterates.lower_bounds)
         self.lower_bound_ = self.lower_bounds_[-1] if self.lower_bounds_ else -np.inf
         self.n_iter_, self.converged_ = len(self.lower_bounds_), iterates.converged
-        if self.max_iter and not self.converged_:
-            warnings.warn(
-                "Best performing initialization did not converge. Try different init parameters, "
-                "or increase max_iter, tol, or check for degenerate data.",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
-
-    def __sklearn_clone__(self) -> Self:
-        twin: Self = super(GaussianMixture, copy.copy(self)).__sklearn_clone__()
-        twin.client = self.client
-        return twin
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "client": None}
+        self._warn_unless_converged()

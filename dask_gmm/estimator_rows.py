@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 
 import numpy as np
-import sklearn.mixture
 from distributed import Client
+from sklearn.base import BaseEstimator
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
@@ -35,14 +35,16 @@ COLUMNS: Final = ("n_features_in_", "feature_names_in_")
 NOT_ROUTED: Final = {"out": UNUSED, "overwrite": UNUSED}
 
 
-class RowMethods(sklearn.mixture.GaussianMixture):  # type: ignore[misc]  # it has no types
-    """The methods of `dask_gmm.GaussianMixture` that ask for rows after the fit.
+class RowMethods(BaseEstimator):  # type: ignore[misc]  # it has no types
+    """The methods of both estimators that ask for rows after the fit.
 
     Answers follow the rows: arrays for rows in memory, lazy dask arrays for dask collections and
     for stored rows. With ``out``, they are written to a zarr group, chunk by chunk, and the
     method gives its path; what an interrupted call finished is kept when it is made again.
     """
 
+    n_components: int
+    covariance_type: str
     client: Client | None
 
     # These are about where an answer goes, no metadata of the rows.
@@ -155,16 +157,6 @@ class RowMethods(sklearn.mixture.GaussianMixture):  # type: ignore[misc]  # it h
         """Give the mean log density per row, in nats; stored rows are read once, now."""
         return self._score(X)[1]
 
-    def aic(self, X: Any) -> float:
-        """Give Akaike's information criterion on rows; smaller is better."""
-        rows, value = self._score(X)
-        return aic(value, rows, self._n_parameters())
-
-    def bic(self, X: Any) -> float:
-        """Give Schwarz's information criterion on rows; smaller is better."""
-        rows, value = self._score(X)
-        return bic(value, rows, self._n_parameters())
-
     def _described(self, X: Any, wanted: Wanted) -> dict[str, Any]:
         density = self._density()
         kind = kind_of(X)
@@ -264,3 +256,17 @@ class RowMethods(sklearn.mixture.GaussianMixture):  # type: ignore[misc]  # it h
         tags = super().__sklearn_tags__()
         tags.array_api_support = False
         return tags
+
+
+class CriterionMethods(RowMethods):
+    """The methods that say how well a mixture of so many parameters describes rows."""
+
+    def aic(self, X: Any) -> float:
+        """Give Akaike's information criterion on rows; smaller is better."""
+        rows, value = self._score(X)
+        return aic(value, rows, self._n_parameters())
+
+    def bic(self, X: Any) -> float:
+        """Give Schwarz's information criterion on rows; smaller is better."""
+        rows, value = self._score(X)
+        return bic(value, rows, self._n_parameters())

@@ -9,6 +9,7 @@ from dask_gmm.settings_values import (
     Moment,
     Names,
     Partitions,
+    Priors,
     RowRange,
     Tolerance,
     Where,
@@ -94,6 +95,8 @@ class FitSettings(FittingSettings):
     """Family of the covariances; by default that of the model to start from, or full."""
     init: Init | None = None
     """How starts are drawn from the sample; by default merge for fast, kmeans for em."""
+    bayesian: Priors | None = None
+    """With the solver em, dirichlet_process or dirichlet_distribution, and priors by name."""
     reg_covar: float | None = None
     """With the solver em, added to every variance, in squared units of the data; or 1e-6."""
     repair: Repair | None = None

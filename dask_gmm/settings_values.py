@@ -36,6 +36,14 @@ PARTITIONS_SCHEMA = {
     ]
 }
 
+PRIORS_EXAMPLE = "dirichlet_process,weight_concentration_prior=0.01"
+PRIORS_SCHEMA = {
+    "anyOf": [
+        {"type": "object"},
+        {"type": "string", "pattern": "^[a-z_]+(,[a-z_]+=[^=,]+)*$"},
+    ]
+}
+
 
 def place(value: object) -> Location:
     """A path from a text, or an address from one such as ``s3://bucket/run``.
@@ -179,6 +187,29 @@ def partition_rows(value: object) -> object:
     return named
 
 
+def priors(value: object) -> object:
+    """Priors by name from ``dirichlet_process`` or ``dirichlet_process,mean_precision_prior=2``.
+
+    Anything but a text is given back as it is.
+
+    Raises
+    ------
+    ValueError
+        If the text is of another form, or has a name twice.
+    """
+    if not isinstance(value, str):
+        return value
+    kind, *others = value.split(",")
+    parts = [each.partition("=") for each in others]
+    try:
+        named = {name: float(number) for name, _, number in parts}
+    except ValueError:
+        named = {}
+    if len(named) < len(parts):
+        raise ValueError(f"wanted a prior such as '{PRIORS_EXAMPLE}', found {value!r}")
+    return {"weight_concentration_prior_type": kind, **named}
+
+
 def moment(value: object) -> object:
     """A time from a text such as ``2030-01-31T06:00:00+00:00``, or as YAML reads it.
 
@@ -234,4 +265,7 @@ ImportPath: TypeAlias = Annotated[str, AfterValidator(import_path)]
 ImportPaths: TypeAlias = Annotated[tuple[ImportPath, ...], BeforeValidator(names)]
 Partitions: TypeAlias = Annotated[
     dict[str, RowRange], BeforeValidator(partition_rows), WithJsonSchema(PARTITIONS_SCHEMA)
+]
+Priors: TypeAlias = Annotated[
+    dict[str, Any], BeforeValidator(priors), WithJsonSchema(PRIORS_SCHEMA)
 ]

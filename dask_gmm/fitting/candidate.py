@@ -8,6 +8,7 @@ import numpy as np
 
 from dask_gmm.errors import DataError, InputError
 from dask_gmm.fitting.ascent import Ascending
+from dask_gmm.fitting.believing import Believing
 from dask_gmm.fitting.first_step import FirstStep
 from dask_gmm.fitting.members import (
     Asking,
@@ -34,7 +35,7 @@ from dask_gmm.mixture.statistics import SufficientStatistics
 FARTHEST_STARTS: Final = {"float64": 1e100, "float32": 1e12}
 FLOAT32_NOISE: Final = 1e-6
 SEED_STEP: Final = 1_000_003
-Begun: TypeAlias = "Climbing | Ascending | Loosening | Trying"
+Begun: TypeAlias = "Believing | Climbing | Ascending | Loosening | Trying"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,6 +83,8 @@ class Initializing:
             return Loosening(self.spec, self.survey, start.step, ITERATIONS, goals=self.goals)
         if self.spec.init == SHORT_EM:
             return Trying(self.spec, self.survey, start.step)
+        if self.spec.beliefs is not None:
+            return Believing.begun(self.spec, self.survey, start.step.mixture, state=start.state)
         step = MStep(self._with_given(start.step.mixture), start.step.repairs)
         if self.spec.solver == "fast":
             return Ascending(self.spec, self.survey, 0, step)
@@ -215,13 +218,15 @@ def candidate(
         How starts are drawn; by default one, from the spec's seed and restart, the first of which
         takes the seed itself, as scikit-learn does.
     before : float
-        Log-likelihood per row of the pass that led to the given parameters, if any.
+        Log-likelihood, or lower bound, per row of the pass that led to the given parameters.
     """
     if spec.start is None:
         drawn = draws or Draws(seeded(spec.seed + SEED_STEP * spec.restart))
         return Initializing(spec, survey, drawn)
     centered = spec.start.moved(-survey.frame.shift)
     _refuse_far(centered, survey, spec.precision)
+    if spec.beliefs is not None:
+        return Believing.begun(spec, survey, centered, before)
     if spec.solver == "fast":
         return Warming.begun(spec, survey, MStep(centered, ()))
     return Climbing(spec, survey, MStep(centered, ()), spec.precision, before=before)

@@ -76,8 +76,8 @@ class Asked:
 
 
 def best(finished: Sequence[Finished]) -> Finished:
-    """The one with the highest log-likelihood; of equals, the first."""
-    return max(finished, key=lambda each: each.log_likelihood)
+    """The one with the highest value; of equals, the first."""
+    return max(finished, key=lambda each: each.value)
 
 
 def limited(members: Sequence[Member], why: Why | None) -> list[Member]:

@@ -13,6 +13,7 @@ from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.mstep import MStep, log_likelihood
 from dask_gmm.mixture.statistics import SufficientStatistics
 from dask_gmm.mixture.summary import DataSummary
+from dask_gmm.mixture.variational import Inference
 
 
 class Why(Enum):
@@ -50,7 +51,7 @@ class Evaluation:
         Whether the parameters were kept; a trial that gained too little was not.
     objective : float, optional
         What the solver ``fast`` maximizes: the log-likelihood and the log prior, per row in nats.
-        That of parameters that are kept never falls.
+        That of parameters that are kept never falls. Of a Bayesian candidate, the lower bound.
     held_out, held_out_error : float, optional
         Mean log density per row of those that were held out, in nats, and its standard error.
     entropy : float, optional
@@ -65,6 +66,11 @@ class Evaluation:
     held_out: float | None = None
     held_out_error: float | None = None
     entropy: float | None = None
+
+    @property
+    def maximized(self) -> float:
+        """What the fit maximizes, in nats per row: the log-likelihood alone where no prior is."""
+        return self.log_likelihood if self.objective is None else self.objective
 
     @classmethod
     def of(
@@ -128,8 +134,8 @@ class Asking(Protocol):
 class Limited(Protocol):
     """A candidate that can finish before its time."""
 
-    def stopped(self, why: Why) -> "Finished | None":
-        """Finish before the next pass; None where no pass was over all rows."""
+    def stopped(self, why: Why) -> "Asking | Finished | None":
+        """Finish before the next pass, or after it; None where no pass was over all rows."""
         ...
 
 
@@ -154,6 +160,8 @@ class Finished:
         Estimate of what is left to gain, in nats per row.
     notes : tuple of str
         Better optima that were found on the way, and why they were looked for.
+    inference : Inference, optional
+        Of a Bayesian one: the posterior in whose place the mixture is.
     """
 
     spec: Spec
@@ -165,11 +173,18 @@ class Finished:
     climbs: tuple[Climb, ...] = ()
     left: float | None = None
     notes: tuple[str, ...] = ()
+    inference: Inference | None = None
 
     @property
     def log_likelihood(self) -> float:
         """Mean log-likelihood per row at the mixture, in nats."""
         return last_kept(self.history).log_likelihood
+
+    @property
+    def value(self) -> float:
+        """What it is chosen by, in nats per row: the log-likelihood, or a lower bound."""
+        last = last_kept(self.history)
+        return last.log_likelihood if self.inference is None else last.maximized
 
 
 def best_held_out(history: Sequence[Evaluation]) -> int:

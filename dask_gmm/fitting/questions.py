@@ -91,7 +91,13 @@ class EStep:
         cls, centered: Mixture, frame: Frame, precision: str, held_out: HeldOut = NONE_HELD_OUT
     ) -> "EStep":
         """Ask at a mixture whose means are about the shift of the frame."""
-        density = JointDensity.of(centered, frame, precision)
+        return cls.of(centered, JointDensity.of(centered, frame, precision), held_out)
+
+    @classmethod
+    def of(
+        cls, centered: Mixture, density: JointDensity, held_out: HeldOut = NONE_HELD_OUT
+    ) -> "EStep":
+        """Ask with a density of the components of such a mixture, whatever their weights are."""
         return cls(density, Centers.of(centered, density), held_out)
 
     @classmethod

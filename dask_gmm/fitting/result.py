@@ -12,6 +12,7 @@ from dask_gmm.fitting.stopping import statistical_error
 from dask_gmm.mixture.criteria import aic, bic, icl
 from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.model import Mixture
+from dask_gmm.mixture.variational import Inference
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,8 @@ class FittedMixture:
     rows_read : int, optional
         Of a model that an incremental step led to, the number of rows that it read: the
         log-likelihoods are theirs, before the step and after it, or NaN if there are none.
+    inference : Inference, optional
+        Of a Bayesian fit: the posterior in whose place the mixture is.
     """
 
     mixture: Mixture
@@ -79,6 +82,7 @@ class FittedMixture:
     dropped: tuple[Dropped, ...] = ()
     quantiles: DensityQuantiles | None = None
     rows_read: int | None = None
+    inference: Inference | None = None
 
     @classmethod
     def of(
@@ -96,6 +100,7 @@ class FittedMixture:
             finished.left,
             finished.notes,
             dropped,
+            inference=finished.inference,
         )
 
     @property
@@ -200,6 +205,6 @@ def _dropped(members: Sequence[Member], chosen: Finished, rows: int) -> Iterator
         if isinstance(each, Lost):
             yield Dropped(each.origin, spec.restart, each.rows, each.value, each.below)
         elif isinstance(each, Finished) and each is not chosen:
-            value, error = each.log_likelihood, statistical_error(each.mixture.n_parameters, rows)
-            below = (chosen.log_likelihood - value) / error
+            value, error = each.value, statistical_error(each.mixture.n_parameters, rows)
+            below = (chosen.value - value) / error
             yield Dropped(spec.init, spec.restart, rows, value, below)

@@ -14,10 +14,12 @@ from dask_gmm.fitting.held_out import NONE_HELD_OUT, HeldOut
 from dask_gmm.fitting.levels import level_sizes, loose_size, reservoir_size
 from dask_gmm.fitting.sample import sample_size
 from dask_gmm.fitting.starts import KINDS
+from dask_gmm.mixture.beliefs import Beliefs
 from dask_gmm.mixture.covariance import FAMILIES, family_of
 from dask_gmm.mixture.estep import ERROR_LIMITS
 from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.model import Mixture, as_float64, refuse_unusable
+from dask_gmm.mixture.variational import Variational
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,6 +122,11 @@ class Spec:
     merge_from : int, optional
         From how many components ``merge`` begins; by default twice as many as are asked for.
         Mixtures of several sizes that begin from as many have their starts from the same ones.
+    beliefs : Beliefs, optional
+        Priors of all parameters: a variational posterior is sought, and its lower bound stands in
+        the place of the log-likelihood in all tolerances. Of the solver ``em`` alone.
+    posterior : Variational, optional
+        That an earlier fit led to, of which ``start`` is the mixture.
 
     Raises
     ------
@@ -144,6 +151,8 @@ class Spec:
     held_out: HeldOut = NONE_HELD_OUT
     repair: str = RESEED
     merge_from: int | None = None
+    beliefs: Beliefs | None = None
+    posterior: Variational | None = None
 
     def __post_init__(self) -> None:
         whole("components", self.n_components, 1)

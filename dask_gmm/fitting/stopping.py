@@ -63,7 +63,7 @@ def left_to_gain(history: Sequence[Evaluation]) -> float:
     """
     if len(history) < 3:
         return np.inf
-    before, middle, last = (each.log_likelihood for each in history[-3:])
+    before, middle, last = (each.maximized for each in history[-3:])
     gain, ratio = last - middle, (last - middle) / (middle - before) if middle > before else 1.0
     if gain <= 0:
         return 0.0

@@ -5,6 +5,7 @@ from typing import Final
 import numpy as np
 
 from dask_gmm.mixture.estep import log_constants, log_weights
+from dask_gmm.mixture.family import CovarianceFamily
 from dask_gmm.mixture.features import Array, feature_scales
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.statistics import SufficientStatistics
@@ -61,24 +62,41 @@ def entropy(
     """
     if not np.isfinite(statistics.log_likelihood):
         return None
-    terms = _log_joint_terms(statistics, mixture, summary)
+    factors = mixture.precision_factors()
+    known = (mixture.family, log_weights(mixture), mixture.means, factors)
+    terms = log_joint_terms(statistics, *known, summary)
     rounding = np.finfo(np.float64).eps * float(np.abs(terms).sum()) / statistics.rows
     found = (statistics.log_likelihood - float(terms.sum())) / statistics.rows
     return max(0.0, found) if rounding <= LARGEST_ROUNDING else None
 
 
-def _log_joint_terms(
-    statistics: SufficientStatistics, mixture: Mixture, summary: DataSummary
+def log_joint_terms(
+    statistics: SufficientStatistics,
+    family: CovarianceFamily,
+    log_weights: Array,
+    means: Array,
+    factors: Array,
+    summary: DataSummary,
 ) -> Array:
-    """The terms (n,) of the sum of all log joint densities, each times its responsibility."""
-    family, frame = mixture.family, statistics.frame
-    scales = feature_scales(family.features(mixture.n_features), frame.scale)
+    """Give the terms (n,) of the sum of all log joint densities, each times its responsibility.
+
+    Parameters
+    ----------
+    statistics : SufficientStatistics
+        Sums at the mixture that the others tell of; where these lack the common quadratic term, so
+        do the terms.
+    family, log_weights, means, factors
+        See `dask_gmm.mixture.estep.JointDensity.of_factors`.
+    summary : DataSummary
+        Of the rows behind the sums.
+    """
+    frame = statistics.frame
+    scales = feature_scales(family.features(means.shape[1]), frame.scale)
     centers = 0.0 if statistics.centers is None else statistics.centers
-    factors = mixture.precision_factors()
-    constants = log_constants(log_weights(mixture), factors)
-    form = family.linear_form(factors, mixture.means - centers, constants)
+    constants = log_constants(log_weights, factors)
+    form = family.linear_form(factors, means - centers, constants)
     terms = (form.T * (statistics.sums / scales[:, None])).ravel()
     if not family.shared or statistics.lacks_common:
         return terms
-    common = mixture.precisions * summary.scatter_about(frame.shift)
+    common = factors[0] @ factors[0].T * summary.scatter_about(frame.shift)
     return np.concatenate([terms, -0.5 * common.ravel()])

@@ -124,14 +124,14 @@ def m_step(
         covariances = covariances + prior.share(family, seen.moments.mass)
     if not family.shared:
         covariances[empty] = last.covariances[empty]
-    unit = _unit(seen, family, summary.variance, precision)
+    unit = floor_unit(seen, family, summary.variance, precision)
     covariances, thin = family.floored(covariances, unit, VARIANCE_FLOORS[precision])
     mixture = Mixture.of(seen.mass / seen.mass.sum(), means, covariances, last.covariance_type)
     return MStep(mixture, repairs(empty, thin))
 
 
-def _unit(seen: Observed, family: CovarianceFamily, variance: Array, precision: str) -> Array:
-    """What the floor is a share of (K, D): the mean squares that rounding may have left a share of.
+def floor_unit(seen: Observed, family: CovarianceFamily, variance: Array, precision: str) -> Array:
+    """Give what the floor is a share of (K, D): mean squares that rounding may leave a share of.
 
     They are about the centers of the sums, so that a component far from the shift, whose sums are
     about its own mean, may be as thin as its rows are. It is at most the data's variance, most of

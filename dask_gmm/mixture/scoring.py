@@ -13,7 +13,11 @@ from dask_gmm.mixture.model import Mixture
 
 
 def scoring_density(
-    weights: Array, means: Array, precisions_cholesky: Array, covariance_type: str
+    weights: Array,
+    means: Array,
+    precisions_cholesky: Array,
+    covariance_type: str,
+    log_weights: Array | None = None,
 ) -> JointDensity:
     """Prepare a mixture for rows that no fit has seen.
 
@@ -32,11 +36,13 @@ def scoring_density(
         ``spherical``.
     covariance_type : str
         Name of the family.
+    log_weights : ndarray of shape (K,), optional
+        What takes the place of their logarithms in the densities; weights choose the frame alone.
     """
     family = family_of(covariance_type)
     factors = family.expand(precisions_cholesky, *means.shape)
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-        log_weights = np.log(weights)
+        log_weights = np.log(weights) if log_weights is None else log_weights
         frame = _frame(weights / weights.sum(), means, factors)
         scored = Full() if family.shared else family
         return JointDensity.of_factors(scored, log_weights, means - frame.shift, factors, frame)

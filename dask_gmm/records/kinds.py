@@ -81,6 +81,7 @@ class Kind:
 
 RUN_FOLDER: Final = Kind("run folder", "manifest.json", (), "run")
 SAMPLE_GROUP: Final = Kind("sample", "zarr.json", ("attributes", "dask_gmm"), "sample")
+POSTERIOR_GROUP: Final = Kind("posterior", "zarr.json", ("attributes", "dask_gmm"), "posterior")
 PARTITIONS_GROUP: Final = Kind(
     "set of statistics", "zarr.json", ("attributes", "dask_gmm"), "partitions"
 )

@@ -7,6 +7,7 @@ from typing import Final
 from dask_gmm.data.source import BadChunk, Layout
 from dask_gmm.fitting.ascent import Ascended, Ascending
 from dask_gmm.fitting.base import Base
+from dask_gmm.fitting.believing import Believing, Measuring
 from dask_gmm.fitting.candidate import Climbing, Initializing
 from dask_gmm.fitting.escape import Escaping
 from dask_gmm.fitting.held_out import HeldOut
@@ -27,6 +28,7 @@ from dask_gmm.fitting.survey import Survey, SurveyAnswer
 from dask_gmm.fitting.topup import Drawing, Topping
 from dask_gmm.fitting.trial import Reached
 from dask_gmm.fitting.warming import Warming
+from dask_gmm.mixture.beliefs import Beliefs, Hyperparameters
 from dask_gmm.mixture.conjugate import ConjugateGradients
 from dask_gmm.mixture.frame import Frame
 from dask_gmm.mixture.krylov import Krylov
@@ -35,6 +37,7 @@ from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.mstep import MStep
 from dask_gmm.mixture.prior import Prior
 from dask_gmm.mixture.summary import DataSummary
+from dask_gmm.mixture.variational import Inference, Variational, VariationalStep
 from dask_gmm.passes.cost import Cost
 from dask_gmm.records.checkpoint import Checkpoint, PassRecord
 
@@ -43,15 +46,20 @@ VERSIONS: Final[Mapping[type, int]] = MappingProxyType(
     {
         # Mixtures and rows
         BadChunk: 1,
+        Beliefs: 1,
         DataSummary: 2,
         Frame: 1,
         Layout: 1,
         ConjugateGradients: 1,
+        Hyperparameters: 1,
+        Inference: 1,
         Krylov: 1,
         Memory: 1,
         Mixture: 1,
         MStep: 1,
         Prior: 1,
+        Variational: 1,
+        VariationalStep: 1,
         # What members of a cohort hold
         Base: 2,
         Climb: 1,
@@ -66,20 +74,22 @@ VERSIONS: Final[Mapping[type, int]] = MappingProxyType(
         Reached: 1,
         Rows: 2,
         Sample: 1,
-        Spec: 3,
+        Spec: 4,
         Survey: 3,
         SurveyAnswer: 2,
         Why: 1,
         # Members of a cohort
         Ascended: 1,
         Ascending: 3,
+        Believing: 1,
         Climbing: 2,
         Drawing: 1,
         Escaping: 2,
-        Finished: 1,
+        Finished: 2,
         Following: 1,
         Initializing: 2,
         Loosening: 2,
+        Measuring: 1,
         Probing: 1,
         Solving: 1,
         Lost: 1,

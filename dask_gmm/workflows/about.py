@@ -21,7 +21,10 @@ from dask_gmm.fitting.result import FittedMixture
 from dask_gmm.fitting.spec import MERGE, RESEED, TRIES, USUAL, Spec
 from dask_gmm.fitting.survey import SurveyAnswer
 from dask_gmm.mixture.model import Mixture
+from dask_gmm.mixture.variational import Variational
 from dask_gmm.objects.location import Location
+from dask_gmm.records.posterior_file import read_posterior
+from dask_gmm.workflows.bayesian_request import beliefs_of
 from dask_gmm.workflows.fit_request import FitRequest
 from dask_gmm.workflows.left_out import LeftOut
 from dask_gmm.workflows.order import Reference
@@ -40,7 +43,38 @@ def spec_of(request: FitRequest, start: Reference | None = None) -> Spec:
     InputError
         If options of one solver are asked of the other, or another mixture than that of the start.
     """
+    posterior = posterior_of(request, start)
     mixture = None if start is None else _refuse_other(request, start)
+    _refuse_other_solvers(request)
+    fast = request.solver == "fast"
+    init = request.init or (MERGE if fast and mixture is None else USUAL)
+    if request.merge_from is not None and init != MERGE:
+        raise InputError(
+            f"Wanted merge_from with the init {MERGE} alone, found {request.merge_from} with "
+            f"{init}. Leave one of them out."
+        )
+    return Spec(
+        n_components=request.components or (mixture.n_components if mixture else 0),
+        covariance_type=request.covariance or (mixture.covariance_type if mixture else ""),
+        start=mixture if posterior is None else posterior.mixture,
+        solver=request.solver,
+        init=init,
+        merge_from=request.merge_from,
+        tol=None if request.tol == "auto" else request.tol,
+        relative_tol=request.relative_tol,
+        held_out=HeldOut(request.held_out),
+        max_iter=request.max_iter,
+        reg_covar=USUAL_RIDGE if request.reg_covar is None else request.reg_covar,
+        precision=request.precision,
+        seed=request.seed,
+        repair=request.repair or RESEED,
+        beliefs=beliefs_of(request),
+        posterior=posterior,
+    )
+
+
+def _refuse_other_solvers(request: FitRequest) -> None:
+    """Refuse options of one solver that are asked of the other."""
     fast = request.solver == "fast"
     if fast and request.reg_covar is not None:
         raise InputError(
@@ -57,28 +91,20 @@ def spec_of(request: FitRequest, start: Reference | None = None) -> Spec:
             f"Wanted repair with the solver fast alone, found {request.repair} with em, which "
             "keeps all components. Leave one of them out."
         )
-    init = request.init or (MERGE if fast and mixture is None else USUAL)
-    if request.merge_from is not None and init != MERGE:
-        raise InputError(
-            f"Wanted merge_from with the init {MERGE} alone, found {request.merge_from} with "
-            f"{init}. Leave one of them out."
-        )
-    return Spec(
-        n_components=request.components or (mixture.n_components if mixture else 0),
-        covariance_type=request.covariance or (mixture.covariance_type if mixture else ""),
-        start=mixture,
-        solver=request.solver,
-        init=init,
-        merge_from=request.merge_from,
-        tol=None if request.tol == "auto" else request.tol,
-        relative_tol=request.relative_tol,
-        held_out=HeldOut(request.held_out),
-        max_iter=request.max_iter,
-        reg_covar=USUAL_RIDGE if request.reg_covar is None else request.reg_covar,
-        precision=request.precision,
-        seed=request.seed,
-        repair=request.repair or RESEED,
-    )
+
+
+def posterior_of(request: FitRequest, start: Reference | None) -> Variational | None:
+    """Give the posterior to start from, where both fits are Bayesian.
+
+    Raises
+    ------
+    DataError
+        If it is damaged.
+    """
+    if start is None or request.bayesian is None or request.warm_start is None:
+        return None
+    kept = read_posterior(start.path)
+    return None if kept is None else kept.posterior
 
 
 def _refuse_other(request: FitRequest, start: Reference) -> Mixture:
@@ -161,8 +187,18 @@ def model_facts(model: FittedMixture) -> dict[str, Any]:
         "left_to_gain": model.left,
         "statistical_error": model.statistical_error,
         "repairs": [list(repair) for repair in model.repairs],
+        "bayesian": bayesian_facts(model),
         **(model.quantiles.to_json() if model.quantiles else {}),
     }
+
+
+def bayesian_facts(model: FittedMixture) -> dict[str, Any] | None:
+    """Give what a Bayesian fit says besides, as JSON values."""
+    if model.inference is None:
+        return None
+    bound, prior = model.inference.lower_bound, model.inference.prior
+    mass = model.inference.posterior.mean_precision - prior.mean_precision
+    return {"lower_bound": bound, "components_with_rows": int((mass >= 1).sum())}
 
 
 def held_out(model: FittedMixture) -> dict[str, float] | None:

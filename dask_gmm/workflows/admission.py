@@ -9,6 +9,7 @@ from dask_gmm.fitting.held_out import check_shares
 from dask_gmm.fitting.sample import Sample
 from dask_gmm.fitting.spec import Spec
 from dask_gmm.fitting.survey import SurveyAnswer
+from dask_gmm.mixture.covariance import family_of
 from dask_gmm.passes.held import Held
 from dask_gmm.records.checkpoint import Checkpoint
 
@@ -24,7 +25,7 @@ def check(source: Source, spec: Spec) -> None:
     Raises
     ------
     InputError
-        If there are too few, or the start has other columns.
+        If there are too few, or the start or priors are of other columns.
     DataError
         If chunks are absent.
     """
@@ -42,6 +43,8 @@ def check(source: Source, spec: Spec) -> None:
             f"Wanted a start with {source.n_features} columns, as {source.name} has; found "
             f"{spec.start.n_features}. Choose columns, or give another start."
         )
+    if spec.beliefs is not None:
+        spec.beliefs.check(family_of(spec.covariance_type), source.n_features)
     check_present(source)
 
 

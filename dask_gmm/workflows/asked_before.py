@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -11,11 +12,12 @@ from dask_gmm.data.identity import identity_of
 from dask_gmm.data.source import Source
 from dask_gmm.fitting.bounds import MERGED_FROM
 from dask_gmm.fitting.spec import MERGE, RESEED, USUAL
+from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.objects.location import Location, location
 from dask_gmm.records.asked import Asked, asked_in
 from dask_gmm.records.kinds import RUN_FOLDER
-from dask_gmm.workflows.about import USUAL_RIDGE, settings_of
+from dask_gmm.workflows.about import USUAL_RIDGE, posterior_of, settings_of
 from dask_gmm.workflows.fit_request import FitRequest
 from dask_gmm.workflows.order import Reference
 from dask_gmm.workflows.requests import USUAL_BAD_SHARE
@@ -34,6 +36,10 @@ def asked_of(
     data = identity_of(source)
     if data is not None and reference is not None:
         data = {**data, "matched_sha256": digest_of(reference.mixture)}
+        known = posterior_of(request, reference) if isinstance(request, FitRequest) else None
+        if known is not None:
+            others = (known.concentration, known.mean_precision, known.degrees_of_freedom)
+            data = {**data, "posterior_sha256": digest_of(known.mixture, others)}
     return Asked(verb, in_few_words(request), data)
 
 
@@ -79,9 +85,9 @@ def _usual(request: FitRequest | SelectRequest) -> dict[str, Any]:
     return {**usual, "merge_from": MERGED_FROM * (request.components or 0)}
 
 
-def digest_of(mixture: Mixture) -> str:
-    """Give the SHA-256 of its parameters, in hexadecimal digits."""
+def digest_of(mixture: Mixture, others: Sequence[Array] = ()) -> str:
+    """Give the SHA-256 of its parameters, and of others, in hexadecimal digits."""
     digest = hashlib.sha256()
-    for values in (mixture.weights, mixture.means, mixture.covariances):
+    for values in (mixture.weights, mixture.means, mixture.covariances, *others):
         digest.update(np.ascontiguousarray(values).tobytes())
     return digest.hexdigest()

@@ -29,14 +29,18 @@ SILENT: Final = Silent()
 
 
 def density_of(
-    weights: Array, means: Array, precisions_cholesky: Array, covariance_type: str
+    weights: Array,
+    means: Array,
+    precisions_cholesky: Array,
+    covariance_type: str,
+    log_weights: Array | None = None,
 ) -> JointDensity:
     """Prepare a mixture for rows, with the same bits whatever BLAS threads there are.
 
     See `dask_gmm.mixture.scoring.scoring_density` for the arguments.
     """
     with ONE_THREAD:
-        return scoring_density(weights, means, precisions_cholesky, covariance_type)
+        return scoring_density(weights, means, precisions_cholesky, covariance_type, log_weights)
 
 
 def describe_rows(

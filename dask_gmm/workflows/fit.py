@@ -7,6 +7,7 @@ from dask_gmm.objects.location import Location, location
 from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.runner import Runner
 from dask_gmm.records.partitions_file import read_partitions, write_partitions
+from dask_gmm.records.posterior_file import write_posterior
 from dask_gmm.records.run_folder import RunFolder, read_manifest
 from dask_gmm.records.sample_file import write_sample
 from dask_gmm.workflows.about import (
@@ -136,9 +137,11 @@ def _manifest(task: FitTask, done: Done) -> dict[str, Any]:
 
 
 def _write(done: Done, folder: Location) -> None:
-    """Write what lies beside the model: some rows, and statistics of partitions."""
+    """Write what lies beside the model: some rows, a posterior, statistics of partitions."""
     sample = done.course.outcomes.survey.sample
     if len(sample.rows):
         write_sample(sample, done.ordered.model.rows, folder)
+    if done.ordered.model.inference is not None:
+        write_posterior(done.ordered.model.inference, folder)
     if done.kept is not None:
         write_partitions(done.kept, folder)

@@ -9,6 +9,7 @@ from dask_gmm.checks import moment, number, one_of
 from dask_gmm.errors import InputError
 from dask_gmm.fitting.bounds import LARGEST_SHARE, NOISE
 from dask_gmm.objects.location import Location
+from dask_gmm.workflows.bayesian_request import check_bayesian, in_full
 from dask_gmm.workflows.refresh_request import check_partitions, check_start, distinct
 from dask_gmm.workflows.requests import (
     Cache,
@@ -56,6 +57,12 @@ class FitRequest:
     relative_tol : float, default 0
         It has also converged when less than this share of the log-likelihood per row is gained, or
         left to gain.
+    bayesian : str or mapping, optional
+        With the solver ``em``, priors of all parameters: ``dirichlet_process`` or
+        ``dirichlet_distribution``, or those of scikit-learn's `BayesianGaussianMixture` by name. A
+        variational posterior is sought and kept in the run folder; the model is a mixture in its
+        place. Tolerances are about what an iteration gains of the lower bound of the log evidence,
+        per row; ``auto`` is 0.001 nats of all rows together.
     held_out : float, default 0
         Share of the rows that the fit does not see, at most 0.5, always the same ones. It ends when
         two iterations describe them worse than one before, with the parameters of that one.
@@ -137,6 +144,7 @@ class FitRequest:
     init: Init | None = None
     tol: float | Literal["auto"] = "auto"
     relative_tol: float = 0.0
+    bayesian: str | Mapping[str, Any] | None = None
     held_out: float = 0.0
     max_passes: int | None = None
     max_seconds: float | None = None
@@ -183,6 +191,9 @@ class FitRequest:
     def _check_mixture(self) -> None:
         check_start(self)
         check_partitions(self)
+        check_bayesian(self)
+        if self.bayesian is not None:
+            object.__setattr__(self, "bayesian", in_full(self.bayesian))
         if self.components is not None:
             make_whole(self, components=1)
         if self.warm_start is None and self.covariance is None:

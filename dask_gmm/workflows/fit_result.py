@@ -9,8 +9,9 @@ from dask_gmm.fitting.members import Climb
 from dask_gmm.fitting.result import Dropped, FittedMixture
 from dask_gmm.objects.location import Location
 from dask_gmm.records.model_file import load_model
+from dask_gmm.records.posterior_file import read_posterior
 from dask_gmm.records.run_folder import MODEL, read_manifest
-from dask_gmm.workflows.about import held_out
+from dask_gmm.workflows.about import bayesian_facts, held_out
 from dask_gmm.workflows.course import seconds_of
 from dask_gmm.workflows.left_out import NOTHING_LEFT_OUT, LeftOut
 from dask_gmm.workflows.order import Ordered, Reference, in_order
@@ -74,6 +75,7 @@ class FitResult:
             "held_out": held_out(model),
             "left_to_gain": model.left,
             "statistical_error": model.statistical_error,
+            "bayesian": bayesian_facts(model),
             "aic": model.aic,
             "bic": model.bic,
             "covariance": model.mixture.covariance_type,
@@ -104,6 +106,7 @@ class FitResult:
                 _likelihood(model),
                 *_held_out_text(model),
                 *_left(model),
+                *_bayesian(model),
                 *self.ordered.to_text(),
                 *(f"repaired in iteration {number}: {text}" for number, text in model.repairs),
                 *("(repairs have the numbers of components during the fit)",) * bool(model.repairs),
@@ -120,7 +123,8 @@ def stored_fit(path: Location, reference: Reference | None) -> FitResult:
         If it is damaged.
     """
     manifest = read_manifest(path)
-    model = _as_it_was(load_model(path / MODEL), manifest)
+    model = replace(load_model(path / MODEL), inference=read_posterior(path))
+    model = _as_it_was(model, manifest)
     ordered = replace(in_order(model, reference), order=tuple(manifest["order"]))
     told, seconds = tuple(manifest["warnings"]), seconds_of(manifest)
     passes, left_out = manifest["passes"], LeftOut.kept_in(manifest)
@@ -187,3 +191,14 @@ def _left(model: FittedMixture) -> tuple[str, ...]:
         return ()
     errors = model.left / model.statistical_error
     return (f"left to gain: about {model.left:.1e} nats per row, {errors:.2g} statistical errors",)
+
+
+def _bayesian(model: FittedMixture) -> tuple[str, ...]:
+    found = bayesian_facts(model)
+    if found is None:
+        return ()
+    bound, n_used = found["lower_bound"], found["components_with_rows"]
+    return (
+        f"lower bound of the log evidence {bound:,.3f} nats; {n_used} of "
+        f"{model.mixture.n_components} components have a row or more",
+    )

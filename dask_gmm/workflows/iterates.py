@@ -1,15 +1,19 @@
 """The iterates of scikit-learn: the same starts, the same steps, the same end; and a faster way."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from dask_gmm.data.source import Source
+from dask_gmm.fitting.believing import Believing, Measuring
 from dask_gmm.fitting.candidate import Climbing, candidate
-from dask_gmm.fitting.cohort import best, initialize, search
+from dask_gmm.fitting.cohort import best, carried_out, initialize, search
+from dask_gmm.fitting.members import Finished, Member
 from dask_gmm.fitting.spec import Spec
 from dask_gmm.fitting.starts import Draws, State
 from dask_gmm.mixture.model import Mixture
+from dask_gmm.mixture.variational import Inference
 from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.runner import Runner
 from dask_gmm.passes.threads import ONE_THREAD
@@ -111,6 +115,78 @@ def ascend(source: Source, spec: Spec, n_init: int, runner: Runner, progress: Pr
         chosen = best(search(cohort, trip.run_pass, trip.keep))
     bounds = tuple(each.log_likelihood for each in chosen.history if each.kept)
     return Iterates(chosen.mixture, bounds, chosen.why.converged, None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Believed:
+    """Where the variational iterations of the best start ended.
+
+    Parameters
+    ----------
+    inference : Inference
+        After the last step.
+    lower_bounds : tuple of float
+        Of the log evidence of all rows in nats, after each step.
+    converged : bool
+    state : tuple, optional
+        Of the random state, after all starts were drawn; None if none was used.
+    """
+
+    inference: Inference
+    lower_bounds: tuple[float, ...]
+    converged: bool
+    state: State
+
+
+def believe(
+    source: Source,
+    spec: Spec,
+    draws: Draws,
+    runner: Runner,
+    progress: Progress,
+    before: float = -np.inf,
+) -> Believed:
+    """Make at most ``spec.max_iter`` variational iterations from each start, each of one pass.
+
+    Parameters
+    ----------
+    source, draws, runner, progress
+        See `iterate`.
+    spec : Spec
+        With beliefs; `Spec.tol` is about the lower bound of all rows together.
+    before : float
+        Lower bound that led to `Spec.posterior`, if an earlier fit is continued.
+
+    Raises
+    ------
+    InputError, DataError
+        See `Trip.survey`.
+    """
+    trip = Trip(source, runner, progress, lambda record: None)
+    with ONE_THREAD:
+        (known,) = trip.known([spec])
+        mass = known.summary.mass
+        asked = replace(spec, tol=(spec.tol or 0.0) / mass)
+        first = candidate(asked, known, draws, before / mass)
+        cohort = initialize([first], trip.run_pass, trip.keep)
+        if spec.max_iter:
+            cohort = carried_out(cohort, trip.run_pass, trip.keep, _measured_no_more)
+        else:
+            trip.leave_sample()
+    finished = [each for each in map(_unmeasured, cohort) if isinstance(each, Finished)]
+    chosen = best(finished) if spec.max_iter else finished[-1]
+    bounds = tuple(mass * each.maximized for each in chosen.history)
+    state = finished[-1].state or draws.state
+    assert chosen.inference is not None
+    return Believed(chosen.inference, bounds, chosen.why.converged, state)
+
+
+def _measured_no_more(members: Sequence[Member]) -> list[Member]:
+    return [_unmeasured(each) if isinstance(each, Measuring) else each for each in members]
+
+
+def _unmeasured(member: Member) -> Member:
+    return member.unmeasured() if isinstance(member, Believing | Measuring) else member
 
 
 def _not_begun(member: object, draws: Draws) -> Iterates:

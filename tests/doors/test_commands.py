@@ -247,7 +247,7 @@ def test_every_field_has_an_option_that_is_tested() -> None:
     assert {"data", *REPORT_OPTIONS} == set(ReportSettings.model_fields)
     assert {"data", "model", *SCORE_OPTIONS} == set(ScoreSettings.model_fields)
     assert {"out", *GENERATE_OPTIONS} == set(GenerateSettings.model_fields)
-    assert {"data", *FIT_OPTIONS, *REFRESH} == set(FitSettings.model_fields)
+    assert {"data", "bayesian", *FIT_OPTIONS, *REFRESH} == set(FitSettings.model_fields)
     assert {"data", *SELECT_OPTIONS} == set(SelectSettings.model_fields)
 
 

@@ -14,6 +14,8 @@ from typing import Any, Final
 
 from dask_gmm import load_model
 from dask_gmm.objects.location import Location
+from dask_gmm.records.codec import encode
+from dask_gmm.records.posterior_file import read_posterior
 from tests.faults.armed import VARIABLE, Armed
 
 ROOT: Final = Path(__file__).parents[2]
@@ -33,6 +35,7 @@ BEFORE: Final = ("fit", "d.zarr", *FIT, *HALVES, "--out", "before")
 STEP: Final = ("fit", "d.zarr", "--warm-start", "before", "--incremental", *HALVES)
 KINDS: Final[Mapping[str, tuple[object, ...]]] = {
     "em": ("fit", "d.zarr", *FIT),
+    "bayesian": ("fit", "d.zarr", *FIT, "--bayesian", "dirichlet_process"),
     "fast": ("fit", "d.zarr", "--components", 3),
     "select": ("select", "d.zarr", "--components", "2,3", "--max-iter", 4),
     "step": (*STEP, "--changed", "second"),
@@ -148,7 +151,7 @@ def ended(process: "subprocess.Popen[str]") -> Ended:
 
 
 def digest_of(run: Location) -> str:
-    """SHA-256 of all that was fitted: weights, means, covariances and log-likelihoods."""
+    """SHA-256 of all that was fitted: parameters and log-likelihoods, and a posterior."""
     total = hashlib.sha256()
     candidates = run / "candidates"
     inside: list[Location] = list(candidates.iterdir()) if candidates.is_dir() else []
@@ -156,4 +159,10 @@ def digest_of(run: Location) -> str:
         model = load_model(each)
         for values in (model.weights, model.means, model.covariances, model.log_likelihoods):
             total.update(values.tobytes() if hasattr(values, "tobytes") else repr(values).encode())
+    inferred = read_posterior(run)
+    if inferred is not None:
+        encoded = encode(inferred)
+        total.update(repr(encoded.document).encode())
+        for values in encoded.arrays.values():
+            total.update(values.tobytes())
     return total.hexdigest()

@@ -23,6 +23,7 @@ PAGES = [
     ROOT / "docs/scikit-learn.md",
 ]
 WITH_EXAMPLES = (
+    "BayesianGaussianMixture",
     "GaussianMixture",
     "GaussianMixtureModel",
     "generate_gmm_data",

@@ -36,7 +36,7 @@ BELOW: dict[str, tuple[str, ...]] = {
 # hand in, so `gmm` and the estimator know what a client is.
 OUTSIDE: dict[str, tuple[str, ...]] = {
     "dask": ("passes",),
-    "distributed": ("passes", "gmm", "estimator", "estimator_rows"),
+    "distributed": ("passes", "gmm", "estimator", "estimator_bayesian", "estimator_rows"),
     "zarr": ("data", "records.model_file"),
     "click": ("cli", "commands", "options"),
     "pydantic": (

@@ -33,6 +33,12 @@ def digest_of(folder: Path, runner: Runner, families: list[str]) -> str:
         for values in (result.model.weights, result.model.means, result.model.covariances):
             total.update(values.tobytes())
         total.update(np.array(result.model.log_likelihoods).tobytes())
+    priors: dict[str, Any] = {"solver": "em", "bayesian": "dirichlet_process", "max_iter": 5}
+    kept = fit(FitRequest(str(data), 6, folder / "bayesian", **priors), runner, Silent())
+    assert kept.model.inference is not None
+    posterior = kept.model.inference.posterior
+    for values in (posterior.concentration, posterior.means, posterior.covariances):
+        total.update(values.tobytes())
     return total.hexdigest()
 
 

@@ -19,6 +19,7 @@ from dask_gmm.fitting.members import Finished
 from dask_gmm.fitting.race import Lost
 from dask_gmm.fitting.spec import MERGE, SHORT_EM, Spec
 from dask_gmm.fitting.starts import KINDS
+from dask_gmm.mixture.beliefs import WEIGHT_PRIORS, Beliefs
 from dask_gmm.mixture.covariance import FAMILIES
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.passes.cost import Reading
@@ -56,6 +57,13 @@ SPECS: dict[str, Spec] = {
         for family in FAMILIES
     },
     "fast, merge from more, full": Spec(3, solver="fast", init=MERGE, tol=None, merge_from=9),
+    **{
+        f"em, {kind}, {family}": Spec(4, family, max_iter=4, tol=1e-6, beliefs=Beliefs(kind))
+        for kind in WEIGHT_PRIORS
+        for family in FAMILIES
+    },
+    "em, priors, float32": Spec(3, tol=1e-4, precision="float32", beliefs=Beliefs()),
+    "em, priors, given": Spec(3, start=START, max_iter=3, beliefs=Beliefs(mean_prior=X[0])),
     "em, auto": Spec(3, tol=None, max_iter=8),
     "em, float32": Spec(3, tol=1e-4, precision="float32"),
     "fast, float32": Spec(3, solver="fast", init=MERGE, tol=1e-9, precision="float32"),

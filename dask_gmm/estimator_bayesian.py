@@ -1,0 +1,289 @@
+"""scikit-learn's estimator that knows priors, on data of any size."""
+
+import copy
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import sklearn.mixture
+from distributed import Client
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from dask_gmm.errors import InputError
+from dask_gmm.estimator_base import Estimator
+from dask_gmm.estimator_posterior import (
+    beliefs_of,
+    parameters_of,
+    posterior_in,
+    set_attributes,
+)
+from dask_gmm.fitting.spec import Spec
+from dask_gmm.fitting.starts import Draws, seed_of
+from dask_gmm.mixture.beliefs import PROCESS
+from dask_gmm.mixture.estep import JointDensity
+from dask_gmm.mixture.features import Array
+from dask_gmm.objects.location import Location, location
+from dask_gmm.passes.cluster import runner_for
+from dask_gmm.workflows.describe import density_of
+from dask_gmm.workflows.export import mixture_dataset, with_fitted
+from dask_gmm.workflows.fit_result import stored_fit
+from dask_gmm.workflows.iterates import believe
+from dask_gmm.workflows.sources import spread
+
+
+class BayesianGaussianMixture(Estimator, sklearn.mixture.BayesianGaussianMixture):  # type: ignore[misc]
+    """`sklearn.mixture.BayesianGaussianMixture` for rows in memory, on disk and on a cluster.
+
+    Parameters, methods and attributes are scikit-learn's, and so are the iterations: from the
+    same start they end at the same posterior. What differs is listed in ``docs/scikit-learn.md``.
+
+    Parameters
+    ----------
+    n_components : int, default 1
+        Number of components K; of more than the rows need, most are left with hardly any weight.
+    covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
+        Family of the covariances.
+    tol : float, default 1e-3
+        The fit has converged when an iteration changes the lower bound of the log evidence of all
+        rows by less than this, in nats.
+    reg_covar : float, default 1e-6
+        Added to the diagonal of the covariance of each component's rows, in squared units of the
+        data.
+    max_iter : int, default 100
+        Largest number of iterations, each of one reading of the rows; 0 gives the start.
+    n_init : int, default 1
+        Number of starts; they share every reading of the rows, and the one with the highest lower
+        bound is kept.
+    init_params : {"kmeans", "k-means++", "random", "random_from_data"}, default "kmeans"
+        How a start is drawn, as for `GaussianMixture`.
+    weight_concentration_prior_type : str, default "dirichlet_process"
+        Or ``dirichlet_distribution``: whether weights are broken off a stick one after another, or
+        are all alike before any row.
+    weight_concentration_prior : float, optional
+        The smaller, the fewer components have weight; by default ``1 / K``.
+    mean_precision_prior : float, optional
+        How many rows the prior of a mean is worth; by default 1.
+    mean_prior : array-like of shape (D,), optional
+        By default the mean of the rows.
+    degrees_of_freedom_prior : float, optional
+        How many rows the prior of a covariance is worth, above ``D - 1``; by default D.
+    covariance_prior : float or array-like, optional
+        Their scatter: (D, D) for ``full`` and ``tied``, (D,) for ``diag``, a number for
+        ``spherical``; by default the covariance of the rows.
+    random_state : int, RandomState or None
+        Of the starts, the sample and `sample`.
+    warm_start : bool, default False
+        Whether `fit` goes on from the posterior of the last one.
+    verbose : int, default 0
+        1 prints every ``verbose_interval``-th iteration, 2 adds log densities and seconds.
+    verbose_interval : int, default 10
+        Iterations between two lines.
+    client : distributed.Client, optional
+        Cluster to fit on, as for `GaussianMixture`.
+
+    Attributes
+    ----------
+    weights_ : ndarray of shape (K,)
+        Expected weights.
+    means_ : ndarray of shape (K, D)
+    covariances_, precisions_, precisions_cholesky_ : ndarray
+        (K, D, D) for ``full``, (D, D) for ``tied``, (K, D) for ``diag``, (K,) for ``spherical``.
+    weight_concentration_ : ndarray of shape (K,), or two of them for ``dirichlet_process``
+    mean_precision_ : ndarray of shape (K,)
+    degrees_of_freedom_ : ndarray of shape (K,), or a number for ``tied``
+    weight_concentration_prior_, mean_precision_prior_, degrees_of_freedom_prior_ : float
+    mean_prior_ : ndarray of shape (D,)
+    covariance_prior_ : float or ndarray
+        The priors, where none was given those that the rows suggest.
+    converged_ : bool
+    n_iter_ : int
+    lower_bound_ : float
+        Of the log evidence of all rows, in nats, but for what never changes.
+    lower_bounds_ : list of float
+        The same after every iteration.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str
+        Only where the columns have names.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dask_gmm import BayesianGaussianMixture
+    >>> X = np.array([[1, 2], [1, 4], [1, 0], [4, 2], [12, 4], [10, 7]])
+    >>> bgm = BayesianGaussianMixture(n_components=2, random_state=42).fit(X)
+    >>> bgm.means_.round(1)
+    array([[2.5, 2.3],
+           [8.5, 4.5]])
+    >>> bgm.predict([[0, 0], [9, 3]])
+    array([0, 1])
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **sklearn.mixture.BayesianGaussianMixture._parameter_constraints,
+        "client": [Client, None],
+    }
+
+    def __init__(
+        self,
+        *,
+        n_components: int = 1,
+        covariance_type: str = "full",
+        tol: float = 1e-3,
+        reg_covar: float = 1e-6,
+        max_iter: int = 100,
+        n_init: int = 1,
+        init_params: str = "kmeans",
+        weight_concentration_prior_type: str = PROCESS,
+        weight_concentration_prior: float | None = None,
+        mean_precision_prior: float | None = None,
+        mean_prior: Any = None,
+        degrees_of_freedom_prior: float | None = None,
+        covariance_prior: Any = None,
+        random_state: Any = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+        verbose_interval: int = 10,
+        client: Client | None = None,
+    ) -> None:
+        super().__init__(
+            n_components=n_components,
+            covariance_type=covariance_type,
+            tol=tol,
+            reg_covar=reg_covar,
+            max_iter=max_iter,
+            n_init=n_init,
+            init_params=init_params,
+            weight_concentration_prior_type=weight_concentration_prior_type,
+            weight_concentration_prior=weight_concentration_prior,
+            mean_precision_prior=mean_precision_prior,
+            mean_prior=mean_prior,
+            degrees_of_freedom_prior=degrees_of_freedom_prior,
+            covariance_prior=covariance_prior,
+            random_state=random_state,
+            warm_start=warm_start,
+            verbose=verbose,
+            verbose_interval=verbose_interval,
+        )
+        self.client = client
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Fit a variational posterior to rows.
+
+        Parameters
+        ----------
+        X : array-like, data frame, dask array or data frame, zarr array, path, or xarray.DataArray
+            Rows of shape (N, D).
+        y : ignored
+
+        Returns
+        -------
+        BayesianGaussianMixture
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is outside its domain, before anything is read, or rows are not finite.
+        DataError
+            If stored rows are missing or damaged; the message names the place.
+        """
+        self._validate_params()
+        with self._unchanged_columns_if_it_fails():
+            return self._fit(X)
+
+    def _fit(self, X: Any) -> Self:
+        source = self._rows_to_fit(X)
+        random_state = check_random_state(self.random_state)
+        draws = Draws(random_state.get_state(), self.n_init)
+        goes_on = self.warm_start and hasattr(self, "converged_")
+        posterior = posterior_in(self) if goes_on else None
+        spec = Spec(
+            n_components=self.n_components,
+            covariance_type=self.covariance_type,
+            tol=self.tol,
+            max_iter=self.max_iter,
+            reg_covar=self.reg_covar,
+            seed=seed_of(draws.state),
+            start=None if posterior is None else posterior.mixture,
+            init=self.init_params,
+            beliefs=beliefs_of(self),
+            posterior=posterior,
+        )
+        runner = runner_for(self.client, in_memory=not source.shareable)
+        before = self.lower_bound_ if goes_on else -np.inf
+        rows, listener = spread(source, runner), self._listener()
+        believed = believe(rows, spec, draws, runner, listener, before)
+        random_state.set_state(believed.state)
+        set_attributes(self, believed.inference)
+        self.lower_bounds_ = list(believed.lower_bounds)
+        self.n_iter_, self.converged_ = len(self.lower_bounds_), believed.converged
+        self._warn_unless_converged()
+        return self
+
+    def to_sklearn(self) -> Any:
+        """Give a `sklearn.mixture.BayesianGaussianMixture` of the same parameters and posterior."""
+        params = {name: value for name, value in self.get_params().items() if name != "client"}
+        return with_fitted(sklearn.mixture.BayesianGaussianMixture(**params), self)
+
+    @classmethod
+    def from_sklearn(cls, model: Any) -> Self:
+        """Make one of a `sklearn.mixture.BayesianGaussianMixture`, fitted if that one is."""
+        if not isinstance(model, sklearn.mixture.BayesianGaussianMixture):
+            raise InputError(
+                "Wanted a sklearn.mixture.BayesianGaussianMixture, found "
+                f"{type(model).__name__}. Give the estimator itself."
+            )
+        known = cls().get_params()
+        params = {name: value for name, value in model.get_params().items() if name in known}
+        made: Self = with_fitted(cls(**params), model)
+        return made
+
+    @classmethod
+    def from_run(cls, path: str | Location) -> Self:
+        """Make one of the posterior that a Bayesian fit kept in a run folder, fitted.
+
+        Parameters
+        ----------
+        path : str, Path or Address
+            The run folder.
+
+        Raises
+        ------
+        InputError
+            If it is not that of a Bayesian fit.
+        DataError
+            If there is none, or it is damaged.
+        """
+        model = stored_fit(location(path), None).model
+        if model.inference is None:
+            raise InputError(
+                f"Wanted a run folder of a Bayesian fit, found that of another one in {path}. Fit "
+                "with bayesian, or load its mixture with load_model."
+            )
+        made: Self = cls(**parameters_of(model.inference))
+        set_attributes(made, model.inference)
+        made.lower_bounds_ = [model.inference.lower_bound]
+        made.n_iter_, made.converged_ = model.n_iter, model.converged
+        made.n_features_in_ = model.mixture.n_features
+        return made
+
+    def to_xarray(self) -> Any:
+        """Give the parameters as an `xarray.Dataset`; needs the extra ``xarray``."""
+        check_is_fitted(self)
+        return mixture_dataset(posterior_in(self).mixture, getattr(self, "feature_names_in_", None))
+
+    def _check_parameters(self, X: Array, xp: Any = None) -> None:
+        """Check what is given with scikit-learn, which derives the rest of rows without a value."""
+        twin = copy.copy(self)
+        rows = np.zeros((2, X.shape[1]))
+        sklearn.mixture.BayesianGaussianMixture._check_parameters(twin, rows, xp=xp)
+
+    def _density(self) -> JointDensity:
+        check_is_fitted(self)
+        return density_of(
+            np.asarray(self.weights_, dtype=np.float64),
+            np.asarray(self.means_, dtype=np.float64),
+            np.asarray(self.precisions_cholesky_, dtype=np.float64),
+            self.covariance_type,
+            posterior_in(self).log_weights,
+        )

@@ -43,8 +43,11 @@ SCHEDULER = [
     *("--host=127.0.0.1", "--port=0", "--dashboard-address=127.0.0.1:0"),
 ]
 # Who shares a machine with so many others is silent for long now and then; and so many transfers
-# of each worker are counted.
+# of each worker are counted. Two hundred workers that look at themselves a hundred times a second
+# would leave their processors for nothing else.
 SETTINGS = {
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.system-monitor.interval": "60s",
     "logging": {"distributed": "error"},
     "distributed.scheduler.worker-ttl": None,
     "distributed.comm.timeouts.connect": "600s",

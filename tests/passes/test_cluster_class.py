@@ -180,6 +180,7 @@ def test_a_spec_says_what_is_wrong_with_it() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:closing the cluster")  # Dask's, of workers that it forgot
 def test_workers_that_are_lost_are_started_again(made: list[Recorded]) -> None:
     with open_runner(of(scale=2, min_workers=2)) as runner:
         cluster: Any = made[0]

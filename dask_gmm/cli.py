@@ -10,6 +10,7 @@ COMMANDS = (
     "demo",
     "fit",
     "generate",
+    "impute",
     "ingest",
     "inspect",
     "plan",

@@ -28,7 +28,7 @@ from dask_gmm.settings_base import Settings
 from dask_gmm.settings_cluster import RunnerSettings
 from dask_gmm.settings_file import load_settings
 from dask_gmm.settings_fit import FitSettings, SelectSettings
-from dask_gmm.settings_rows import PredictSettings, ScoreSettings
+from dask_gmm.settings_rows import ImputeSettings, PredictSettings, ScoreSettings
 from dask_gmm.settings_values import place
 
 if TYPE_CHECKING:
@@ -120,6 +120,19 @@ def select(callbacks: str | None, as_json: bool, **values: Any) -> None:
 def predict(as_json: bool, **values: Any) -> None:
     """Write what MODEL says of each row of DATA: labels, probabilities, densities, anomalies."""
     settings, where = _settings(PredictSettings, values)
+    request = settings.request()
+    from dask_gmm.workflows.predict import predict as twin
+
+    _carry_out(twin, request, where, as_json)
+
+
+@click.command()
+@options_of(ImputeSettings, argument=("data", "model"))
+@options_of(RunnerSettings)
+@json_option
+def impute(as_json: bool, **values: Any) -> None:
+    """Write the rows of DATA with what MODEL expects in the place of NaN, and all else as it is."""
+    settings, where = _settings(ImputeSettings, values)
     request = settings.request()
     from dask_gmm.workflows.predict import predict as twin
 

@@ -19,9 +19,10 @@ from dask_gmm.mixture.model import Mixture, as_float64
 from dask_gmm.passes.cluster import runner_for
 from dask_gmm.workflows.export import mixture_dataset, with_fitted
 from dask_gmm.workflows.iterates import Iterates, ascend, iterate
+from dask_gmm.workflows.left_out import Allowed
 from dask_gmm.workflows.sources import spread
 
-OURS: Final = ("solver", "client")
+OURS: Final = ("solver", "missing", "client")
 
 
 class GaussianMixture(Estimator, CriterionMethods, sklearn.mixture.GaussianMixture):  # type: ignore[misc]
@@ -67,6 +68,10 @@ class GaussianMixture(Estimator, CriterionMethods, sklearn.mixture.GaussianMixtu
         rows, which needs a tenth of the readings and ends when less is left to gain than a tenth
         of the statistical error. ``fast`` does without ``init_params``, ``tol`` and ``reg_covar``;
         ``max_iter`` is the largest number of readings after the first.
+    missing : {"error", "em"}, default "error"
+        Whether NaN is an error, or stands for a value that is missing at random. Then the fit is
+        that of what is there, exactly, and all methods say what follows from it; a row without any
+        value has no part in the fit, the weights as probabilities and the log density 0.
     client : distributed.Client, optional
         Cluster to fit on. By default rows in memory are fitted in this process, and stored rows
         and dask collections on the current client if there is one. Clones share it; pickles go
@@ -106,6 +111,7 @@ class GaussianMixture(Estimator, CriterionMethods, sklearn.mixture.GaussianMixtu
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **sklearn.mixture.GaussianMixture._parameter_constraints,
         "solver": [StrOptions({"em", "fast"})],
+        "missing": [StrOptions({"error", "em"})],
         "client": [Client, None],
     }
 
@@ -127,6 +133,7 @@ class GaussianMixture(Estimator, CriterionMethods, sklearn.mixture.GaussianMixtu
         verbose: int = 0,
         verbose_interval: int = 10,
         solver: str = "em",
+        missing: str = "error",
         client: Client | None = None,
     ) -> None:
         super().__init__(
@@ -146,6 +153,7 @@ class GaussianMixture(Estimator, CriterionMethods, sklearn.mixture.GaussianMixtu
             verbose_interval=verbose_interval,
         )
         self.solver = solver
+        self.missing = missing
         self.client = client
 
     def fit(self, X: Any, y: Any = None) -> Self:
@@ -181,12 +189,13 @@ class GaussianMixture(Estimator, CriterionMethods, sklearn.mixture.GaussianMixtu
         spec = self._spec(draws.state, self._last() if goes_on else self._inits())
         runner = runner_for(self.client, in_memory=not source.shareable)
         rows, listener = spread(source, runner), self._listener()
+        allowed = Allowed(missing=self._allows_missing)
         if self.solver == "fast":
-            iterates = ascend(rows, spec, self.n_init, runner, listener)
+            iterates = ascend(rows, spec, self.n_init, runner, listener, allowed)
             random_state.randint(2**31)  # the next fit starts elsewhere
         else:
             before = self.lower_bound_ if goes_on else -np.inf
-            iterates = iterate(rows, spec, draws, runner, listener, before)
+            iterates = iterate(rows, spec, draws, runner, listener, before, allowed)
             random_state.set_state(iterates.state)
         self._take(iterates)
         return self

@@ -1,12 +1,13 @@
 """scikit-learn's estimator that knows priors, on data of any size."""
 
 import copy
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 import sklearn.mixture
 from distributed import Client
 from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from dask_gmm.errors import InputError
@@ -28,7 +29,10 @@ from dask_gmm.workflows.describe import density_of
 from dask_gmm.workflows.export import mixture_dataset, with_fitted
 from dask_gmm.workflows.fit_result import stored_fit
 from dask_gmm.workflows.iterates import believe
+from dask_gmm.workflows.left_out import Allowed
 from dask_gmm.workflows.sources import spread
+
+OURS: Final = ("missing", "client")
 
 
 class BayesianGaussianMixture(Estimator, sklearn.mixture.BayesianGaussianMixture):  # type: ignore[misc]
@@ -78,6 +82,8 @@ class BayesianGaussianMixture(Estimator, sklearn.mixture.BayesianGaussianMixture
         1 prints every ``verbose_interval``-th iteration, 2 adds log densities and seconds.
     verbose_interval : int, default 10
         Iterations between two lines.
+    missing : {"error", "em"}, default "error"
+        Whether NaN is an error, or a value that is missing at random, as for `GaussianMixture`.
     client : distributed.Client, optional
         Cluster to fit on, as for `GaussianMixture`.
 
@@ -120,6 +126,7 @@ class BayesianGaussianMixture(Estimator, sklearn.mixture.BayesianGaussianMixture
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **sklearn.mixture.BayesianGaussianMixture._parameter_constraints,
+        "missing": [StrOptions({"error", "em"})],
         "client": [Client, None],
     }
 
@@ -143,6 +150,7 @@ class BayesianGaussianMixture(Estimator, sklearn.mixture.BayesianGaussianMixture
         warm_start: bool = False,
         verbose: int = 0,
         verbose_interval: int = 10,
+        missing: str = "error",
         client: Client | None = None,
     ) -> None:
         super().__init__(
@@ -164,6 +172,7 @@ class BayesianGaussianMixture(Estimator, sklearn.mixture.BayesianGaussianMixture
             verbose=verbose,
             verbose_interval=verbose_interval,
         )
+        self.missing = missing
         self.client = client
 
     def fit(self, X: Any, y: Any = None) -> Self:
@@ -212,7 +221,8 @@ class BayesianGaussianMixture(Estimator, sklearn.mixture.BayesianGaussianMixture
         runner = runner_for(self.client, in_memory=not source.shareable)
         before = self.lower_bound_ if goes_on else -np.inf
         rows, listener = spread(source, runner), self._listener()
-        believed = believe(rows, spec, draws, runner, listener, before)
+        allowed = Allowed(missing=self._allows_missing)
+        believed = believe(rows, spec, draws, runner, listener, before, allowed)
         random_state.set_state(believed.state)
         set_attributes(self, believed.inference)
         self.lower_bounds_ = list(believed.lower_bounds)
@@ -222,7 +232,7 @@ class BayesianGaussianMixture(Estimator, sklearn.mixture.BayesianGaussianMixture
 
     def to_sklearn(self) -> Any:
         """Give a `sklearn.mixture.BayesianGaussianMixture` of the same parameters and posterior."""
-        params = {name: value for name, value in self.get_params().items() if name != "client"}
+        params = {name: value for name, value in self.get_params().items() if name not in OURS}
         return with_fitted(sklearn.mixture.BayesianGaussianMixture(**params), self)
 
     @classmethod

@@ -46,6 +46,7 @@ class RowMethods(BaseEstimator):  # type: ignore[misc]  # it has no types
     n_components: int
     covariance_type: str
     client: Client | None
+    missing: str
 
     # These are about where an answer goes, no metadata of the rows.
     __metadata_request__predict: ClassVar[dict[str, str]] = NOT_ROUTED
@@ -153,33 +154,57 @@ class RowMethods(BaseEstimator):  # type: ignore[misc]  # it has no types
         wanted = Wanted(labels, probabilities, log_density, n_top)
         return self._store(X, wanted, out, overwrite)
 
+    def impute(self, X: Any, *, out: str | Path | None = None, overwrite: bool = False) -> Any:
+        """Give the rows with what the mixture expects in the place of NaN, all else as it is.
+
+        ``out`` gets the array ``x``; parameters and errors as in `predict`.
+
+        Returns
+        -------
+        rows : array of shape (N, D), or Path or Address
+            Float32 where the rows are, float64 otherwise.
+        """
+        wanted = Wanted(imputed=True)
+        if out is not None:
+            return self._store(X, wanted, out, overwrite, missing=True)
+        return self._described(X, wanted, missing=True)["x"]
+
     def score(self, X: Any, y: Any = None) -> float:
         """Give the mean log density per row, in nats; stored rows are read once, now."""
         return self._score(X)[1]
 
-    def _described(self, X: Any, wanted: Wanted) -> dict[str, Any]:
-        density = self._density()
+    def _described(self, X: Any, wanted: Wanted, *, missing: bool = False) -> dict[str, Any]:
+        density, missing = self._density(), missing or self._allows_missing
         kind = kind_of(X)
         if kind is Kind.DASK:
-            return describe_lazily(self._dask_rows(X), density, wanted)
-        source = self._source(X)
+            return describe_lazily(self._dask_rows(X), density, wanted, missing=missing)
+        source = self._source(X, missing=missing)
         if kind is Kind.STORED:
-            return describe_lazily(source, density, wanted)
-        return describe_rows(source, density, wanted, ThreadRunner())
+            return describe_lazily(source, density, wanted, missing=missing)
+        return describe_rows(source, density, wanted, ThreadRunner(), missing=missing)
 
     def _written(self, X: Any, wanted: Wanted, out: str | Path | None, overwrite: bool) -> Any:
         return None if out is None else self._store(X, wanted, out, overwrite)
 
-    def _store(self, X: Any, wanted: Wanted, out: str | Path, overwrite: bool) -> Location:
-        density, source = self._density(), self._source(X)
+    def _store(
+        self, X: Any, wanted: Wanted, out: str | Path, overwrite: bool, *, missing: bool = False
+    ) -> Location:
+        missing = missing or self._allows_missing
+        density, source = self._density(), self._source(X, missing=missing)
         runner = runner_for(self.client, in_memory=not source.shareable)
         rows = spread(source, runner)
-        return describe_store(rows, density, wanted, out, runner, overwrite=overwrite).path
+        told = density, wanted, out, runner
+        return describe_store(rows, *told, overwrite=overwrite, missing=missing).path
 
     def _score(self, X: Any) -> tuple[int, float]:
-        density, source = self._density(), self._source(X)
+        missing = self._allows_missing
+        density, source = self._density(), self._source(X, missing=missing)
         runner = runner_for(self.client, in_memory=not source.shareable)
-        return score_rows(spread(source, runner), density, runner)
+        return score_rows(spread(source, runner), density, runner, missing=missing)
+
+    @property
+    def _allows_missing(self) -> bool:
+        return self.missing == "em"
 
     def _density(self) -> JointDensity:
         check_is_fitted(self)
@@ -190,11 +215,11 @@ class RowMethods(BaseEstimator):  # type: ignore[misc]  # it has no types
             self.covariance_type,
         )
 
-    def _source(self, X: Any, *, reset: bool = False) -> Source:
+    def _source(self, X: Any, *, reset: bool = False, missing: bool = False) -> Source:
         """Give rows as a source, checked as scikit-learn checks them."""
         kind = kind_of(X)
         if kind is Kind.MEMORY:
-            return ArraySource.of(self._memory_rows(X, reset))
+            return ArraySource.of(self._memory_rows(X, reset, missing))
         if kind is Kind.DASK:
             self._dask_rows(X, reset=reset)
         source = source_of(X, client=self.client)
@@ -208,9 +233,10 @@ class RowMethods(BaseEstimator):  # type: ignore[misc]  # it has no types
         self._check_columns(X, rows.shape, reset=reset)
         return rows
 
-    def _memory_rows(self, X: Any, reset: bool) -> Any:
+    def _memory_rows(self, X: Any, reset: bool, missing: bool) -> Any:
         names, rows = feature_names(X), as_array(X)
         checks = {"dtype": "numeric", "ensure_min_samples": 2 if reset else 1}
+        checks["ensure_all_finite"] = "allow-nan" if missing else True
         if names is None:
             found = validate_data(self, rows, reset=reset, **checks)
             if reset:
@@ -243,7 +269,7 @@ class RowMethods(BaseEstimator):  # type: ignore[misc]  # it has no types
             raise
 
     def _rows_to_fit(self, X: Any) -> Source:
-        source = self._source(X, reset=True)
+        source = self._source(X, reset=True, missing=self._allows_missing)
         rows = source.layout.rows
         if rows < self.n_components:
             raise InputError(
@@ -255,6 +281,7 @@ class RowMethods(BaseEstimator):  # type: ignore[misc]  # it has no types
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.array_api_support = False
+        tags.input_tags.allow_nan = self._allows_missing
         return tags
 
 

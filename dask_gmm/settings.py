@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field, model_validator
 from dask_gmm.settings_base import Settings
 from dask_gmm.settings_cluster import ClusterSettings
 from dask_gmm.settings_fit import FitSettings, SelectSettings
-from dask_gmm.settings_rows import PredictSettings, ScoreSettings
+from dask_gmm.settings_rows import ImputeSettings, PredictSettings, ScoreSettings
 from dask_gmm.settings_values import ColumnNumbers, Columns, ImportPaths, Names, Where
 from dask_gmm.workflows.any_request import Request
 from dask_gmm.workflows.report_request import ReportRequest
@@ -125,6 +125,8 @@ class Step(Settings):
     """Fit a grid of mixtures together, and choose one."""
     predict: PredictSettings | None = None
     """Write what a model says of rows."""
+    impute: ImputeSettings | None = None
+    """Write rows with what a model expects in the place of missing values."""
     score: ScoreSettings | None = None
     """Say how well a model describes rows."""
     report: ReportSettings | None = None
@@ -146,6 +148,7 @@ class Step(Settings):
             | FitSettings
             | SelectSettings
             | PredictSettings
+            | ImputeSettings
             | ScoreSettings
             | ReportSettings
         )

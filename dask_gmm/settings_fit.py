@@ -22,6 +22,7 @@ from dask_gmm.workflows.requests import (
     Covariance,
     FloatType,
     Init,
+    Missing,
     MissingChunks,
     Nonfinite,
     OnBadChunk,
@@ -76,6 +77,8 @@ class FittingSettings(Settings):
     """With on_bad_chunk skip, the largest share of rows that may be left out so; or 0.01."""
     nonfinite: Nonfinite = "error"
     """Whether a row with NaN or infinity is an error, or is left out."""
+    missing: Missing = "error"
+    """Whether NaN is an error, or a value that is missing at random, which em makes up for."""
     cache: Cache = "none"
     """Read stored rows in every pass, or once, and keep them in memory."""
     match: Where | None = None

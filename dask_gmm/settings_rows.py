@@ -2,7 +2,7 @@
 
 from dask_gmm.settings_base import Settings
 from dask_gmm.settings_values import Columns, RowRange, Where, with_rows
-from dask_gmm.workflows.requests import MissingChunks
+from dask_gmm.workflows.requests import Missing, MissingChunks
 from dask_gmm.workflows.row_requests import PredictRequest, ScoreRequest
 
 
@@ -23,6 +23,19 @@ class AskingSettings(Settings):
     """Whether a chunk that is not stored is an error, or reads as the fill value."""
 
 
+class ImputeSettings(AskingSettings):
+    """Settings of ``impute``: the zarr group to write rows to of which nothing is missing."""
+
+    out: Where
+    """The zarr group to write, with the rows as its array x."""
+    overwrite: bool = False
+    """Replace other predictions that are already there."""
+
+    def request(self) -> PredictRequest:
+        """What is asked of the workflow; InputError if a value is outside its domain."""
+        return PredictRequest(**with_rows(self), imputed=True, missing="em")
+
+
 class PredictSettings(AskingSettings):
     """Settings of ``predict``: what to say of each row, and the zarr group to write it to."""
 
@@ -38,6 +51,10 @@ class PredictSettings(AskingSettings):
     """So many of the most probable components, and their probabilities."""
     anomaly_quantile: float | None = None
     """Mark rows of less density than 0.0001, 0.001, 0.01, 0.05 or 0.5 of the fitted rows."""
+    imputed: bool = False
+    """The rows, with what is expected in the place of missing values."""
+    missing: Missing = "error"
+    """Whether NaN is an error, or a value that is missing at random."""
     overwrite: bool = False
     """Replace other predictions that are already there."""
 
@@ -53,6 +70,8 @@ class ScoreSettings(AskingSettings):
     """Count rows of less density than this share of the fitted rows; 0.001 where it is known."""
     fail_below: float | None = None
     """Exit with code 3 if log-likelihoods are lower than the fit's by more, in nats per row."""
+    missing: Missing = "error"
+    """Whether NaN is an error, or a value that is missing at random."""
 
     def request(self) -> ScoreRequest:
         """What is asked of the workflow; InputError if a value is outside its domain."""

@@ -54,5 +54,10 @@ def _finite(tile: Tile) -> Tile | None:
 
 
 def finite_rows(tile: Tile) -> npt.NDArray[np.bool_]:
-    """Say of each row (B,) of a tile whether all its values are finite."""
-    return np.asarray(np.isfinite(tile.rows).all(axis=1))
+    """Say of each row (B,) of a tile whether all its values are finite.
+
+    Of an incomplete tile: whether all that are there are, and any is.
+    """
+    if not tile.incomplete:
+        return np.asarray(np.isfinite(tile.rows).all(axis=1))
+    return np.asarray(~(np.isinf(tile.rows).any(axis=1) | np.isnan(tile.rows).all(axis=1)))

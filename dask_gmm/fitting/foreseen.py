@@ -65,6 +65,7 @@ def e_steps_near(specs: Sequence[Spec], answer: SurveyAnswer) -> list[EStep]:
     for spec in specs:
         like = Mixture.like(spec.n_components, spec.covariance_type, variances)
         means = rows[np.arange(spec.n_components) % len(rows)] - frame.shift
+        means = np.where(np.isnan(means), 0.0, means)
         near = Mixture.of(like.weights, means, like.covariances, spec.covariance_type)
         asked.append(EStep.at(near, frame, spec.precision, spec.held_out))
     return asked

@@ -49,7 +49,7 @@ class HeldOut:
 
     def summary(self, tile: Tile) -> DataSummary:
         """Summarize the rows that are seen; the range, and what is not finite, is that of all."""
-        whole = summarize(tile.rows, weights=tile.weights)
+        whole = summarize(tile.rows, weights=tile.weights, incomplete=tile.incomplete)
         if whole.bad_rows:
             row, column = whole.first_bad
             whole = replace(whole, first_bad=(int(tile.numbers[row]), column))
@@ -57,11 +57,12 @@ class HeldOut:
             return whole
         seen = tile.only(~self.marks(tile))
         return replace(
-            summarize(seen.rows, weights=seen.weights),
+            summarize(seen.rows, weights=seen.weights, incomplete=seen.incomplete),
             minimum=whole.minimum,
             maximum=whole.maximum,
             bad_rows=whole.bad_rows,
             first_bad=whole.first_bad,
+            empty_rows=whole.empty_rows,
         )
 
     def fewest_seen(self, rows: int) -> int:

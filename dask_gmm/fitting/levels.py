@@ -6,6 +6,7 @@ from typing import Final
 
 from dask_gmm.fitting.questions import Rows
 from dask_gmm.fitting.sample import Sample
+from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.summary import DataSummary, summarize
 
 SMALLEST_LEVEL: Final = 20_000
@@ -69,7 +70,15 @@ def level_sizes(n_rows: int, n_features: int, n_parameters: int) -> tuple[int, .
     return tuple(sizes)
 
 
-def levels_of(sample: Sample, sizes: Iterable[int]) -> dict[int, Level]:
-    """Give the levels of these sizes."""
+def levels_of(
+    sample: Sample, sizes: Iterable[int], correlation: Array | None = None
+) -> dict[int, Level]:
+    """Give the levels of these sizes; with the ``correlation`` (D, D) of incomplete rows."""
     firsts = ((size, sample.first(size).in_row_order()) for size in sorted(sizes))
-    return {size: Level(Rows(size), summarize(rows)) for size, rows in firsts}
+    return {size: Level(Rows(size), _summary(rows, correlation)) for size, rows in firsts}
+
+
+def _summary(rows: Array, correlation: Array | None) -> DataSummary:
+    if correlation is None:
+        return summarize(rows)
+    return summarize(rows, incomplete=True).completed(correlation)

@@ -1,5 +1,6 @@
 """What candidates ask of rows."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,6 +12,7 @@ from dask_gmm.fitting.rare import Drawn
 from dask_gmm.fitting.tiles import (
     built_features,
     density_bytes,
+    fillings_of,
     judged,
     log_joint,
     row_log_densities,
@@ -18,10 +20,11 @@ from dask_gmm.fitting.tiles import (
 )
 from dask_gmm.mixture.centers import Centers
 from dask_gmm.mixture.estep import JointDensity, normalize
-from dask_gmm.mixture.features import Floats
+from dask_gmm.mixture.features import Array, Floats
+from dask_gmm.mixture.filling import Filling
 from dask_gmm.mixture.frame import Frame
 from dask_gmm.mixture.model import Mixture
-from dask_gmm.mixture.statistics import Judged, SufficientStatistics
+from dask_gmm.mixture.statistics import Filled, Judged, SufficientStatistics
 from dask_gmm.mixture.summary import DataSummary, summarize
 from dask_gmm.passes.fold import Fold, Tile, tile_rows
 
@@ -132,6 +135,7 @@ class _EStepMeter:
         self._rows = 0.0
         self._held_out = fold.held_out
         self._judged = Judged()
+        self._filled: Filled | None = None
 
     def add(self, tile: Tile) -> None:
         self.measured(tile)
@@ -139,7 +143,8 @@ class _EStepMeter:
     def measured(self, tile: Tile) -> Floats:
         """Take in a tile; give its responsibilities (K, B), until the next tile is taken in."""
         density, rows = self._density, len(tile.rows)
-        logits = log_joint(tile, density)
+        fillings = fillings_of(tile, density)
+        logits = log_joint(tile, density, fillings)
         work = tile.workspace.array("normalizer", (2, rows), density.dtype)
         weights = self._held_out.weights(tile)
         self._log_likelihood += normalize(logits, work, weights)
@@ -148,15 +153,38 @@ class _EStepMeter:
             self._judged += judged(tile, density, work[0], self._held_out.marks(tile))
         for strip, features in built_features(tile, density):
             self._sums[strip.features] += features @ logits.T
+        if tile.incomplete:
+            self._add_filled(tile, logits, weights, fillings)
         if self._centers.any:
-            self._add_about_centers(tile, logits)
+            self._add_about_centers(tile, logits, fillings)
         return logits
 
-    def _add_about_centers(self, tile: Tile, responsibilities: Floats) -> None:
+    def _add_filled(
+        self,
+        tile: Tile,
+        responsibilities: Floats,
+        weights: Array | None,
+        fillings: Iterable[Filling],
+    ) -> None:
+        density, scatter, entropy = self._density, None, 0.0
+        if density.shares:
+            z = standardized(tile, density.frame, density.dtype).astype(np.float64)
+            scatter = (z if weights is None else z * weights) @ z.T
+        for each in fillings:
+            second, first = each.moments(responsibilities)
+            self._sums += density.features.of_moments(second, first)
+            entropy += each.entropy(responsibilities)
+            scatter = None if scatter is None else scatter + second.sum(axis=0)
+        found = Filled(entropy, scatter)
+        self._filled = found.after(self._filled)
+
+    def _add_about_centers(
+        self, tile: Tile, responsibilities: Floats, fillings: Iterable[Filling]
+    ) -> None:
         density = self._density
         z = standardized(tile, density.frame, density.dtype)
-        work = tile.workspace.array("about centers", z.shape, z.dtype)
-        self._centers.add_sums(density.features, z, responsibilities, work, self._about_centers)
+        work, sums = tile.workspace.array("about centers", z.shape, z.dtype), self._about_centers
+        self._centers.add_sums(density.features, z, responsibilities, work, sums, fillings)
 
     def answer(self) -> SufficientStatistics:
         density, sums = self._density, self._sums
@@ -167,9 +195,10 @@ class _EStepMeter:
             self._log_likelihood,
             sums,
             density.frame,
-            density.lacks_common,
+            density.lacks_common and self._filled is None,
             centers,
             self._judged if self._held_out.any else None,
+            self._filled,
         )
 
 
@@ -191,7 +220,7 @@ class _SummaryMeter:
         self._summary: DataSummary | None = None
 
     def add(self, tile: Tile) -> None:
-        summary = summarize(tile.rows, tile.start, tile.weights)
+        summary = summarize(tile.rows, tile.start, tile.weights, incomplete=tile.incomplete)
         self._summary = summary if self._summary is None else self._summary + summary
 
     def answer(self) -> DataSummary:

@@ -56,7 +56,12 @@ class SurveyAnswer:
     @property
     def leaves_out(self) -> bool:
         """Whether there are rows that are left out."""
-        return bool(self.bad_chunks or self.summary.bad_rows)
+        return bool(self.bad_chunks or self.summary.bad_rows or self.summary.empty_rows)
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether values are missing in rows that are not left out."""
+        return self.summary.present is not None
 
     def __add__(self, other: "SurveyAnswer") -> "SurveyAnswer":
         return SurveyAnswer(
@@ -83,6 +88,8 @@ class SurveyFold:
         Rows that are looked at only to see whether they are finite.
     usable : float
         A share of the rows that is finite and there: where it is less, the sample may be smaller.
+    incomplete : bool
+        Whether NaN stand for values that are missing.
     """
 
     seed: int
@@ -90,6 +97,7 @@ class SurveyFold:
     rows: int
     held_out: HeldOut = NONE_HELD_OUT
     usable: float = 1.0
+    incomplete: bool = False
 
     @property
     def limit(self) -> int:
@@ -117,6 +125,8 @@ class _SurveyMeter:
 
     def add(self, tile: Tile) -> None:
         held_out, size = self._fold.held_out, self._fold.size
+        if self._fold.incomplete:
+            tile = tile.as_incomplete()
         if self._block.bad_chunks:
             tile = tile.only(~self._skipped(tile.numbers))
         summary = held_out.summary(tile)
@@ -124,7 +134,7 @@ class _SurveyMeter:
         numbers = tile.numbers
         keys = keys_of(self._fold.seed, numbers)
         wanted = (keys <= self._limit) & ~held_out.marks(tile)
-        if summary.bad_rows:
+        if summary.bad_rows or summary.empty_rows:
             wanted &= finite_rows(tile)
         at = np.flatnonzero(wanted)
         self._taken.append(Sample(size, keys[at], numbers[at], tile.rows[at]))

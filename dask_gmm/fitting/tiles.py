@@ -1,25 +1,83 @@
 """What folds derive from a tile: rows in a frame, their features, and log joint densities."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import numpy.typing as npt
 
 from dask_gmm.mixture.estep import JointDensity
 from dask_gmm.mixture.features import Floats, Strip
+from dask_gmm.mixture.filling import Filling
+from dask_gmm.mixture.fillings import Fillings
 from dask_gmm.mixture.frame import Frame
+from dask_gmm.mixture.gaps import Gaps
 from dask_gmm.mixture.posterior import exponentiate, log_densities
 from dask_gmm.mixture.statistics import Judged
 from dask_gmm.passes.fold import BadRowError, Tile, tile_rows
 
 
-def log_joint(tile: Tile, density: JointDensity) -> Floats:
-    """Give the log joint densities (K, B) of a tile, in memory that the next fold uses again."""
+def log_joint(
+    tile: Tile, density: JointDensity, fillings: Iterable[Filling] | None = None
+) -> Floats:
+    """Give the log joint densities (K, B) of a tile, in memory that the next fold uses again.
+
+    Of an incomplete tile they lack nothing, in any family, and are those of what is there. The
+    ``fillings`` are those of `fillings_of`, where they are wanted again.
+    """
     shape = (len(density.constants), len(tile.rows))
     logits = tile.workspace.array("logits", shape, density.dtype)
     z = standardized(tile, density.frame, density.dtype)
     density.log_joint(z, built_features(tile, density), logits)
+    if tile.incomplete and density.lacks_common:
+        logits -= _common(z, density)
+    for each in fillings_of(tile, density) if fillings is None else fillings:
+        each.correct(logits)
     return logits
+
+
+def gaps_of(tile: Tile) -> Gaps | None:
+    """Give the gaps of a tile, once for all who ask; None where nothing is missing."""
+    if not tile.incomplete:
+        return None
+    return tile.once("gaps", lambda: Gaps.of(np.isnan(tile.rows)))
+
+
+def fillings_of(tile: Tile, density: JointDensity) -> Iterable[Filling]:
+    """Give what a mixture expects in the gaps of a tile."""
+    gaps = gaps_of(tile)
+    if gaps is None:
+        return ()
+    return Fillings(gaps, density, standardized(tile, density.frame, density.dtype))
+
+
+def completed_rows(tile: Tile, density: JointDensity) -> Floats:
+    """Give the rows (B, D) of a tile with what a mixture expects in the place of what is missing.
+
+    Raises
+    ------
+    BadRowError
+        See `refuse_unanswerable`.
+    """
+    fillings = fillings_of(tile, density)
+    relative, total, _ = relative_densities(tile, density, fillings)
+    return filled_in(tile, density.frame, fillings, np.divide(relative, total, out=relative))
+
+
+def filled_in(
+    tile: Tile, frame: Frame, fillings: Iterable[Filling], probabilities: Floats
+) -> Floats:
+    """Give the rows (B, D) of a tile with what is expected in their gaps, given (K, B)."""
+    rows = np.array(tile.rows)
+    for each in fillings:
+        columns, at = each.gaps.columns, each.gaps.rows[each.gaps.owners]
+        mean = each.mean(probabilities)
+        rows[at, columns] = frame.shift[columns] + mean / frame.scale[columns]
+    return rows
+
+
+def _common(z: Floats, density: JointDensity) -> Floats:
+    """What log densities of rows (D, B) lack that is common to all components, (B,)."""
+    return np.asarray(0.5 * np.square(density.factors[0].T @ z).sum(axis=0))
 
 
 def row_log_densities(tile: Tile, density: JointDensity) -> Floats:
@@ -33,7 +91,9 @@ def row_log_densities(tile: Tile, density: JointDensity) -> Floats:
     return relative_densities(tile, density)[2]
 
 
-def relative_densities(tile: Tile, density: JointDensity) -> tuple[Floats, Floats, Floats]:
+def relative_densities(
+    tile: Tile, density: JointDensity, fillings: Iterable[Filling] | None = None
+) -> tuple[Floats, Floats, Floats]:
     """Give what is known of each row of a tile, in memory that the next fold uses again.
 
     Returns
@@ -50,7 +110,7 @@ def relative_densities(tile: Tile, density: JointDensity) -> tuple[Floats, Float
         See `refuse_unanswerable`.
     """
     with np.errstate(over="ignore", invalid="ignore"):  # of rows that are refused then
-        logits = log_joint(tile, density)
+        logits = log_joint(tile, density, fillings)
     peak, total, values = tile.workspace.array("score", (3, len(tile.rows)), logits.dtype)
     np.max(logits, axis=0, out=peak)
     refuse_unanswerable(tile, peak)
@@ -63,9 +123,8 @@ def judged(
 ) -> Judged:
     """Say what the marked rows (B,) of a tile, of which the log densities are given, amount to."""
     found = log_densities[marks].astype(np.float64)
-    if density.lacks_common:
-        z = standardized(tile, density.frame, density.dtype)[:, marks]
-        found -= 0.5 * np.square(density.factors[0].T @ z).sum(axis=0)
+    if density.lacks_common and not tile.incomplete:
+        found -= _common(standardized(tile, density.frame, density.dtype)[:, marks], density)
     return Judged(len(found), float(found.sum()), float(found @ found))
 
 
@@ -90,22 +149,27 @@ def refuse_unanswerable(tile: Tile, peak: Floats) -> None:
     if not fine.all():
         row = int(np.argmin(fine))
         values = tile.rows[row]
-        finite = np.isfinite(values)
+        finite = ~np.isinf(values) if tile.incomplete else np.isfinite(values)
+        values = np.where(finite, np.nan_to_num(values), values)
         column = int(np.argmax(np.abs(values)) if finite.all() else np.argmin(finite))
         raise BadRowError(int(tile.numbers[row]), column, float(values[column]))
 
 
 def standardized(tile: Tile, frame: Frame, dtype: np.dtype[np.floating]) -> Floats:
-    """Give the tile in the frame, feature-major (D, B), once for all who ask."""
+    """Give the tile in the frame, feature-major (D, B), once for all who ask; 0 in its gaps."""
     place = _place(tile, frame)
 
     def build() -> Floats:
         shape = tile.rows.shape[::-1]
         out = tile.workspace.array(("standardized", place), shape, dtype)
-        if dtype == np.float64:
-            return frame.standardize(tile.rows, out, out)
-        work = tile.workspace.array("centered", shape, np.float64)
-        return frame.standardize(tile.rows, out, work)
+        work = out
+        if dtype != np.float64:
+            work = tile.workspace.array("centered", shape, np.float64)
+        frame.standardize(tile.rows, out, work)
+        gaps = gaps_of(tile)
+        if gaps is not None:
+            out[gaps.columns, gaps.rows[gaps.owners]] = 0.0
+        return out
 
     return tile.once(("standardized", place, dtype), build)
 

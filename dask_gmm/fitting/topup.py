@@ -202,7 +202,7 @@ class Topping:
     def tell(self, answer: DataSummary) -> tuple[Solving]:
         """Go on with these rows in the place of the sample."""
         home, (*below, sample, last) = self.home, self.home.survey.levels
-        level = Level(self.rows, answer)
+        level = Level(self.rows, answer.completed(home.survey.summary.correlation))
         note = _note(home, answer.rows - sample.summary.rows)
         survey = replace(home.survey, levels=(*below, level, last))
         there = replace(home, survey=survey, notes=(*home.notes, note))

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from dask_gmm.data.source import Block
 from dask_gmm.fitting.sample import Keys, Sample
-from dask_gmm.fitting.tiles import density_bytes, row_log_densities
+from dask_gmm.fitting.tiles import completed_rows, density_bytes, gaps_of, row_log_densities
 from dask_gmm.mixture.estep import JointDensity
 from dask_gmm.mixture.features import Floats
 from dask_gmm.mixture.frame import Frame
@@ -56,9 +57,18 @@ class _WorstMeter:
         values = row_log_densities(tile, self._density)
         last = min(self._size, len(values)) - 1
         at = np.flatnonzero(values <= np.partition(values, last)[last])
-        taken = Sample(self._size, rising(values[at]), tile.numbers[at], tile.rows[at])
+        rows = self._rows(tile, at)
+        taken = Sample(self._size, rising(values[at]), tile.numbers[at], rows)
         parts = (taken,) if self._found is None else (self._found, taken)
         self._found = Sample.smallest_of(parts)
+
+    def _rows(self, tile: Tile, at: npt.NDArray[np.intp]) -> Floats:
+        """Give some rows, with what the mixture expects in the place of what is missing."""
+        if gaps_of(tile) is None:
+            return tile.rows[at]
+        marks = np.zeros(len(tile.rows), bool)
+        marks[at] = True
+        return completed_rows(tile.only(marks), self._density)
 
     def answer(self) -> Sample:
         assert self._found is not None

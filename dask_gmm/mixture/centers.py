@@ -1,5 +1,6 @@
 """Sums of thin components about their own centers, so that nothing of them cancels."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy.typing as npt
 
 from dask_gmm.mixture.estep import ERROR_LIMITS, JointDensity, rounding_bound
 from dask_gmm.mixture.features import Array, Features, Floats, freeze
+from dask_gmm.mixture.filling import Filling
 from dask_gmm.mixture.frame import Frame
 from dask_gmm.mixture.model import Mixture
 
@@ -57,12 +59,22 @@ class Centers:
         return result
 
     def add_sums(
-        self, features: Features, z: Floats, responsibilities: Floats, work: Floats, sums: Array
+        self,
+        features: Features,
+        z: Floats,
+        responsibilities: Floats,
+        work: Floats,
+        sums: Array,
+        fillings: Iterable[Filling] = (),
     ) -> None:
         """Add the sums (P, T) of a tile z (D, B) with responsibilities (K, B), about the centers.
 
-        ``work`` has the shape and type of ``z``.
+        ``work`` has the shape and type of ``z``; the ``fillings`` are what is expected in its gaps.
         """
         for at, (component, point) in enumerate(zip(self.components, self.points, strict=True)):
             np.subtract(z, point.astype(z.dtype)[:, None], out=work)
+            for each in fillings:
+                each.place(component, point, work)
+                spread = each.spread(responsibilities[component], component)[None]
+                sums[:, at] += features.of_moments(spread, np.zeros((1, len(z))))[:, 0]
             sums[:, at] += features.weighted_sums(work, responsibilities[component])

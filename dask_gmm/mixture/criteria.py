@@ -8,6 +8,7 @@ from dask_gmm.mixture.estep import log_constants, log_weights
 from dask_gmm.mixture.family import CovarianceFamily
 from dask_gmm.mixture.features import Array, feature_scales
 from dask_gmm.mixture.model import Mixture
+from dask_gmm.mixture.mstep import scatter_of
 from dask_gmm.mixture.statistics import SufficientStatistics
 from dask_gmm.mixture.summary import DataSummary
 
@@ -57,8 +58,8 @@ def entropy(
     Notes
     -----
     A responsibility is the ratio of a joint density to the density of the row. The logarithms of
-    the former are linear in the features that were summed; those of the latter are the
-    log-likelihood.
+    the former are linear in the features that were summed, but for what is left open about values
+    that are missing; those of the latter are the log-likelihood.
     """
     if not np.isfinite(statistics.log_likelihood):
         return None
@@ -66,7 +67,8 @@ def entropy(
     known = (mixture.family, log_weights(mixture), mixture.means, factors)
     terms = log_joint_terms(statistics, *known, summary)
     rounding = np.finfo(np.float64).eps * float(np.abs(terms).sum()) / statistics.rows
-    found = (statistics.log_likelihood - float(terms.sum())) / statistics.rows
+    filled = 0.0 if statistics.filled is None else statistics.filled.entropy
+    found = (statistics.log_likelihood - float(terms.sum()) - filled) / statistics.rows
     return max(0.0, found) if rounding <= LARGEST_ROUNDING else None
 
 
@@ -98,5 +100,5 @@ def log_joint_terms(
     terms = (form.T * (statistics.sums / scales[:, None])).ravel()
     if not family.shared or statistics.lacks_common:
         return terms
-    common = factors[0] @ factors[0].T * summary.scatter_about(frame.shift)
+    common = factors[0] @ factors[0].T * scatter_of(statistics, summary)
     return np.concatenate([terms, -0.5 * common.ravel()])

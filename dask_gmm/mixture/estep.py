@@ -115,6 +115,11 @@ class JointDensity:
         )
 
     @property
+    def shares(self) -> bool:
+        """Whether one covariance is that of all components."""
+        return self.lacks_common or self.form is None
+
+    @property
     def dtype(self) -> np.dtype[np.floating]:
         """Precision of the products."""
         return self.factors.dtype
@@ -135,10 +140,15 @@ class JointDensity:
             else:
                 np.matmul(coefficients, features, out=out)
         if len(self.suspects):
-            self._write_affine(self._doubtful(self.form[self.suspects], z), z, out)
+            self._write_affine(self.doubtful(z), z, out)
 
-    def _doubtful(self, form: Floats, z: Floats) -> Iterable[int]:
-        """Those of the suspects, given their linear form, whose bound is too large in a tile."""
+    def doubtful(self, z: Floats) -> npt.NDArray[np.intp]:
+        """Those components whose linear form is none in a tile (D, B), or has too large a bound."""
+        if self.form is None:
+            return np.arange(len(self.constants))
+        if not len(self.suspects):
+            return self.suspects
+        form = self.form[self.suspects]
         reach = np.abs(z).max(axis=1).astype(np.float64)
         bound = _bound(form.astype(np.float64), self.features, reach, self.dtype)
         return self.suspects[~(bound <= ERROR_LIMITS[str(self.dtype)])]

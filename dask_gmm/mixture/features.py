@@ -7,7 +7,7 @@ of all components, and ``features @ R.T`` are the sums that the M-step needs.
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -39,8 +39,12 @@ class Strip:
 
 @dataclass(frozen=True, slots=True)
 class Features(ABC):
-    """The map from D columns to P features; lines are what one vector operation builds."""
+    """The map from D columns to P features; lines are what one vector operation builds.
 
+    In families without ``crossed`` columns, no component has two columns that depend on each other.
+    """
+
+    crossed: ClassVar[bool] = True
     n_features: int
 
     @property
@@ -59,6 +63,13 @@ class Features(ABC):
     @abstractmethod
     def moved(self, sums: Array, by: Array) -> Array:
         """Sums (P, K) about other centers, which lie farther by ``by`` (K, D) than those of now."""
+
+    @abstractmethod
+    def of_moments(self, second: Array, first: Array) -> Array:
+        """Sums (P, K) of features but 1, from their second (K, D, D) and first (K, D) moments.
+
+        Of the second moments, those without ``crossed`` columns take the squares (K, D).
+        """
 
     @property
     def size(self) -> int:
@@ -133,6 +144,11 @@ class Quadratic(Features):
         products = products - cross + left * right * mass
         return np.concatenate([products, columns - by.T * mass, mass])
 
+    def of_moments(self, second: Array, first: Array) -> Array:
+        """Take the products apart from their matrices."""
+        at, other = self.pairs()
+        return np.concatenate([second[:, at, other].T, first.T, np.zeros((1, len(first)))])
+
     def pairs(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
         """First and second column of each product, in their order."""
         n = self.n_features
@@ -159,6 +175,8 @@ class Quadratic(Features):
 class Squared(Features):
     """The squares of the columns, the columns, and 1: P = 2 D + 1."""
 
+    crossed: ClassVar[bool] = False
+
     @property
     def line_sizes(self) -> tuple[int, ...]:
         """D, D, 1."""
@@ -177,6 +195,10 @@ class Squared(Features):
         squares, columns, mass = np.split(sums, [self.n_features, 2 * self.n_features])
         squares = squares - 2 * by.T * columns + by.T**2 * mass
         return np.concatenate([squares, columns - by.T * mass, mass])
+
+    def of_moments(self, second: Array, first: Array) -> Array:
+        """Take the squares as they are."""
+        return np.concatenate([second.T, first.T, np.zeros((1, len(first)))])
 
     def pack(self, squares: Array, linear: Array, constant: Array) -> Array:
         """Coefficients (K, P) of ``a' x**2 + b' x + c`` from a (K, D), b (K, D), c (K,)."""
@@ -208,6 +230,10 @@ class Linear(Features):
         """Move the columns."""
         columns, mass = np.split(sums, [self.n_features])
         return np.concatenate([columns - by.T * mass, mass])
+
+    def of_moments(self, second: Array, first: Array) -> Array:
+        """Take the first moments alone."""
+        return np.concatenate([first.T, np.zeros((1, len(first)))])
 
     def pack(self, linear: Array, constant: Array) -> Array:
         """Coefficients (K, P) of ``b' x + c`` from b (K, D), c (K,)."""

@@ -54,8 +54,8 @@ class Frame:
         _check_deviation(deviation, summary, number)
         scale = _scale(np.where(deviation > 0, deviation, 1.0))
         shift = summary.mean
-        reach = np.maximum(summary.maximum - shift, shift - summary.minimum) * scale
-        return cls(shift, scale, reach)
+        farthest = np.maximum(summary.maximum - shift, shift - summary.minimum)
+        return cls(shift, scale, np.maximum(farthest, 0.0) * scale)
 
     @classmethod
     def around(cls, mean: Array, deviation: Array) -> "Frame":

@@ -81,8 +81,16 @@ def observed(statistics: SufficientStatistics, last: Mixture, summary: DataSumma
     safe = np.maximum(mass, SMALLEST_MASS)
     centers = np.zeros_like(first) if statistics.centers is None else statistics.centers
     moved = np.where(empty[:, None], last.means - centers, first / safe[:, None])
-    scatter = summary.scatter_about(statistics.frame.shift)
+    scatter = scatter_of(statistics, summary)
     return Observed(mass, empty, centers, moved, Moments(safe, first, second), scatter)
+
+
+def scatter_of(statistics: SufficientStatistics, summary: DataSummary) -> Array:
+    """Give the scatter (D, D) of the rows of a summary about the shift of the frame of sums."""
+    if statistics.filled is None or statistics.filled.scatter is None:
+        return summary.scatter_about(statistics.frame.shift)
+    scale = statistics.frame.scale
+    return statistics.filled.scatter / np.outer(scale, scale)
 
 
 def m_step(

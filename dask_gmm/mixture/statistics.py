@@ -44,6 +44,37 @@ class Judged:
         return float(np.sqrt(variance / self.rows))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Filled:
+    """What is said besides sums over rows in which values were missing.
+
+    Parameters
+    ----------
+    entropy : float
+        Sum over the rows of weight times responsibility times the entropy that a component leaves
+        to what is missing, given all else, in nats.
+    scatter : ndarray of shape (D, D), optional
+        Of a family with a common covariance, the second moments of all rows, with what is missing
+        as it is expected; each row times its weight, in the frame.
+    """
+
+    entropy: float
+    scatter: Array | None
+
+    def after(self, other: "Filled | None") -> "Filled":
+        """Add to what is said of other rows; nothing of none."""
+        if other is None:
+            return self
+        one, two = other.scatter, self.scatter
+        scatter = None if one is None or two is None else one + two
+        return Filled(other.entropy + self.entropy, scatter)
+
+    def times(self, weight: float) -> "Filled":
+        """Let each row count so often."""
+        scatter = None if self.scatter is None else weight * self.scatter
+        return Filled(weight * self.entropy, scatter)
+
+
 class Moments(NamedTuple):
     """Sums over rows about one center: mass (K,), first (K, D), second where it was summed."""
 
@@ -74,6 +105,8 @@ class SufficientStatistics:
         the coordinates of the data.
     judged : Judged, optional
         What rows that are not among those summed say of the mixture.
+    filled : Filled, optional
+        What was filled in, where NaN stand for values that are missing.
     """
 
     rows: float
@@ -83,9 +116,11 @@ class SufficientStatistics:
     lacks_common: bool = False
     centers: Array | None = None
     judged: Judged | None = None
+    filled: Filled | None = None
 
     def __add__(self, other: "SufficientStatistics") -> "SufficientStatistics":
-        if not self._same_coordinates(other) or self.lacks_common != other.lacks_common:
+        lacks_common = {each.lacks_common for each in (self, other) if each.rows}
+        if not self._same_coordinates(other) or len(lacks_common) > 1:
             raise ValueError(
                 "statistics about different centers cannot be added: wanted one frame and one "
                 "density for all rows of a pass; compute both with the same density"
@@ -95,9 +130,10 @@ class SufficientStatistics:
             self.log_likelihood + other.log_likelihood,
             self.sums + other.sums,
             self.frame,
-            self.lacks_common,
+            lacks_common.pop() if lacks_common else self.lacks_common,
             self.centers,
             None if self.judged is None or other.judged is None else self.judged + other.judged,
+            self.filled if other.filled is None else other.filled.after(self.filled),
         )
 
     def times(self, weight: float) -> "SufficientStatistics":
@@ -109,6 +145,7 @@ class SufficientStatistics:
             self.frame,
             self.lacks_common,
             self.centers,
+            filled=None if self.filled is None else self.filled.times(weight),
         )
 
     def about(self, centers: Array, features: Features) -> "SufficientStatistics":

@@ -8,7 +8,15 @@ import numpy as np
 import numpy.typing as npt
 
 from dask_gmm.data.source import Block
-from dask_gmm.fitting.tiles import density_bytes, log_joint, refuse_unanswerable, standardized
+from dask_gmm.fitting.tiles import (
+    density_bytes,
+    filled_in,
+    fillings_of,
+    gaps_of,
+    log_joint,
+    refuse_unanswerable,
+    standardized,
+)
 from dask_gmm.mixture.estep import JointDensity
 from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.posterior import (
@@ -27,6 +35,7 @@ from dask_gmm.outputs.wanted import (
     LABELS,
     LOG_DENSITY,
     PROBABILITIES,
+    ROWS,
     TOP_COMPONENTS,
     TOP_PROBABILITIES,
     Wanted,
@@ -67,6 +76,7 @@ class Describe:
         n_components = len(self.density.constants)
         marks = 1 + component_numbers(n_components).itemsize
         per_row = n_components * (marks + 8) + 16 * self.wanted.top + 64
+        per_row += 8 * n_features * self.wanted.imputed
         described = tile_rows(n_features) * per_row
         twice = 2 * density_bytes(self.density, n_features)  # once more in float32
         return twice + described + self.target.task_bytes()
@@ -102,6 +112,8 @@ class _Describing:
 
 def _screened(tile: Tile, density: JointDensity, screen: Screen) -> Numbers | None:
     """Give the labels of a tile if float32 decides nearly all, the others being looked at again."""
+    if gaps_of(tile) is not None:
+        return None
     bound = screen.bound(standardized(tile, screen.density.frame, screen.density.dtype))
     if bound is None:
         return None
@@ -138,7 +150,8 @@ def _room_for_labels(tile: Tile, shape: tuple[int, ...]) -> tuple[Numbers, Marks
 
 def _described(tile: Tile, density: JointDensity, wanted: Wanted) -> Iterator[tuple[str, Values]]:
     """Give lines of the arrays, one after another, in memory that is used again."""
-    logits = log_joint(tile, density)
+    fillings = fillings_of(tile, density)
+    logits = log_joint(tile, density, fillings)
     n_components, rows = logits.shape
     numbers = component_numbers(n_components)
     peak, total, density_of_row = tile.workspace.array("per row", (3, rows), logits.dtype)
@@ -155,7 +168,7 @@ def _described(tile: Tile, density: JointDensity, wanted: Wanted) -> Iterator[tu
     if wanted.top:
         take_largest(logits, values, components, equal, ranks)
         yield TOP_COMPONENTS, components.T
-    if wanted.log_density or wanted.probabilities or wanted.top or wanted.below is not None:
+    if wanted != LABELS_ALONE:
         exponentiate(logits, peak, total)
     if wanted.log_density or wanted.below is not None:
         log_densities(peak, total, density_of_row)
@@ -163,10 +176,14 @@ def _described(tile: Tile, density: JointDensity, wanted: Wanted) -> Iterator[tu
         yield LOG_DENSITY, density_of_row
     if wanted.below is not None:
         yield ANOMALY, density_of_row < wanted.below
-    if wanted.probabilities:
-        yield PROBABILITIES, np.divide(logits, total, out=logits).T
     if wanted.top:
         yield TOP_PROBABILITIES, _relative(values, peak, total).T
+    if wanted.probabilities or wanted.imputed:
+        np.divide(logits, total, out=logits)
+    if wanted.probabilities:
+        yield PROBABILITIES, logits.T
+    if wanted.imputed:
+        yield ROWS, filled_in(tile, density.frame, fillings, logits)
 
 
 def _relative(values: Array, peak: Array, total: Array) -> Array:

@@ -16,6 +16,9 @@ LOG_DENSITY: Final = "log_density"
 TOP_COMPONENTS: Final = "top_components"
 TOP_PROBABILITIES: Final = "top_probabilities"
 ANOMALY: Final = "anomaly"
+# As in other groups of rows, so that it is found there.
+ROWS: Final = "x"
+DOUBLE: Final = np.dtype(np.float64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,6 +68,8 @@ class Wanted:
         ones by their numbers. 0 for none.
     below : float, optional
         Whether the log density is below this, in nats.
+    imputed : bool
+        The rows themselves, with what the mixture expects in the place of missing values.
 
     Raises
     ------
@@ -77,22 +82,30 @@ class Wanted:
     log_density: bool = False
     top: int = 0
     below: float | None = None
+    imputed: bool = False
 
     def __post_init__(self) -> None:
         whole("top", self.top, 0)
         marks = self.below is not None
         if marks:
             number("below", self.below, -math.inf)
-        if not (self.labels or self.probabilities or self.log_density or self.top or marks):
+        others = self.labels or self.probabilities or self.log_density or self.top
+        if not (others or marks or self.imputed):
             raise InputError(
                 "Wanted something to be said of the rows, found nothing asked for. Ask for labels, "
-                "probabilities, log_density, top or below."
+                "probabilities, log_density, top, below or imputed."
             )
 
     def outputs(
-        self, n_components: int, numbers: np.dtype[np.signedinteger[Any]]
+        self,
+        n_components: int,
+        numbers: np.dtype[np.signedinteger[Any]],
+        n_features: int = 1,
+        dtype: np.dtype[np.floating] = DOUBLE,
     ) -> tuple[Output, ...]:
-        """Give the arrays of the answers; numbers of components are of a stated type.
+        """Give the arrays of the answers about rows of so many columns and of a type.
+
+        Numbers of components are of a stated type.
 
         Raises
         ------
@@ -104,13 +117,13 @@ class Wanted:
                 f"Wanted top to be at most the number of components, {n_components}, found "
                 f"{self.top}. Ask for fewer."
             )
-        double = np.dtype(np.float64)
         every = (
             (self.labels, Output(LABELS, numbers, None)),
-            (self.probabilities, Output(PROBABILITIES, double, n_components)),
-            (self.log_density, Output(LOG_DENSITY, double, None)),
+            (self.probabilities, Output(PROBABILITIES, DOUBLE, n_components)),
+            (self.log_density, Output(LOG_DENSITY, DOUBLE, None)),
             (bool(self.top), Output(TOP_COMPONENTS, numbers, self.top)),
-            (bool(self.top), Output(TOP_PROBABILITIES, double, self.top)),
+            (bool(self.top), Output(TOP_PROBABILITIES, DOUBLE, self.top)),
             (self.below is not None, Output(ANOMALY, np.dtype(np.bool_), None)),
+            (self.imputed, Output(ROWS, dtype, n_features)),
         )
         return tuple(output for asked, output in every if asked)

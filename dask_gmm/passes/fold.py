@@ -43,8 +43,8 @@ class BadRowError(Exception):
                 "rows, or correct them."
             )
         return DataError(
-            f"All values must be finite, but {place} is {self.value}. Leave out such rows, or "
-            "fill them in."
+            f"All values must be finite, but {place} is {self.value}. Leave out such rows, fill "
+            "them in, or take NaN for values that are missing with missing em."
         )
 
 
@@ -85,9 +85,11 @@ class Tile:
         How often each row counts; without them, once.
     kept : ndarray of int64, shape (B,), optional
         How far each row is behind row number ``start``; without it, one is behind the other.
+    incomplete : bool
+        Whether NaN stand for values that are missing.
     """
 
-    __slots__ = ("_kept", "_memo", "rows", "start", "weights", "workspace")
+    __slots__ = ("_kept", "_memo", "incomplete", "rows", "start", "weights", "workspace")
 
     def __init__(
         self,
@@ -96,11 +98,14 @@ class Tile:
         workspace: Workspace,
         weights: npt.NDArray[np.float64] | None = None,
         kept: npt.NDArray[np.int64] | None = None,
+        *,
+        incomplete: bool = False,
     ) -> None:
         self.rows = rows
         self.start = start
         self.workspace = workspace
         self.weights = weights
+        self.incomplete = incomplete
         self._kept = kept
         self._memo: dict[Hashable, Any] = {}
 
@@ -115,7 +120,13 @@ class Tile:
         at = np.flatnonzero(marks)
         kept = at if self._kept is None else self._kept[at]
         weights = None if self.weights is None else self.weights[at]
-        return Tile(self.rows[at], self.start, self.workspace, weights, kept)
+        there = self.start, self.workspace
+        return Tile(self.rows[at], *there, weights, kept, incomplete=self.incomplete)
+
+    def as_incomplete(self) -> "Tile":
+        """Give a tile of the same rows in which NaN stand for values that are missing."""
+        there = self.start, self.workspace
+        return Tile(self.rows, *there, self.weights, self._kept, incomplete=True)
 
     def once(self, key: Hashable, build: Callable[[], T]) -> T:
         """Give what ``build`` makes of this tile, made once however many folds ask."""

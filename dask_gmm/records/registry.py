@@ -47,7 +47,7 @@ VERSIONS: Final[Mapping[type, int]] = MappingProxyType(
         # Mixtures and rows
         BadChunk: 1,
         Beliefs: 1,
-        DataSummary: 2,
+        DataSummary: 3,
         Frame: 1,
         Layout: 1,
         ConjugateGradients: 1,

@@ -53,6 +53,8 @@ def _spec(name: str, values: npt.NDArray[Any]) -> ArraySpec:
 def read_sample(folder: Location, n_features: int) -> Array | None:
     """Read the rows (n, n_features) that a run folder keeps, as float64; None if it keeps none.
 
+    NaN are values that were missing.
+
     Raises
     ------
     DataError
@@ -70,7 +72,7 @@ def read_sample(folder: Location, n_features: int) -> Array | None:
         rows = np.asarray(stored[...], dtype=np.float64)
     except Exception as error:
         raise _unusable(path, n_features, f"none that can be read ({error})") from error
-    if not whole or rows.ndim != 2 or rows.shape[1] != n_features or not np.isfinite(rows).all():
+    if not whole or rows.ndim != 2 or rows.shape[1] != n_features or np.isinf(rows).any():
         raise _unusable(path, n_features, f"an array of {rows.shape}, or its chunk missing")
     return rows
 

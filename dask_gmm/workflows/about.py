@@ -27,6 +27,7 @@ from dask_gmm.records.posterior_file import read_posterior
 from dask_gmm.workflows.bayesian_request import beliefs_of
 from dask_gmm.workflows.fit_request import FitRequest
 from dask_gmm.workflows.left_out import LeftOut
+from dask_gmm.workflows.missing import missing_shares
 from dask_gmm.workflows.order import Reference
 
 # The same run may be asked for with others of these.
@@ -165,6 +166,7 @@ def facts_of(source: Source, survey: SurveyAnswer) -> dict[str, Any]:
             "features": source.n_features,
             "dtype": str(source.dtype),
             "fingerprint": fingerprint(source, survey),
+            "missing": missing_shares(survey),
         },
         **LeftOut.of(source, survey).to_json(),
         "versions": {**versions(), **_reading(source)},

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from dask_gmm.data.source import Source
 from dask_gmm.data.stored import StoredSource
 from dask_gmm.errors import InputError, MemoryLimitError
+from dask_gmm.fitting.incomplete import Incomplete
 from dask_gmm.fitting.questions import Score, Scored
 from dask_gmm.mixture.estep import JointDensity
 from dask_gmm.mixture.features import Array
@@ -44,7 +45,12 @@ def density_of(
 
 
 def describe_rows(
-    source: Source, density: JointDensity, wanted: Wanted, runner: ThreadRunner
+    source: Source,
+    density: JointDensity,
+    wanted: Wanted,
+    runner: ThreadRunner,
+    *,
+    missing: bool = False,
 ) -> dict[str, npt.NDArray[Any]]:
     """Say of all rows what is wanted, in the memory of this process.
 
@@ -56,6 +62,10 @@ def describe_rows(
     wanted : Wanted
     runner : ThreadRunner
         Of this process, whose memory takes the answers.
+    missing : bool, default False
+        Whether NaN stand for values that are missing. Then log densities are those of what is
+        there, and a row of which nothing is has the weights of the mixture as probabilities, and
+        the log density 0.
 
     Returns
     -------
@@ -71,20 +81,35 @@ def describe_rows(
     MemoryLimitError
         If the answers do not fit.
     """
-    outputs = wanted.outputs(len(density.constants), NUMBERS)
+    outputs = outputs_of(wanted, density, source.dtype)
     arrays = _in_memory(outputs, source.layout.rows)
-    answered(source, density, Describe(density, wanted, MemoryTarget(arrays)), runner)
+    fold = asked_of_any(Describe(density, wanted, MemoryTarget(arrays)), missing=missing)
+    answered(source, density, fold, runner)
     return arrays
 
 
-def describe_lazily(rows: Any, density: JointDensity, wanted: Wanted) -> dict[str, Any]:
+def asked_of_any(fold: Fold, *, missing: bool) -> Fold:
+    """Give a fold as it is asked of rows that no survey has seen; values may be missing."""
+    return Incomplete(fold) if missing else fold
+
+
+def outputs_of(wanted: Wanted, density: JointDensity, dtype: np.dtype[Any]) -> tuple[Output, ...]:
+    """Give the arrays in which answers are held about rows of a type."""
+    floats = dtype if dtype == np.float32 else np.dtype(np.float64)
+    n_components, n_features = density.offsets.shape
+    return wanted.outputs(n_components, NUMBERS, n_features, floats)
+
+
+def describe_lazily(
+    rows: Any, density: JointDensity, wanted: Wanted, *, missing: bool = False
+) -> dict[str, Any]:
     """Say of all rows what is wanted, when it is asked for.
 
     Parameters
     ----------
     rows : Source or dask.array.Array
         The numbers of rows in the blocks of an array may be unknown.
-    density, wanted
+    density, wanted, missing
         See `describe_rows`.
 
     Returns
@@ -100,9 +125,9 @@ def describe_lazily(rows: Any, density: JointDensity, wanted: Wanted) -> dict[st
     DataError
         If chunks are absent. Other damage, and rows without an answer, are found when computing.
     """
-    outputs = wanted.outputs(len(density.constants), NUMBERS)
+    outputs = outputs_of(wanted, density, rows.dtype)
     examples = {output.name: output.empty(0) for output in outputs}
-    fold = Describe(density, wanted, BlockTarget(outputs))
+    fold = asked_of_any(Describe(density, wanted, BlockTarget(outputs)), missing=missing)
     if is_dask_array(rows):
         _refuse_columns(rows.shape[1:], f"dask array {rows.name}", density)
         return lazy_answers_of_dask(rows, fold, examples)
@@ -113,7 +138,9 @@ def describe_lazily(rows: Any, density: JointDensity, wanted: Wanted) -> dict[st
     return lazy_answers(rows, fold, examples)
 
 
-def score_rows(source: Source, density: JointDensity, runner: Runner) -> tuple[int, float]:
+def score_rows(
+    source: Source, density: JointDensity, runner: Runner, *, missing: bool = False
+) -> tuple[int, float]:
     """Give the number of rows, and the mean of their log densities in nats.
 
     Raises
@@ -121,7 +148,8 @@ def score_rows(source: Source, density: JointDensity, runner: Runner) -> tuple[i
     InputError, DataError
         See `describe_rows`.
     """
-    (scored,) = answered(source, density, Score(density), runner)
+    fold = asked_of_any(Score(density), missing=missing)
+    (scored,) = answered(source, density, fold, runner)
     assert isinstance(scored, Scored)
     return scored.rows, scored.log_likelihood / scored.rows
 

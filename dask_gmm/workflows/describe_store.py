@@ -15,12 +15,13 @@ from dask_gmm.objects.location import Location, location
 from dask_gmm.outputs.described import Describe
 from dask_gmm.outputs.shelves import GroupTarget, Written
 from dask_gmm.outputs.wanted import Wanted
+from dask_gmm.passes.fold import Fold
 from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.runner import Runner
 from dask_gmm.records.exclusive import only_writer
 from dask_gmm.records.kinds import PREDICTIONS
 from dask_gmm.records.publish import publish, refuse_existing, remove_stale
-from dask_gmm.workflows.describe import SILENT, answered, refuse_other_columns
+from dask_gmm.workflows.describe import SILENT, answered, asked_of_any, refuse_other_columns
 from dask_gmm.workflows.predictions import Predictions, refuse_own_rows
 from dask_gmm.workflows.sources import refuse_apart
 
@@ -53,6 +54,7 @@ def describe_store(
     runner: Runner,
     *,
     overwrite: bool = False,
+    missing: bool = False,
     about: Mapping[str, Any] | None = None,
     progress: Progress = SILENT,
 ) -> Stored:
@@ -72,6 +74,8 @@ def describe_store(
         Where the pass runs.
     overwrite : bool, default False
         Whether to replace other predictions, or an empty folder, that are there.
+    missing : bool, default False
+        See `dask_gmm.workflows.describe.describe_rows`.
     about : mapping of str to JSON, optional
         What to keep in the group's attributes beside what decides its contents.
     progress : Progress, optional
@@ -109,8 +113,9 @@ def describe_store(
         sink = group.sink(out)
         remove_stale(out, sink.path, PREDICTIONS)
         with _left_for_the_next_call(group, sink.path):
-            fold = Describe(density, wanted, GroupTarget(sink))
-            written = _write(group, fold, sink, about, runner, progress)
+            described = Describe(density, wanted, GroupTarget(sink))
+            fold = asked_of_any(described, missing=missing)
+            written = _write(group, density, fold, sink, about, runner, progress)
             lease.check()
             publish(sink.path, out, overwrite, PREDICTIONS)
     return replace(there, kept=written.kept)
@@ -118,7 +123,8 @@ def describe_store(
 
 def _write(
     group: Predictions,
-    fold: Describe,
+    density: JointDensity,
+    fold: Fold,
     sink: Sink,
     about: Mapping[str, Any] | None,
     runner: Runner,
@@ -128,7 +134,7 @@ def _write(
     attributes = {"dask_gmm": {**group.facts, "about": dict(about or {})}}
     sink.take_up(attributes)
     progress.start_pass("predict", group.source.layout.rows)
-    (written,) = answered(group.source, fold.density, fold, runner, progress)
+    (written,) = answered(group.source, density, fold, runner, progress)
     assert isinstance(written, Written)
     progress.end_pass(f"{written.kept} finished chunks kept" if written.kept else "")
     sink.finalize(written.digests)

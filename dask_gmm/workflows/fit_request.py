@@ -16,6 +16,7 @@ from dask_gmm.workflows.requests import (
     Covariance,
     FloatType,
     Init,
+    Missing,
     MissingChunks,
     Nonfinite,
     OnBadChunk,
@@ -103,6 +104,9 @@ class FitRequest:
         With ``skip``, the largest share of the rows that may be left out so; 0.01 by default.
     nonfinite : {"error", "drop"}, default "error"
         Whether a row with NaN or infinity is an error, or is left out.
+    missing : {"error", "em"}, default "error"
+        Whether NaN is a value that is not finite, or one that is missing at random, of which the
+        fit takes the conditional expectation; then a row of which all are missing is left out.
     cache : {"none", "memory"}, default "none"
         Whether zarr arrays are read in every pass, or once, and then kept decoded in the memory of
         the processes that compute; it changes no byte. Other arrays are used as they are.
@@ -161,6 +165,7 @@ class FitRequest:
     on_bad_chunk: OnBadChunk = "fail"
     max_bad_share: float | None = None
     nonfinite: Nonfinite = "error"
+    missing: Missing = "error"
     cache: Cache = "none"
     match: str | Location | None = None
     warm_start: str | Location | None = None
@@ -183,7 +188,7 @@ class FitRequest:
         if self.merge_from is not None and self.components is not None:
             make_whole(self, merge_from=self.components)
         one_of("missing_chunks", self.missing_chunks, get_args(MissingChunks))
-        check_bad_rows(self.on_bad_chunk, self.max_bad_share, self.nonfinite)
+        check_bad_rows(self.on_bad_chunk, self.max_bad_share, self.nonfinite, self.missing)
         if self.max_bad_share is not None:
             make_floats(self, "max_bad_share")
         one_of("cache", self.cache, get_args(Cache))

@@ -208,6 +208,7 @@ def _run_facts(
         "rows per second": round(len(history) * rows / max(seconds, 1e-9)),
         **_model_facts(model),
         "warnings": manifest["warnings"],
+        "missing, as a share of each column": manifest["data"]["missing"],
         "fingerprint of the data": manifest["data"]["fingerprint"],
         "machines": manifest["machines"],
         "versions": manifest["versions"],

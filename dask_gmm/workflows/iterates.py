@@ -18,6 +18,7 @@ from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.runner import Runner
 from dask_gmm.passes.threads import ONE_THREAD
 from dask_gmm.workflows.fit_rows import cohort_of
+from dask_gmm.workflows.left_out import NOTHING, Allowed
 from dask_gmm.workflows.trip import Trip
 
 
@@ -49,6 +50,7 @@ def iterate(
     runner: Runner,
     progress: Progress,
     before: float = -np.inf,
+    allowed: Allowed = NOTHING,
 ) -> Iterates:
     """Make at most ``spec.max_iter`` EM iterations from each start, each of one pass.
 
@@ -68,13 +70,15 @@ def iterate(
         Who hears of the passes.
     before : float
         Log-likelihood per row that led to `Spec.start`, if an earlier fit is continued.
+    allowed : Allowed
+        Which rows may be left out, and whether values may be missing.
 
     Raises
     ------
     InputError, DataError
         See `Trip.survey`.
     """
-    trip = Trip(source, runner, progress, lambda record: None)
+    trip = Trip(source, runner, progress, lambda record: None, allowed)
     with ONE_THREAD:
         (known,) = trip.known([spec])
         # The last pass of a candidate leads to one more M-step.
@@ -89,7 +93,14 @@ def iterate(
     return Iterates(chosen.after, bounds, chosen.why.converged, state or draws.state)
 
 
-def ascend(source: Source, spec: Spec, n_init: int, runner: Runner, progress: Progress) -> Iterates:
+def ascend(
+    source: Source,
+    spec: Spec,
+    n_init: int,
+    runner: Runner,
+    progress: Progress,
+    allowed: Allowed = NOTHING,
+) -> Iterates:
     """Climb from samples to all rows, and end at parameters that the last pass measured.
 
     Parameters
@@ -103,13 +114,15 @@ def ascend(source: Source, spec: Spec, n_init: int, runner: Runner, progress: Pr
         Where the passes run.
     progress : Progress
         Who hears of the passes.
+    allowed : Allowed
+        See `iterate`.
 
     Raises
     ------
     InputError, DataError
         See `Trip.survey`.
     """
-    trip = Trip(source, runner, progress, lambda record: None)
+    trip = Trip(source, runner, progress, lambda record: None, allowed)
     with ONE_THREAD:
         cohort = cohort_of(trip, [spec], n_init)
         chosen = best(search(cohort, trip.run_pass, trip.keep))
@@ -145,6 +158,7 @@ def believe(
     runner: Runner,
     progress: Progress,
     before: float = -np.inf,
+    allowed: Allowed = NOTHING,
 ) -> Believed:
     """Make at most ``spec.max_iter`` variational iterations from each start, each of one pass.
 
@@ -156,13 +170,15 @@ def believe(
         With beliefs; `Spec.tol` is about the lower bound of all rows together.
     before : float
         Lower bound that led to `Spec.posterior`, if an earlier fit is continued.
+    allowed : Allowed
+        See `iterate`.
 
     Raises
     ------
     InputError, DataError
         See `Trip.survey`.
     """
-    trip = Trip(source, runner, progress, lambda record: None)
+    trip = Trip(source, runner, progress, lambda record: None, allowed)
     with ONE_THREAD:
         (known,) = trip.known([spec])
         mass = known.summary.mass

@@ -27,10 +27,13 @@ class Allowed:
         error.
     nonfinite : bool
         Whether rows that are not finite are left out, instead of being an error.
+    missing : bool
+        Whether NaN stand for values that are missing; rows with no other value are left out.
     """
 
     bad_share: float | None = None
     nonfinite: bool = False
+    missing: bool = False
 
     @classmethod
     def by(cls, request: Any) -> "Allowed":
@@ -48,12 +51,15 @@ class Allowed:
                 f"{request.on_bad_chunk}. Leave one of them out."
             )
         usual = USUAL_BAD_SHARE if share is None else share
-        return cls(usual if skips else None, request.nonfinite == "drop")
+        missing = request.missing == "em"
+        return cls(usual if skips else None, request.nonfinite == "drop", missing)
 
     @property
     def usable(self) -> float:
         """Give a share of the rows that is left, or nearly always is."""
-        return FEWEST_LEFT if self.nonfinite else max(1 - (self.bad_share or 0.0), FEWEST_LEFT)
+        if self.nonfinite or self.missing:
+            return FEWEST_LEFT
+        return max(1 - (self.bad_share or 0.0), FEWEST_LEFT)
 
     def of(self, source: Source) -> Source:
         """Give the source whose first reading leaves out what may be.
@@ -86,10 +92,13 @@ class LeftOut:
         Bad ones; their rows have the numbers of the array.
     dropped_rows : int
         Number of rows that are not finite.
+    empty_rows : int
+        Number of rows of which all values are missing.
     """
 
     chunks: tuple[BadChunk, ...] = ()
     dropped_rows: int = 0
+    empty_rows: int = 0
 
     @classmethod
     def of(cls, source: Source, survey: SurveyAnswer) -> "LeftOut":
@@ -99,7 +108,7 @@ class LeftOut:
             replace(each, start=each.start + first, stop=each.stop + first)
             for each in survey.bad_chunks
         )
-        return cls(tuple(chunks), survey.summary.bad_rows)
+        return cls(tuple(chunks), survey.summary.bad_rows, survey.summary.empty_rows)
 
     @classmethod
     def kept_in(cls, manifest: Mapping[str, Any]) -> "LeftOut":
@@ -108,7 +117,7 @@ class LeftOut:
             BadChunk(each["chunk"], each["rows"][0], each["rows"][1], each["cause"])
             for each in manifest["bad_chunks"]
         )
-        return cls(tuple(chunks), manifest["dropped_rows"])
+        return cls(tuple(chunks), manifest["dropped_rows"], manifest["empty_rows"])
 
     @property
     def skipped_rows(self) -> int:
@@ -125,13 +134,17 @@ class LeftOut:
             "bad_chunks": chunks,
             "skipped_rows": self.skipped_rows,
             "dropped_rows": self.dropped_rows,
+            "empty_rows": self.empty_rows,
         }
 
     def to_text(self) -> tuple[str, ...]:
         """Give it as lines of plain text; none if it is nothing."""
         skipped = f"left out: {self.skipped_rows:,} rows of {_chunks(self.chunks)}"
         dropped = f"left out: {self.dropped_rows:,} rows that are not finite"
-        return ((skipped,) if self.chunks else ()) + ((dropped,) if self.dropped_rows else ())
+        empty = f"left out: {self.empty_rows:,} rows of which all values are missing"
+        counts = (len(self.chunks), self.dropped_rows, self.empty_rows)
+        lines = zip(counts, (skipped, dropped, empty), strict=True)
+        return tuple(line for count, line in lines if count)
 
 
 NOTHING_LEFT_OUT: Final = LeftOut()
@@ -139,7 +152,8 @@ NOTHING_LEFT_OUT: Final = LeftOut()
 
 def rows_left(source: Source, survey: SurveyAnswer) -> int:
     """Give the number of rows that are not left out; those held out are among them."""
-    return source.layout.rows - survey.skipped_rows - survey.summary.bad_rows
+    summary = survey.summary
+    return source.layout.rows - survey.skipped_rows - summary.bad_rows - summary.empty_rows
 
 
 def check_left(source: Source, survey: SurveyAnswer, allowed: Allowed, least: int) -> None:
@@ -170,7 +184,8 @@ def check_left(source: Source, survey: SurveyAnswer, allowed: Allowed, least: in
         raise DataError(
             f"Wanted finite values; found NaN or infinity in {survey.summary.bad_rows:,} of "
             f"{rows:,} rows, the first at {source.where(row, column)}. Clean the data, or let fit "
-            "or select leave out such rows with nonfinite drop."
+            "or select leave out such rows with nonfinite drop, or take NaN for values that are "
+            "missing with missing em."
         )
     left = rows_left(source, survey)
     if survey.leaves_out and left < least:

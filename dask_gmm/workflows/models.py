@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from dask_gmm.data.array_source import ArraySource
 from dask_gmm.errors import InputError
 from dask_gmm.fitting.bounds import name_of
@@ -95,5 +97,6 @@ def density_of_mixture(mixture: Mixture) -> JointDensity:
 def with_quantiles(model: FittedMixture, sample: Sample) -> FittedMixture:
     """Give a model the quantiles of the log densities of a sample of the rows it was fitted to."""
     density, wanted = density_of_mixture(model.mixture), Wanted(log_density=True)
-    described = describe_rows(ArraySource.of(sample.rows), density, wanted, ThreadRunner())
+    source, missing = ArraySource.of(sample.rows), bool(np.isnan(sample.rows).any())
+    described = describe_rows(source, density, wanted, ThreadRunner(), missing=missing)
     return replace(model, quantiles=DensityQuantiles.of(described[LOG_DENSITY]))

@@ -21,6 +21,7 @@ from dask_gmm.passes.outlook import Outlook
 from dask_gmm.passes.runner import Runner
 from dask_gmm.workflows.fit_request import FitRequest
 from dask_gmm.workflows.left_out import Allowed
+from dask_gmm.workflows.missing import asked_of, largest_asked
 from dask_gmm.workflows.partitions import Stretch
 from dask_gmm.workflows.plan_parts import last_reading
 from dask_gmm.workflows.planned import PlannedPass
@@ -106,7 +107,7 @@ class Rounds:
 
         def e_steps(answers: Answers) -> list[Sequence[Fold]]:
             near.extend(e_steps_near(asking, answers[0]))
-            return [near[first:last] for first, last in pairwise(ends)]
+            return [asked_of(near[first:last], answers[0]) for first, last in pairwise(ends)]
 
         asks: list[Ask] = [lambda _: [[survey]], e_steps]
         if parts is not None:
@@ -114,7 +115,8 @@ class Rounds:
         return asks
 
     def _survey(self) -> SurveyFold:
-        return replace(survey_of(self.specs, *self._shape), usable=self.allowed.usable)
+        fold, allowed = survey_of(self.specs, *self._shape), self.allowed
+        return replace(fold, usable=allowed.usable, incomplete=allowed.missing)
 
     def _groups(self) -> list[Sequence[Fold]]:
         sizes = [
@@ -128,7 +130,8 @@ class Rounds:
     def _outlook(self, folds: Sequence[Fold]) -> Outlook:
         """Give that of a pass after the survey, of whose sample something is kept."""
         kept = kept_bytes(min(self._survey().size, self._shape[0]), self.rows.n_features)
-        return self.runner.beside(kept).outlook(self.rows, folds)
+        asked = [largest_asked(fold, self.allowed) for fold in folds]
+        return self.runner.beside(kept).outlook(self.rows, asked)
 
     def _most(self, readings: int, kept: int) -> int | None:
         """Give the number of rounds that may follow those that are kept."""

@@ -15,7 +15,7 @@ from dask_gmm.outputs.shelves import BlockTarget, GroupTarget
 from dask_gmm.passes.runner import Runner
 from dask_gmm.passes.threads import ONE_THREAD
 from dask_gmm.records.publish import aside
-from dask_gmm.workflows.describe import NUMBERS, refuse_other_columns
+from dask_gmm.workflows.describe import asked_of_any, outputs_of, refuse_other_columns
 from dask_gmm.workflows.drawing import RowsToDraw, arrays_of
 from dask_gmm.workflows.generate import is_drawn
 from dask_gmm.workflows.models import density_of_mixture
@@ -93,7 +93,8 @@ def plan_predict(
     sink = group.sink(location(out))
     kept = sink.count_there() if there else 0
     note = f"goes on: {kept:,} of {group.n_chunks:,} chunks are there" if kept else ""
-    fold = Describe(density, wanted, GroupTarget(sink))
+    missing = request.missing == "em"
+    fold = asked_of_any(Describe(density, wanted, GroupTarget(sink)), missing=missing)
     passes = (PlannedPass("predict", 1, 1, runner.outlook(group.source, [fold])),)
     step = replace(step, passes=passes, outputs=group.specs, note=note)
     left = to_come.with_group(out, group.specs)
@@ -101,8 +102,8 @@ def plan_predict(
         return step, left
     if not there:
         return replace(step, note=NOT_THERE), left
-    outputs = wanted.outputs(mixture.n_components, NUMBERS)
-    measured = Describe(density, wanted, BlockTarget(outputs))
+    outputs = outputs_of(wanted, density, source.dtype)
+    measured = asked_of_any(Describe(density, wanted, BlockTarget(outputs)), missing=missing)
     probed = probe(group.source, n_blocks, passes, [lambda _: [[measured]]])
     return replace(step, probed=probed), left
 
@@ -126,7 +127,7 @@ def plan_score(
         usual_of(request, known)
     density, source = density_of_mixture(mixture), to_come.source(request)
     refuse_other_columns(source, density)
-    fold = Examine(density, 0.0)
+    fold = asked_of_any(Examine(density, 0.0), missing=request.missing == "em")
     passes = (PlannedPass("score", 1, 1, runner.outlook(source, [fold])),)
     step = PlannedStep("score", None, Size.of(source), passes, ONE)
     if not n_blocks or not passes[0].outlook.fits:

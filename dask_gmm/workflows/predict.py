@@ -86,6 +86,7 @@ def predict(request: PredictRequest, runner: Runner, progress: Progress) -> Pred
         request.out,
         runner,
         overwrite=request.overwrite,
+        missing=request.missing == "em",
         about={"model": str(known.path), "anomaly_quantile": request.anomaly_quantile},
         progress=progress,
     )
@@ -107,6 +108,7 @@ def wanted_of(request: PredictRequest, known: KnownModel) -> Wanted:
 def answers_wanted(request: PredictRequest, bound: float | None) -> Wanted:
     """Say what is asked about each row; one of a log density below the bound is an anomaly."""
     below = None if request.anomaly_quantile is None else bound
-    others = request.probabilities or request.log_density or request.top or below is not None
-    labels = request.labels or not others
-    return Wanted(labels, request.probabilities, request.log_density, request.top, below)
+    others = request.probabilities or request.log_density or request.top or request.imputed
+    labels = request.labels or not (others or below is not None)
+    asked = request.probabilities, request.log_density, request.top
+    return Wanted(labels, *asked, below, request.imputed)

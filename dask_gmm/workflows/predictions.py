@@ -25,6 +25,7 @@ from dask_gmm.mixture.scoring import parameters_digest
 from dask_gmm.objects.location import Location
 from dask_gmm.outputs.wanted import (
     PROBABILITIES,
+    ROWS,
     TOP_COMPONENTS,
     TOP_PROBABILITIES,
     Output,
@@ -42,6 +43,7 @@ SECOND_AXES: Final[Mapping[str, str]] = {
     PROBABILITIES: "component",
     TOP_COMPONENTS: "rank",
     TOP_PROBABILITIES: "rank",
+    ROWS: "column",
 }
 
 
@@ -73,7 +75,8 @@ class Predictions:
             If more components are wanted than there are.
         """
         n_components = len(density.constants)
-        outputs = wanted.outputs(n_components, component_dtype(n_components))
+        of_rows = source.n_features, source.dtype
+        outputs = wanted.outputs(n_components, component_dtype(n_components), *of_rows)
         widest = max(output.row_bytes for output in outputs)
         source, chunk_rows = in_whole_chunks(source, max(1, CHUNK_BYTES // widest))
         facts = {

@@ -64,7 +64,7 @@ def check_partitions(request: "FitRequest") -> None:
 
 
 def _check_all_rows(request: "FitRequest") -> None:
-    usual = {"held_out": 0.0, "on_bad_chunk": "fail", "nonfinite": "error"}
+    usual = {"held_out": 0.0, "on_bad_chunk": "fail", "nonfinite": "error", "missing": "error"}
     for name, value in usual.items():
         if (found := getattr(request, name)) != value:
             raise InputError(

@@ -22,7 +22,7 @@ from dask_gmm.workflows.text import numbers, variances
 # Facts of the manifest that have tables or lists of their own.
 ELSEWHERE: Final = (
     *("levels", "notes", "dropped", "repairs", "warnings", "settings", "versions"),
-    *("bad_chunks", "skipped_rows", "dropped_rows", "cost", "parts"),
+    *("bad_chunks", "skipped_rows", "dropped_rows", "empty_rows", "cost", "parts"),
 )
 # What each of the short ones is called.
 ENDING: Final = {
@@ -101,6 +101,7 @@ def data(run: KeptRun) -> Table:
     left_out = {
         "rows of bad chunks, skipped": run.manifest["skipped_rows"],
         "rows that are not finite, dropped": run.manifest["dropped_rows"],
+        "rows without any value, left out": run.manifest["empty_rows"],
     }
     return of_mapping("Data", {**run.manifest["data"], **left_out})
 

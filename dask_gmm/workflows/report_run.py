@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
+
 from dask_gmm.errors import InputError
 from dask_gmm.fitting.result import FittedMixture
 from dask_gmm.fitting.selected import Selected
@@ -75,6 +77,14 @@ def kept_run(request: ReportRequest, path: Location) -> KeptRun:
             f"Wanted features from 0 to {n_features - 1}, the columns of the model in {path}, "
             f"found {max(features)}. Choose others."
         )
-    rows = read_sample(path, n_features)
+    rows = _complete(read_sample(path, n_features))
     selected = read_table(path)[0] if manifest.get("selection") else None
     return KeptRun(path, manifest, history, model, rows, selected, features)
+
+
+def _complete(rows: Array | None) -> Array | None:
+    """Give those rows (n, D) that lack nothing; None where there are none."""
+    if rows is None or not np.isnan(rows).any():
+        return rows
+    complete = rows[~np.isnan(rows).any(axis=1)]
+    return complete if len(complete) else None

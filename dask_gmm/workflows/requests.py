@@ -13,6 +13,7 @@ FloatType: TypeAlias = Literal["float64", "float32"]
 MissingChunks: TypeAlias = Literal["error", "fill"]
 OnBadChunk: TypeAlias = Literal["fail", "skip"]
 Nonfinite: TypeAlias = Literal["error", "drop"]
+Missing: TypeAlias = Literal["error", "em"]
 NonfiniteIn: TypeAlias = Literal["error", "keep"]
 Cache: TypeAlias = Literal["none", "memory"]
 Solver: TypeAlias = Literal["fast", "em"]
@@ -161,8 +162,10 @@ def _several(name: str, given: object) -> tuple[int | str, ...]:
     return found
 
 
-def check_bad_rows(on_bad_chunk: str, max_bad_share: float | None, nonfinite: str) -> None:
-    """Check what is said of chunks that are bad and of rows that are not finite.
+def check_bad_rows(
+    on_bad_chunk: str, max_bad_share: float | None, nonfinite: str, missing: str
+) -> None:
+    """Check what is said of chunks that are bad, of rows that are not finite, and of NaN.
 
     Raises
     ------
@@ -171,6 +174,7 @@ def check_bad_rows(on_bad_chunk: str, max_bad_share: float | None, nonfinite: st
     """
     one_of("on_bad_chunk", on_bad_chunk, get_args(OnBadChunk))
     one_of("nonfinite", nonfinite, get_args(Nonfinite))
+    one_of("missing", missing, get_args(Missing))
     if max_bad_share is not None:
         number("max_bad_share", max_bad_share, 0.0, 1.0)
 

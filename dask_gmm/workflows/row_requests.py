@@ -7,7 +7,7 @@ from dask_gmm.checks import number, one_of, whole
 from dask_gmm.errors import InputError
 from dask_gmm.fitting.bounds import SHARES, name_of
 from dask_gmm.objects.location import Location
-from dask_gmm.workflows.requests import MissingChunks
+from dask_gmm.workflows.requests import Missing, MissingChunks
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,6 +35,12 @@ class PredictRequest:
     anomaly_quantile : {0.0001, 0.001, 0.01, 0.05, 0.5}, optional
         ``anomaly``: whether the log density is below this quantile of those of the rows that the
         model was fitted to.
+    imputed : bool, default False
+        ``x``: the rows, with what the mixture expects in the place of missing values.
+    missing : {"error", "em"}, default "error"
+        Whether NaN is an error, or a value that is missing at random. Then all is said of what is
+        there; a row without any value has the weights of the mixture as probabilities, the
+        component of the largest as label, and the log density 0.
     array, columns, rows, missing_chunks
         See `FitRequest`.
     overwrite : bool, default False
@@ -54,6 +60,8 @@ class PredictRequest:
     log_density: bool = False
     top: int = 0
     anomaly_quantile: float | None = None
+    imputed: bool = False
+    missing: Missing = "error"
     array: str | None = None
     columns: tuple[int | str, ...] | None = None
     rows: slice | None = None
@@ -64,6 +72,7 @@ class PredictRequest:
         object.__setattr__(self, "top", whole("top", self.top, 0))
         _check_share("anomaly_quantile", self.anomaly_quantile)
         one_of("missing_chunks", self.missing_chunks, get_args(MissingChunks))
+        one_of("missing", self.missing, get_args(Missing))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,6 +89,8 @@ class ScoreRequest:
     fail_below : float, optional
         The rows have drifted if their mean log-likelihood is lower than that of the fit by more
         than this, in nats per row, at least 0. By default nothing is said of that.
+    missing : {"error", "em"}, default "error"
+        See `PredictRequest`.
     array, columns, rows, missing_chunks
         See `FitRequest`.
 
@@ -93,6 +104,7 @@ class ScoreRequest:
     model: str | Location
     against_quantile: float | None = None
     fail_below: float | None = None
+    missing: Missing = "error"
     array: str | None = None
     columns: tuple[int | str, ...] | None = None
     rows: slice | None = None
@@ -103,6 +115,7 @@ class ScoreRequest:
         if self.fail_below is not None:
             number("fail_below", self.fail_below, 0.0)
             object.__setattr__(self, "fail_below", float(self.fail_below))
+        one_of("missing", self.missing, get_args(Missing))
         one_of("missing_chunks", self.missing_chunks, get_args(MissingChunks))
 
 

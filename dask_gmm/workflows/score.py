@@ -11,7 +11,7 @@ from dask_gmm.fitting.bounds import name_of
 from dask_gmm.fitting.examined import Examine, Examined
 from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.runner import Runner
-from dask_gmm.workflows.describe import answered, refuse_other_columns
+from dask_gmm.workflows.describe import answered, asked_of_any, refuse_other_columns
 from dask_gmm.workflows.models import KnownModel, density_of_mixture, known_model
 from dask_gmm.workflows.row_requests import ScoreRequest
 from dask_gmm.workflows.sources import source_for, spread
@@ -182,7 +182,8 @@ def score(request: ScoreRequest, runner: Runner, progress: Progress) -> ScoreRes
     bound, density = bound_of(request, known), density_of_mixture(known.model.mixture)
     refuse_other_columns(source, density)
     usual = usual_of(request, known)
-    fold = Examine(density, usual, -math.inf if bound is None else bound.value)
+    examine = Examine(density, usual, -math.inf if bound is None else bound.value)
+    fold = asked_of_any(examine, missing=request.missing == "em")
     progress.start_pass("score", source.layout.rows)
     (examined,) = answered(spread(source, runner), density, fold, runner, progress)
     seconds = monotonic() - started

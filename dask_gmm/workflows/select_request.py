@@ -15,6 +15,7 @@ from dask_gmm.workflows.requests import (
     Covariance,
     FloatType,
     Init,
+    Missing,
     MissingChunks,
     Nonfinite,
     OnBadChunk,
@@ -68,7 +69,7 @@ class SelectRequest:
         See `FitRequest`; of each candidate.
     precision
         See `FitRequest`; of each candidate.
-    array, columns, rows, missing_chunks, on_bad_chunk, max_bad_share, nonfinite
+    array, columns, rows, missing_chunks, on_bad_chunk, max_bad_share, nonfinite, missing
         See `FitRequest`.
     cache, match, require_converged, overwrite
         See `FitRequest`; ``match`` of each candidate, ``require_converged`` of the chosen one.
@@ -105,6 +106,7 @@ class SelectRequest:
     on_bad_chunk: OnBadChunk = "fail"
     max_bad_share: float | None = None
     nonfinite: Nonfinite = "error"
+    missing: Missing = "error"
     cache: Cache = "none"
     match: str | Location | None = None
     require_converged: bool = False

@@ -10,13 +10,13 @@ import numpy as np
 from dask_gmm.data.array_source import ArraySource
 from dask_gmm.data.source import Layout, Source
 from dask_gmm.errors import MemoryLimitError
-from dask_gmm.fitting.finite import FiniteRows
 from dask_gmm.fitting.foreseen import largest_e_step, survey_of
 from dask_gmm.fitting.held_out import check_shares
+from dask_gmm.fitting.incomplete import Incomplete
 from dask_gmm.fitting.levels import LARGEST_SAMPLE_BYTES, levels_of
 from dask_gmm.fitting.members import Member
 from dask_gmm.fitting.questions import ALL_ROWS, Question, Rows
-from dask_gmm.fitting.sample import SMALLEST_SAMPLE, kept_bytes
+from dask_gmm.fitting.sample import kept_bytes
 from dask_gmm.fitting.spec import Spec
 from dask_gmm.fitting.survey import Survey, SurveyAnswer, SurveyFold
 from dask_gmm.mixture.typical import typical_covariance
@@ -36,6 +36,14 @@ from dask_gmm.workflows.admission import (
     refuse_other_rows,
 )
 from dask_gmm.workflows.left_out import NOTHING, Allowed, check_left, rows_left, told
+from dask_gmm.workflows.missing import (
+    Guess,
+    asked_of,
+    check_columns,
+    largest_asked,
+    told_missing,
+    typical_sample,
+)
 
 # Bytes of rows of the sample that are held in the order of the data.
 LARGEST_SAMPLES: Final = 2 * LARGEST_SAMPLE_BYTES
@@ -92,11 +100,11 @@ class Trip:
         rows, n_features = self._source.layout.rows, self._source.n_features
         for each in specs:
             check(self._source, each)
-        fold = replace(survey_of(specs, rows, n_features), usable=self._allowed.usable)
+        allowed, fold = self._allowed, survey_of(specs, rows, n_features)
+        fold = replace(fold, usable=allowed.usable, incomplete=allowed.missing)
         self._runner.outlook(self._source, [fold]).require(self._source.name)
         later = self._runner.beside(kept_bytes(min(fold.size, rows), n_features))
-        largest: Fold = largest_e_step(specs, n_features)
-        largest = FiniteRows(largest) if self._allowed.usable < 1 else largest
+        largest = largest_asked(largest_e_step(specs, n_features), allowed)
         later.outlook(self._source, [largest]).require(self._source.name)
         least = max(map(least_rows, specs))
         answer = self._survey(fold, least)
@@ -112,6 +120,7 @@ class Trip:
             answer: SurveyAnswer = self._read(self._source, [fold], "survey")[0]
             self._record(())
             check_left(self._source, answer, self._allowed, least)
+            check_columns(self._source, answer)
             if not answer.leaves_out or len(answer.sample.rows) >= min(fold.size, answer.seen):
                 break
             fold = replace(fold, usable=rows_left(self._source, answer) / (2 * fold.rows))
@@ -137,7 +146,9 @@ class Trip:
         return Checkpoint(self.answer, tuple(members), passes, layout)
 
     def _know(self, answer: SurveyAnswer) -> None:
-        self.warnings = (*told(self._source, answer), *inspected(answer, self._source))
+        left_out = (*told(self._source, answer), *told_missing(self._source, answer))
+        self.warnings = (*left_out, *inspected(answer, self._source))
+        self._guess: Guess | None = None
         self._source = self._source.pinned(answer.digests, answer.bad_chunks)
         self._surveyed = answer
         kept = kept_bytes(len(answer.sample.rows), self._source.n_features)
@@ -149,6 +160,13 @@ class Trip:
         """What the survey brought home."""
         assert self._surveyed is not None  # nothing is asked before the survey
         return self._surveyed
+
+    @property
+    def _known_gaps(self) -> Guess:
+        """What is guessed about what is missing, for a start."""
+        if self._guess is None:
+            self._guess = Guess.of(self.answer)
+        return self._guess
 
     def known(self, specs: Sequence[Spec]) -> list[Survey]:
         """Make the survey, and give what the candidates of each spec know of it.
@@ -163,11 +181,13 @@ class Trip:
         answer = self.survey(specs)
         for spec in specs:
             check_distinct(answer.sample, spec, self._source.name)
-        summary, sample = answer.summary, answer.sample
+        guess, sample = self._known_gaps, answer.sample
+        summary = guess.completed(answer.summary)
         seen = summary.rows, len(summary.mean)
         sizes, few = [s.level_sizes(*seen) for s in specs], [s.loose_rows(*seen) for s in specs]
-        levels = levels_of(sample, {size for each in (*sizes, few) for size in each if size})
-        typical = typical_covariance(sample.first(SMALLEST_SAMPLE).in_row_order(), summary)
+        wanted = {size for each in (*sizes, few) for size in each if size}
+        levels = levels_of(sample, wanted, guess.correlation)
+        typical = typical_covariance(guess.filled(typical_sample(sample)), summary)
         whole = Survey.of(summary, self._source.number, typical=typical)
         below = [tuple(levels[size] for size in each) for each in sizes]
         return [
@@ -185,9 +205,10 @@ class Trip:
         self._about = rows
         folds = [question.fold for question in questions]
         if rows.are_all:
-            asked = [FiniteRows(fold) for fold in folds] if self.answer.leaves_out else folds
+            asked = asked_of(folds, self.answer)
             return self._read(self._source, asked, f"EM pass {len(self.records)}")
-        return self._ask_sample(self._sampled(rows), folds)
+        asked = [Incomplete(fold) for fold in folds] if self.answer.incomplete else folds
+        return self._ask_sample(self._sampled(rows), asked)
 
     def _ask_sample(self, source: Source, folds: Sequence[Fold]) -> Sequence[Any]:
         """Answer questions about a sample; all of them in a row are told of as one pass."""
@@ -222,6 +243,7 @@ class Trip:
         sample = self.answer.sample.first(rows.size)
         if rows.drawn is None:
             values = sample.in_row_order()
+            values = self._known_gaps.filled(values) if rows.at_once else values
             leaves = Layout(np.array([0, len(values)])) if rows.at_once else None
             return ArraySource.of(values, layout=leaves)
         values, weights = rows.drawn.joined(sample)

@@ -8,17 +8,14 @@ from typing import Any
 
 import pytest
 
-from dask_gmm.errors import DriftError
 from dask_gmm.settings import GenerateSettings, ReportSettings
 from dask_gmm.settings_fit import FitSettings, SelectSettings
-from dask_gmm.settings_rows import PredictSettings, ScoreSettings
 from dask_gmm.workflows.fit_request import FitRequest
 from dask_gmm.workflows.report_request import ReportRequest
 from dask_gmm.workflows.requests import GenerateRequest
-from dask_gmm.workflows.row_requests import PredictRequest, ScoreRequest
 from dask_gmm.workflows.select_request import SelectRequest
 from tests.doors.conftest import Invoke
-from tests.doors.twins import FakeResult, Twins
+from tests.doors.twins import Twins
 
 GENERATE = ("generate", "x.zarr", "--rows", "100", "--features", "3", "--components", "2")
 FIT = ("fit", "x.zarr", "--components", "2", "--out", "run")
@@ -26,10 +23,6 @@ GENERATED = GenerateRequest(out=Path("x.zarr"), rows=100, features=3, components
 SELECT = ("select", "x.zarr", "--components", "2:4", "--out", "run")
 FITTED = FitRequest(data="x.zarr", components=2, out=Path("run"))
 SELECTED = SelectRequest("x.zarr", (2, 3, 4), Path("run"))
-PREDICT = ("predict", "x.zarr", "run", "--out", "y.zarr")
-PREDICTED = PredictRequest("x.zarr", Path("run"), Path("y.zarr"))
-SCORE = ("score", "x.zarr", "run")
-SCORED = ScoreRequest("x.zarr", Path("run"))
 
 REFRESH = {
     "warm_start": (("--warm-start", "other"), Path("other")),
@@ -81,6 +74,7 @@ FITTING_OPTIONS = {
     "on_bad_chunk": (("--on-bad-chunk", "skip"), "skip"),
     "max_bad_share": (("--max-bad-share", "0.1"), 0.1),
     "nonfinite": (("--nonfinite", "drop"), "drop"),
+    "missing": (("--missing", "em"), "em"),
     "cache": (("--cache", "memory"), "memory"),
     "match": (("--match", "other"), Path("other")),
     "overwrite": (("--overwrite",), True),
@@ -105,28 +99,6 @@ REPORT_OPTIONS: dict[str, tuple[tuple[str, ...], Any]] = {
     "out": (("--out", "page.html"), Path("page.html")),
     "features": (("--features", "0,2:4"), (0, 2, 3)),
     "overwrite": (("--overwrite",), True),
-}
-# What `predict` and `score` share.
-ASKING_OPTIONS = {
-    "array": (("--array", "y"), "y"),
-    "columns": (("--columns", "0,2,5:8"), (0, 2, 5, 6, 7)),
-    "rows": (("--rows", "10:20"), slice(10, 20)),
-    "missing_chunks": (("--missing-chunks", "fill"), "fill"),
-}
-PREDICT_OPTIONS = {
-    **ASKING_OPTIONS,
-    "out": (("--out", "elsewhere"), Path("elsewhere")),
-    "labels": (("--labels",), True),
-    "probabilities": (("--probabilities",), True),
-    "log_density": (("--log-density",), True),
-    "top": (("--top", "2"), 2),
-    "anomaly_quantile": (("--anomaly-quantile", "0.01"), 0.01),
-    "overwrite": (("--overwrite",), True),
-}
-SCORE_OPTIONS = {
-    **ASKING_OPTIONS,
-    "against_quantile": (("--against-quantile", "0.01"), 0.01),
-    "fail_below": (("--fail-below", "0.5"), 0.5),
 }
 
 
@@ -204,48 +176,8 @@ def test_report_asks_what_its_options_say_and_opens_no_runner(
     assert twins.opened == []
 
 
-def test_predict_and_score_ask_for_the_defaults(twins: Twins, invoke: Invoke) -> None:
-    assert invoke(*PREDICT).exit_code == 0
-    assert asdict(only_request(twins, "predict")) == asdict(PREDICTED)
-    twins.calls.clear()
-    assert invoke(*SCORE).exit_code == 0
-    assert asdict(only_request(twins, "score")) == asdict(SCORED)
-
-
-@pytest.mark.parametrize("name", PREDICT_OPTIONS)
-def test_an_option_of_predict_sets_its_field_alone(twins: Twins, invoke: Invoke, name: str) -> None:
-    args, value = PREDICT_OPTIONS[name]
-    assert invoke(*PREDICT, *args).exit_code == 0
-    assert asdict(only_request(twins, "predict")) == {**asdict(PREDICTED), name: value}
-
-
-@pytest.mark.parametrize("name", SCORE_OPTIONS)
-def test_an_option_of_score_sets_its_field_alone(twins: Twins, invoke: Invoke, name: str) -> None:
-    args, value = SCORE_OPTIONS[name]
-    assert invoke(*SCORE, *args).exit_code == 0
-    assert asdict(only_request(twins, "score")) == {**asdict(SCORED), name: value}
-
-
-@pytest.mark.parametrize("command", ["score", "run"])
-@pytest.mark.parametrize("as_json", [False, True])
-def test_what_was_found_is_shown_where_rows_have_drifted(
-    twins: Twins, invoke: Invoke, tmp_path: Path, command: str, as_json: bool
-) -> None:
-    (tmp_path / "c.yaml").write_text("steps: [score: {data: x.zarr, model: run, fail_below: 0}]")
-    args = {"score": SCORE, "run": ("run", str(tmp_path / "c.yaml"))}[command]
-    twins.error = DriftError("They have drifted.", FakeResult("score"))
-    result = invoke(*args, *("--json",) * as_json)
-    assert result.exit_code == 3
-    assert result.stdout.strip() == (
-        '{\n  "verb": "score"\n}' if as_json else "the result of score"
-    )
-    assert "Error: They have drifted." in result.stderr
-
-
 def test_every_field_has_an_option_that_is_tested() -> None:
-    assert {"data", "model", *PREDICT_OPTIONS} == set(PredictSettings.model_fields)
     assert {"data", *REPORT_OPTIONS} == set(ReportSettings.model_fields)
-    assert {"data", "model", *SCORE_OPTIONS} == set(ScoreSettings.model_fields)
     assert {"out", *GENERATE_OPTIONS} == set(GenerateSettings.model_fields)
     assert {"data", "bayesian", *FIT_OPTIONS, *REFRESH} == set(FitSettings.model_fields)
     assert {"data", *SELECT_OPTIONS} == set(SelectSettings.model_fields)

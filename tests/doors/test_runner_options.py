@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.doors.conftest import Invoke
-from tests.doors.test_commands import FIT, GENERATE, PREDICT, SCORE, SELECT
+from tests.doors.test_commands import FIT, GENERATE, SELECT
+from tests.doors.test_row_commands import PREDICT, SCORE
 from tests.doors.twins import Twins
 
 

@@ -99,6 +99,10 @@ def write_sources(folder: Path) -> None:
     names = ("temperature", "pressure", "a", "b", "c")
     table = pa.table({name: rng.normal(size=5000) for name in names})
     pq.write_table(table, folder / "measured.parquet")
+    answers = np.concatenate([rng.normal(size=(700, 3)), rng.normal(5.0, size=(300, 3))])
+    answers[rng.random(answers.shape) < 0.1] = np.nan
+    header = "age,income,trust"
+    np.savetxt(folder / "answers.csv", answers, delimiter=",", header=header, comments="")
     with h5py.File(folder / "simulated.h5", "w") as file:
         file["run3/positions"] = rng.normal(size=(500, 3))
     axes = ("time", "latitude", "longitude")
@@ -112,7 +116,7 @@ def test_the_commands_of_the_readme_run_as_they_stand(folder: Path) -> None:
     (folder / "configs").symlink_to(ROOT / "configs")
     write_sources(folder)
     commands = ["dask-gmm demo", *commands_of_readme()]
-    assert len(commands) == 26
+    assert len(commands) == 30
     for command in commands:
         _, *args = shlex.split(command)
         subprocess.run([sys.executable, "-m", "dask_gmm", *args], check=True)

@@ -16,7 +16,7 @@ from dask_gmm.passes.cost import Cost
 from dask_gmm.passes.progress import Silent
 from dask_gmm.passes.runner import Runner, ThreadRunner
 from dask_gmm.records.checkpoint import Checkpoint, PassRecord
-from dask_gmm.workflows import trip
+from dask_gmm.workflows import missing
 from dask_gmm.workflows.fit_rows import FitOutcome, fit_rows, resume_all, resume_rows
 from dask_gmm.workflows.left_out import NOTHING, Allowed
 from tests.records.stored import differences, stored
@@ -42,7 +42,7 @@ def small_levels(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(levels, "SMALLEST_LEVEL", 200)
     monkeypatch.setattr(levels, "ROWS_PER_PARAMETER", 1)
     monkeypatch.setattr(sample, "SMALLEST_SAMPLE", 200)
-    monkeypatch.setattr(trip, "SMALLEST_SAMPLE", 200)
+    monkeypatch.setattr(missing, "SMALLEST_SAMPLE", 200)
     monkeypatch.setattr(overfit, "CLUSTERED_ROWS", 200)
 
 

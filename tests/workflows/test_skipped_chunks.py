@@ -210,6 +210,7 @@ def test_what_was_left_out_is_said_in_the_numbers_of_the_array(tmp_path: Path) -
         "bad_chunks": [{"chunk": "c/7/0", "rows": [700, 800], "cause": "is missing"}],
         "skipped_rows": 100,
         "dropped_rows": 0,
+        "empty_rows": 0,
     }
     assert LeftOut.kept_in(left_out.to_json()).to_json() == left_out.to_json()
     assert left_out.to_text() == ("left out: 100 rows of 1 bad chunk",)

@@ -1,0 +1,42 @@
+"""A question about rows in which NaN stand for values that are missing, whoever asks it."""
+
+from dataclasses import dataclass
+
+from dask_gmm.data.source import Block
+from dask_gmm.mixture.fillings import COPIES, LARGEST_PORTION
+from dask_gmm.passes.fold import Answer, Fold, Meter, Tile, tile_rows
+
+# What is known of each value of a tile: whether it is missing, under which number, in which row.
+BYTES_PER_VALUE = 40
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Incomplete:
+    """Asks a fold about rows of which values may be missing.
+
+    Parameters
+    ----------
+    fold : Fold
+    """
+
+    fold: Fold
+
+    def begin(self, block: Block) -> "_IncompleteMeter":
+        """Start on one block."""
+        return _IncompleteMeter(self.fold.begin(block))
+
+    def tile_bytes(self, n_features: int) -> int:
+        """Project what the fold holds, and what is found out about missing values."""
+        gaps = BYTES_PER_VALUE * n_features * tile_rows(n_features)
+        return self.fold.tile_bytes(n_features) + gaps + 8 * COPIES * LARGEST_PORTION
+
+
+class _IncompleteMeter:
+    def __init__(self, meter: Meter) -> None:
+        self._meter = meter
+
+    def add(self, tile: Tile) -> None:
+        self._meter.add(tile.once("incomplete", tile.as_incomplete))
+
+    def answer(self) -> Answer:
+        return self._meter.answer()

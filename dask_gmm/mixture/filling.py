@@ -40,9 +40,10 @@ class Filling(ABC):
         self._offsets = density.offsets.astype(np.float64)
         self._constants = density.constants.astype(np.float64)
         self._doubtful = density.doubtful(z)
-        self._prepare()
-        for k in self._doubtful:
-            self._look_closely(k)
+        with np.errstate(all="ignore"):  # of what is looked at again, and rows that are refused
+            self._prepare()
+            for k in self._doubtful:
+                self._look_closely(k)
 
     @staticmethod
     @abstractmethod

@@ -9,7 +9,7 @@ import zarr
 from sklearn.base import clone
 from sklearn.utils._param_validation import InvalidParameterError
 
-from dask_gmm import GaussianMixture
+from dask_gmm import BayesianGaussianMixture, GaussianMixture
 from dask_gmm.mixture.model import Mixture
 from tests.estimator.rows import groups
 from tests.fitting.lacking import with_gaps
@@ -83,3 +83,25 @@ def test_the_parameter_is_one_of_two() -> None:
     assert GaussianMixture(missing="em").__sklearn_tags__().input_tags.allow_nan
     assert not GaussianMixture().__sklearn_tags__().input_tags.allow_nan
     assert "missing" not in FITTED.to_sklearn().get_params()
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("kind", ["full", "tied", "diag", "spherical"])
+def test_a_posterior_is_that_of_what_is_there(kind: str) -> None:
+    """Its bound rises from step to step, which it would not with other sums or entropies."""
+    model = BayesianGaussianMixture(
+        n_components=4, covariance_type=kind, random_state=0, tol=1e-9, max_iter=60
+    )
+    usual = clone(model).set_params(max_iter=5).fit(ROWS)
+    same = clone(model).set_params(max_iter=5, missing="em").fit(ROWS)
+    assert same.means_.tobytes() == usual.means_.tobytes()
+    assert same.lower_bounds_ == usual.lower_bounds_
+    found = model.set_params(missing="em").fit(LACKING)
+    assert (np.diff(found.lower_bounds_) > -1e-7).all()
+    assert np.diff(found.lower_bounds_).max() > 1e-3
+    there = ~np.isnan(LACKING)
+    filled = found.impute(LACKING)
+    assert filled[there].tobytes() == LACKING[there].tobytes()
+    assert found.score(LACKING) == pytest.approx(found.score_samples(LACKING).mean())
+    with pytest.raises(ValueError, match="contains NaN"):
+        usual.fit(LACKING)

@@ -2,7 +2,9 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+import zarr
 
 from tests.data.arrays import files_of
 from tests.faults.armed import Armed, armed_faults
@@ -18,9 +20,19 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Rows in twelve leaves, a chunk each, and what a run that nothing disturbs makes of them."""
     folder = tmp_path_factory.mktemp("rows")
     assert command("generate", folder / "d.zarr", *DRAW).exit_code == 0
+    without_some(folder / "d.zarr", folder / "gaps.zarr")
     whole = command("fit", folder / "d.zarr", *FIT, "--out", folder / "whole")
     assert whole.exit_code == 0, whole.output
     return folder
+
+
+def without_some(group: Path, out: Path) -> None:
+    """Write the rows of a group, of which some values are missing in half of the chunks."""
+    rows = zarr.open_array(group / "x", mode="r")
+    values = np.asarray(rows[...])
+    gone = np.random.default_rng(0).random(values.shape) < 0.1
+    gone[: len(values) // 2] = False
+    zarr.create_array(out, data=np.where(gone, np.nan, values), chunks=rows.chunks)
 
 
 @pytest.fixture(scope="session")
@@ -49,7 +61,8 @@ def armed() -> Iterator[Armed]:
 @pytest.fixture
 def place(rows: Path, armed: Armed, tmp_path: Path) -> Place:
     """A folder with the same rows."""
-    shutil.copytree(rows / "d.zarr", tmp_path / "d.zarr")
+    for name in ("d.zarr", "gaps.zarr"):
+        shutil.copytree(rows / name, tmp_path / name)
     return Place(tmp_path, armed)
 
 

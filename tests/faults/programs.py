@@ -37,6 +37,7 @@ KINDS: Final[Mapping[str, tuple[object, ...]]] = {
     "em": ("fit", "d.zarr", *FIT),
     "bayesian": ("fit", "d.zarr", *FIT, "--bayesian", "dirichlet_process"),
     "fast": ("fit", "d.zarr", "--components", 3),
+    "missing": ("fit", "gaps.zarr", "--components", 3, "--missing", "em", "--max-iter", 4),
     "select": ("select", "d.zarr", "--components", "2,3", "--max-iter", 4),
     "step": (*STEP, "--changed", "second"),
 }

@@ -28,6 +28,8 @@ def killed(place: Place, born: Nursery, point: str, *words: object, often: bool 
         ("fast", "pass-2"),
         ("fast", "write:checkpoint-000002.npz"),
         ("fast", "place:model.zarr"),
+        ("missing", "pass-2"),
+        ("missing", "write:checkpoint-000002.npz"),
         ("bayesian", "pass-2"),
         ("bayesian", "write:checkpoint-000003.npz"),
         ("bayesian", "write:manifest.json"),

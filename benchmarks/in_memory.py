@@ -57,24 +57,29 @@ def standardized(rows: Floats, frame: Frame, precision: str) -> Floats:
     return frame.standardize(rows, np.empty(shape, precision), np.empty(shape))
 
 
-def log_joint(density: JointDensity, z: Floats) -> Floats:
-    """The log joint densities (K, B) of rows in the frame (D, B)."""
+def log_joint(density: JointDensity, z: Floats, along: Floats | None = None) -> Floats:
+    """The log joint densities (K, B) of rows in the frame (D, B); what is along factors, too."""
     n_rows = z.shape[1]
+    along = np.empty((density.n_along, n_rows), density.dtype) if along is None else along
     strips = density.strips(n_rows)
     built = (
         (strip, density.features.build(z, strip, np.empty((strip.size, n_rows), z.dtype)))
         for strip in strips
     )
     out = np.empty((len(density.constants), n_rows), density.dtype)
-    density.log_joint(z, built, out)
+    density.log_joint(z, built, out, along)
     return out
 
 
 def _tile_statistics(density: JointDensity, rows: Floats) -> SufficientStatistics:
     z = standardized(rows, density.frame, str(density.dtype))
-    logits = log_joint(density, z)
+    along = np.empty((density.n_along, len(rows)), density.dtype)
+    logits = log_joint(density, z, along)
     total = normalize(logits, np.empty((2, len(rows)), logits.dtype))
     sums: Array = (density.features.all_of(z) @ logits.T).astype(np.float64)
+    if density.loadings is not None:
+        density.loadings.weigh(along, logits)
+        sums = np.concatenate([sums, density.loadings.sums(z, along)])
     return SufficientStatistics(len(rows), total, sums, density.frame, density.lacks_common)
 
 

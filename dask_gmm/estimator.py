@@ -11,13 +11,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from dask_gmm.errors import InputError
 from dask_gmm.estimator_base import Estimator
+from dask_gmm.estimator_families import Families, FamilyMethods
 from dask_gmm.estimator_rows import CriterionMethods
 from dask_gmm.fitting.spec import MERGE, Given, Spec
 from dask_gmm.fitting.starts import Draws, State, seed_of
 from dask_gmm.mixture.covariance import family_of
-from dask_gmm.mixture.model import Mixture, as_float64
+from dask_gmm.mixture.model import Mixture, as_float64, inverted
 from dask_gmm.passes.cluster import runner_for
-from dask_gmm.workflows.export import mixture_dataset, with_fitted
+from dask_gmm.workflows.export import mixture_dataset, refuse_unknown, with_fitted
 from dask_gmm.workflows.iterates import Iterates, ascend, iterate
 from dask_gmm.workflows.left_out import Allowed
 from dask_gmm.workflows.sources import spread
@@ -25,7 +26,7 @@ from dask_gmm.workflows.sources import spread
 OURS: Final = ("solver", "missing", "client")
 
 
-class GaussianMixture(Estimator, CriterionMethods, sklearn.mixture.GaussianMixture):  # type: ignore[misc]
+class GaussianMixture(Estimator, CriterionMethods, FamilyMethods):
     """`sklearn.mixture.GaussianMixture` for rows in memory, on disk and on a cluster.
 
     Parameters, methods and attributes are scikit-learn's, and so are the iterations: from the
@@ -36,8 +37,9 @@ class GaussianMixture(Estimator, CriterionMethods, sklearn.mixture.GaussianMixtu
     ----------
     n_components : int, default 1
         Number of components K.
-    covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
-        Family of the covariances.
+    covariance_type : {"full", "tied", "diag", "spherical", "lowrank-RANK"}, default "full"
+        Family of the covariances. ``lowrank-5`` is five factors and a noise for each column, for
+        columns in the hundreds; it needs the solver ``em``.
     tol : float, default 1e-3
         The fit has converged when an iteration gains less than this, in nats per row.
     reg_covar : float, default 1e-6
@@ -82,8 +84,12 @@ class GaussianMixture(Estimator, CriterionMethods, sklearn.mixture.GaussianMixtu
     weights_ : ndarray of shape (K,)
     means_ : ndarray of shape (K, D)
     covariances_, precisions_, precisions_cholesky_ : ndarray
-        (K, D, D) for ``full``, (D, D) for ``tied``, (K, D) for ``diag``, (K,) for ``spherical``;
-        float64, whatever the rows are.
+        (K, D, D) for ``full``, (D, D) for ``tied``, (K, D) for ``diag``, (K,) for ``spherical``,
+        (K, D, 1 + RANK) for ``lowrank-RANK``; float64, whatever the rows are. Of the last, column 0
+        of a component's covariance is the variances of the noise and the others are its loadings;
+        a precision is the diagonal in column 0 less the product of the others with their
+        transpose; ``precisions_cholesky_`` is one over the deviations of the noise, and the
+        loadings in units of these deviations.
     converged_ : bool
     n_iter_ : int
     lower_bound_ : float
@@ -110,6 +116,7 @@ class GaussianMixture(Estimator, CriterionMethods, sklearn.mixture.GaussianMixtu
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **sklearn.mixture.GaussianMixture._parameter_constraints,
+        "covariance_type": [Families()],
         "solver": [StrOptions({"em", "fast"})],
         "missing": [StrOptions({"error", "em"})],
         "client": [Client, None],
@@ -202,6 +209,7 @@ class GaussianMixture(Estimator, CriterionMethods, sklearn.mixture.GaussianMixtu
 
     def to_sklearn(self) -> Any:
         """Give a `sklearn.mixture.GaussianMixture` with these parameters, fitted if this one is."""
+        refuse_unknown(family_of(self.covariance_type))
         params = {name: value for name, value in self.get_params().items() if name not in OURS}
         return with_fitted(sklearn.mixture.GaussianMixture(**params), self)
 
@@ -227,7 +235,7 @@ class GaussianMixture(Estimator, CriterionMethods, sklearn.mixture.GaussianMixtu
     def _inits(self) -> Given:
         covariances = self.precisions_init
         if covariances is not None:
-            covariances = family_of(self.covariance_type).precisions(as_float64(covariances))
+            covariances = inverted(as_float64(covariances), self.covariance_type)
         return Given.of(self.weights_init, self.means_init, covariances)
 
     def _last(self) -> Given:

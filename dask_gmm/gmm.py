@@ -6,11 +6,10 @@ from typing import Any, Self
 
 from distributed import Client
 
-from dask_gmm.checks import one_of, whole
+from dask_gmm.checks import whole
 from dask_gmm.errors import NotFittedError
 from dask_gmm.fitting.result import FittedMixture
 from dask_gmm.fitting.spec import MERGE, Spec
-from dask_gmm.mixture.covariance import FAMILIES
 from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.passes.cluster import runner_for
@@ -32,7 +31,7 @@ class GaussianMixtureModel:
     tol : float, default 1e-3
         The fit stops earlier when an iteration gains less than this, in nats per row; 0 runs
         all iterations.
-    covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
+    covariance_type : {"full", "tied", "diag", "spherical", "lowrank-RANK"}, default "full"
         Family of the covariances.
     n_init : int, default 1
         Number of starts; they share every reading of the rows, and the likeliest is kept.
@@ -187,7 +186,6 @@ class GaussianMixtureModel:
         )
 
     def _spec(self) -> Spec:
-        one_of("covariance_type", self.covariance_type, FAMILIES)
         fast = self.solver == "fast"
         return Spec(
             n_components=whole("num_components", self.num_components, 1),

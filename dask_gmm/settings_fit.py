@@ -5,6 +5,7 @@ from dask_gmm.settings_values import (
     Columns,
     Counts,
     Families,
+    Family,
     Inits,
     Moment,
     Names,
@@ -19,7 +20,6 @@ from dask_gmm.settings_values import (
 from dask_gmm.workflows.fit_request import FitRequest
 from dask_gmm.workflows.requests import (
     Cache,
-    Covariance,
     FloatType,
     Init,
     Missing,
@@ -94,8 +94,8 @@ class FitSettings(FittingSettings):
 
     components: int | None = None
     """Number of components of the mixture; by default that of the model to start from."""
-    covariance: Covariance | None = None
-    """Family of the covariances; by default that of the model to start from, or full."""
+    covariance: Family | None = None
+    """full, tied, diag, spherical or lowrank-RANK; by default that of a start, or full."""
     init: Init | None = None
     """How starts are drawn from the sample; by default merge for fast, kmeans for em."""
     bayesian: Priors | None = None
@@ -129,7 +129,7 @@ class SelectSettings(FittingSettings):
     components: Counts
     """Numbers of components, such as 2:16, which is 2 to 16, or 2,4,8."""
     covariance: Families = ("full",)
-    """Families of the covariances, such as full,diag."""
+    """Families of the covariances, such as full,diag or lowrank-2,lowrank-5."""
     init: Inits | None = None
     """How starts are drawn, such as merge,kmeans; by default as fit draws them."""
     criterion: Criterion = "bic"

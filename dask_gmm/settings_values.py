@@ -9,9 +9,10 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema
 
+from dask_gmm.mixture.names import EXAMPLES, NAMES
 from dask_gmm.objects.address import Address
 from dask_gmm.objects.location import Location, location
-from dask_gmm.workflows.requests import Covariance, Init
+from dask_gmm.workflows.requests import Init
 
 # What is made of these alone is meant for numbers.
 NUMERIC = r"[\d\s:,.+-]*"
@@ -168,6 +169,19 @@ def names(value: object) -> object:
     return tuple(filter(None, value.split(","))) if isinstance(value, str) else value
 
 
+def family(value: str) -> str:
+    """Check that a text is the name of a family of covariances.
+
+    Raises
+    ------
+    ValueError
+        If it is not.
+    """
+    if not re.fullmatch(NAMES, value):
+        raise ValueError(f"wanted one of {', '.join(EXAMPLES)}, found {value!r}")
+    return value
+
+
 def partition_rows(value: object) -> object:
     """Rows by names from a text such as ``mon=0:1000,tue=1000:2000``.
 
@@ -258,7 +272,10 @@ Columns: TypeAlias = Annotated[
 Counts: TypeAlias = Annotated[
     tuple[int, ...], BeforeValidator(counts), WithJsonSchema(NUMBERS_SCHEMA)
 ]
-Families: TypeAlias = Annotated[tuple[Covariance, ...], BeforeValidator(names)]
+Family: TypeAlias = Annotated[
+    str, AfterValidator(family), WithJsonSchema({"type": "string", "pattern": NAMES})
+]
+Families: TypeAlias = Annotated[tuple[Family, ...], BeforeValidator(names)]
 Inits: TypeAlias = Annotated[tuple[Init, ...], BeforeValidator(names)]
 Names: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(names)]
 ImportPath: TypeAlias = Annotated[str, AfterValidator(import_path)]

@@ -71,7 +71,8 @@ class Initializing:
         first_step = FirstStep(
             spec.n_components, spec.covariance_type, spec.reg_covar, survey.frame
         )
-        rows = Rows(sample_size(spec.n_components, len(survey.frame.shift)), at_once=True)
+        columns = first_step.family.start_columns(len(survey.frame.shift))
+        rows = Rows(sample_size(spec.n_components, columns), at_once=True)
         return Question(rows, DrawStarts(spec.init, first_step, self.draws))
 
     def tell(self, answer: DrawnStarts) -> "tuple[Begun, ...]":
@@ -235,7 +236,7 @@ def candidate(
 def _refuse_far(centered: Mixture, survey: Survey, precision: str) -> None:
     """Refuse a start so far from the rows, or so wide or tight, that its squares overflow."""
     scale = survey.frame.scale
-    variances = np.einsum("kdd->kd", centered.full_covariances())
+    variances = centered.variances()
     distances = np.abs(centered.means) * scale
     inverses = 1 / (np.sqrt(variances) * scale)
     with np.errstate(over="ignore"):

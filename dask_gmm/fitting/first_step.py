@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.metrics import pairwise_distances_argmin
 
 from dask_gmm.mixture.centers import Centers
 from dask_gmm.mixture.covariance import family_of
@@ -12,7 +13,7 @@ from dask_gmm.mixture.family import CovarianceFamily
 from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.frame import Frame
 from dask_gmm.mixture.model import Mixture
-from dask_gmm.mixture.mstep import VARIANCE_FLOORS, MStep, m_step, repairs
+from dask_gmm.mixture.mstep import SMALLEST_MASS, VARIANCE_FLOORS, MStep, m_step, repairs
 from dask_gmm.mixture.prior import NO_PRIOR, Prior
 from dask_gmm.mixture.statistics import SufficientStatistics
 from dask_gmm.mixture.summary import DataSummary, summarize
@@ -51,6 +52,8 @@ class FirstStep:
 
         It is taken again about the means of components that turn out to be thin.
         """
+        if self.family.factored:
+            return self._of_variation(rows, responsibilities)
         summary = summarize(rows)
         last, nowhere = self._spread_out(summary), Centers(np.empty(0, np.intp), rows[:0])
         statistics = self._statistics(rows, responsibilities, nowhere)
@@ -60,6 +63,21 @@ class FirstStep:
             statistics = self._statistics(rows, responsibilities, centers)
             step = m_step(statistics, last, summary, self.reg_covar, prior=self.prior)
         return step
+
+    def _of_variation(self, rows: Array, responsibilities: Array) -> MStep:
+        """Begin with what the rows of each component vary along most."""
+        family, summary = self.family, summarize(rows, matrix=False)
+        last, mass = self._spread_out(summary), responsibilities.sum(axis=0)
+        empty, centered = mass <= SMALLEST_MASS, rows - self.frame.shift
+        means = (responsibilities.T @ centered) / np.maximum(mass, SMALLEST_MASS)[:, None]
+        means[empty] = last.means[empty]
+        covariances = family.begun(centered, responsibilities, means, self.frame.scale)
+        covariances = family.add_to_diagonal(covariances, np.full(len(means[0]), self.reg_covar))
+        covariances[empty] = last.covariances[empty]
+        floor = VARIANCE_FLOORS["float64"]
+        covariances, thin = family.floored(covariances, summary.variance, floor)
+        mixture = Mixture.of(mass / mass.sum(), means, covariances, self.covariance_type)
+        return MStep(mixture, repairs(empty, thin))
 
     def _statistics(
         self, rows: Array, responsibilities: Array, centers: Centers
@@ -82,8 +100,12 @@ class FirstStep:
 
         As in scikit-learn, its covariance is ``reg_covar`` alone, a common covariance is that of
         all rows about zero less the chosen ones, and weights are shares of all rows: they sum to
-        K / n, until the first M-step.
+        K / n, until the first M-step. Those of a factored family need more rows than one: each
+        component has those that are nearest to its own.
         """
+        if self.family.factored:
+            nearest = pairwise_distances_argmin(rows, rows[chosen])
+            return self._of_variation(rows, np.eye(len(chosen))[nearest])
         summary, family, means = summarize(rows), self.family, rows[chosen]
         covariances = family.estimate_rows(means, summary.scatter_about(np.zeros(rows.shape[1])))
         covariances = family.add_to_diagonal(covariances, np.full(means.shape[1], self.reg_covar))

@@ -9,6 +9,7 @@ import numpy as np
 from dask_gmm.fitting.questions import EStep
 from dask_gmm.fitting.spec import DROP, Spec
 from dask_gmm.fitting.survey import SurveyAnswer, SurveyFold
+from dask_gmm.mixture.covariance import family_of
 from dask_gmm.mixture.frame import Frame
 from dask_gmm.mixture.model import Mixture
 
@@ -23,7 +24,8 @@ def survey_of(specs: Sequence[Spec], n_rows: int, n_features: int) -> SurveyFold
     Its sample has rows enough for each of them.
     """
     size = max(each.sample_rows(n_rows, n_features) for each in specs)
-    return SurveyFold(specs[0].seed, size, n_rows, specs[0].held_out)
+    matrix = not all(family_of(each.covariance_type).factored for each in specs)
+    return SurveyFold(specs[0].seed, size, n_rows, specs[0].held_out, matrix=matrix)
 
 
 def largest_e_step(specs: Sequence[Spec], n_features: int) -> EStep:

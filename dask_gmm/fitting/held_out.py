@@ -47,9 +47,14 @@ class HeldOut:
         seen = (~self.marks(tile)).astype(np.float64)
         return seen if tile.weights is None else seen * tile.weights
 
-    def summary(self, tile: Tile) -> DataSummary:
-        """Summarize the rows that are seen; the range, and what is not finite, is that of all."""
-        whole = summarize(tile.rows, weights=tile.weights, incomplete=tile.incomplete)
+    def summary(self, tile: Tile, matrix: bool = True) -> DataSummary:
+        """Summarize the rows that are seen; the range, and what is not finite, is that of all.
+
+        Without ``matrix`` the scatter is its diagonal; see `summarize`.
+        """
+        whole = summarize(
+            tile.rows, weights=tile.weights, matrix=matrix, incomplete=tile.incomplete
+        )
         if whole.bad_rows:
             row, column = whole.first_bad
             whole = replace(whole, first_bad=(int(tile.numbers[row]), column))
@@ -57,7 +62,7 @@ class HeldOut:
             return whole
         seen = tile.only(~self.marks(tile))
         return replace(
-            summarize(seen.rows, weights=seen.weights, incomplete=seen.incomplete),
+            summarize(seen.rows, weights=seen.weights, matrix=matrix, incomplete=seen.incomplete),
             minimum=whole.minimum,
             maximum=whole.maximum,
             bad_rows=whole.bad_rows,

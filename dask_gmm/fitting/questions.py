@@ -10,6 +10,7 @@ from dask_gmm.data.source import Block
 from dask_gmm.fitting.held_out import NONE_HELD_OUT, HeldOut
 from dask_gmm.fitting.rare import Drawn
 from dask_gmm.fitting.tiles import (
+    along_factors,
     built_features,
     density_bytes,
     fillings_of,
@@ -23,6 +24,7 @@ from dask_gmm.mixture.estep import JointDensity, normalize
 from dask_gmm.mixture.features import Array, Floats
 from dask_gmm.mixture.filling import Filling
 from dask_gmm.mixture.frame import Frame
+from dask_gmm.mixture.loadings import Loadings
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.statistics import Filled, Judged, SufficientStatistics
 from dask_gmm.mixture.summary import DataSummary, summarize
@@ -107,7 +109,7 @@ class EStep:
     def like(cls, n_components: int, covariance_type: str, n_features: int) -> "EStep":
         """Ask at any mixture of a size, to know what memory that takes."""
         one = np.ones(n_features)
-        frame = Frame.of(summarize(np.array([[-1.0], [1.0]]) * one))
+        frame = Frame.of(summarize(np.array([[-1.0], [1.0]]) * one, matrix=False))
         return cls.at(Mixture.like(n_components, covariance_type, one), frame, "float64")
 
     def begin(self, block: Block) -> "_EStepMeter":
@@ -117,9 +119,10 @@ class EStep:
     def tile_bytes(self, n_features: int) -> int:
         """Project features, standardized rows and responsibilities of a tile, and the sums."""
         n_components, size = len(self.density.constants), self.density.features.size
-        waiting = 8 * n_components * size
+        waiting = 8 * n_components * self.density.n_sums
         about_centers = 3 * self.density.dtype.itemsize * n_features * tile_rows(n_features)
-        about_centers += 8 * (len(self.centers.components) + PRODUCTS) * size
+        about_centers += 8 * len(self.centers.components) * self.density.n_sums
+        about_centers += 8 * PRODUCTS * size
         own = about_centers if self.centers.any else 0
         return density_bytes(self.density, n_features) + waiting + own
 
@@ -129,8 +132,8 @@ class _EStepMeter:
         density = fold.density
         self._density = density
         self._centers = fold.centers
-        self._about_centers = np.zeros((density.features.size, len(fold.centers.components)))
-        self._sums = np.zeros((density.features.size, len(density.constants)))
+        self._about_centers = np.zeros((density.n_sums, len(fold.centers.components)))
+        self._sums = np.zeros((density.n_sums, len(density.constants)))
         self._log_likelihood = 0.0
         self._rows = 0.0
         self._held_out = fold.held_out
@@ -157,6 +160,8 @@ class _EStepMeter:
             self._add_filled(tile, logits, weights, fillings)
         if self._centers.any:
             self._add_about_centers(tile, logits, fillings)
+        if density.loadings is not None:
+            self._add_along(tile, density.loadings, logits)
         return logits
 
     def _add_filled(
@@ -178,12 +183,23 @@ class _EStepMeter:
         found = Filled(entropy, scatter)
         self._filled = found.after(self._filled)
 
+    def _add_along(self, tile: Tile, loadings: Loadings, responsibilities: Floats) -> None:
+        density, size = self._density, self._density.features.size
+        z, along = standardized(tile, density.frame, density.dtype), along_factors(tile, density)
+        loadings.weigh(along, responsibilities)
+        self._sums[size:] += loadings.sums(z, along)
+        if self._centers.any:
+            work = tile.workspace.array("about centers", z.shape, z.dtype)
+            sums = self._about_centers[size:]
+            self._centers.add_along(loadings, z, along, work, sums)
+
     def _add_about_centers(
         self, tile: Tile, responsibilities: Floats, fillings: Iterable[Filling]
     ) -> None:
         density = self._density
         z = standardized(tile, density.frame, density.dtype)
-        work, sums = tile.workspace.array("about centers", z.shape, z.dtype), self._about_centers
+        work = tile.workspace.array("about centers", z.shape, z.dtype)
+        sums = self._about_centers[: density.features.size]
         self._centers.add_sums(density.features, z, responsibilities, work, sums, fillings)
 
     def answer(self) -> SufficientStatistics:

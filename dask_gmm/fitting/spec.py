@@ -15,10 +15,11 @@ from dask_gmm.fitting.levels import level_sizes, loose_size, reservoir_size
 from dask_gmm.fitting.sample import sample_size
 from dask_gmm.fitting.starts import KINDS
 from dask_gmm.mixture.beliefs import Beliefs
-from dask_gmm.mixture.covariance import FAMILIES, family_of
+from dask_gmm.mixture.covariance import family_of
 from dask_gmm.mixture.estep import ERROR_LIMITS
 from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.model import Mixture, as_float64, refuse_unusable
+from dask_gmm.mixture.names import rank_of, refuse_factors
 from dask_gmm.mixture.variational import Variational
 
 
@@ -156,8 +157,12 @@ class Spec:
 
     def __post_init__(self) -> None:
         whole("components", self.n_components, 1)
-        one_of("covariance", self.covariance_type, FAMILIES)
+        rank_of(self.covariance_type)
         one_of("solver", self.solver, SOLVERS)
+        if self.solver == "fast":
+            refuse_factors(self.covariance_type)
+        if self.beliefs is not None:
+            refuse_factors(self.covariance_type, "priors of all parameters", "Leave them out")
         if self.tol is not None:
             number("tol", self.tol, 0.0)
         number("relative_tol", self.relative_tol, 0.0)
@@ -221,7 +226,8 @@ class Spec:
 
     def sample_rows(self, n_rows: int, n_features: int) -> int:
         """Give the rows of the sample that starts and levels need."""
-        drawn = sample_size(self.n_components, n_features)
+        columns = family_of(self.covariance_type).start_columns(n_features)
+        drawn = sample_size(self.n_components, columns)
         if self.solver == "em":
             return drawn
         reservoir = reservoir_size(n_rows, n_features, self.n_parameters(n_features))

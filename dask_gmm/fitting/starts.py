@@ -95,9 +95,11 @@ class DrawStarts:
     def tile_bytes(self, n_features: int) -> int:
         """Project the sample's copies and responsibilities, and the features of a tile."""
         rows, n_components = tile_rows(n_features), self.first_step.n_components
-        size = self.first_step.family.features(n_features).size
-        copies = sample_size(n_components, n_features) * (4 * n_features + 3 * n_components + 8)
-        mixtures = self.draws.count * n_components * (n_features + 1) ** 2
+        family = self.first_step.family
+        size, columns = family.features(n_features).size, family.start_columns(n_features)
+        copies = sample_size(n_components, columns) * (4 * n_features + 3 * n_components + 8)
+        numbers = (n_features + 1) * (1 + min(n_features, 2 * columns))
+        mixtures = self.draws.count * n_components * numbers
         return 8 * (copies + mixtures + rows * (size + n_features))
 
 

@@ -90,6 +90,8 @@ class SurveyFold:
         A share of the rows that is finite and there: where it is less, the sample may be smaller.
     incomplete : bool
         Whether NaN stand for values that are missing.
+    matrix : bool
+        Whether products of columns are summed; their squares are in any case.
     """
 
     seed: int
@@ -98,6 +100,7 @@ class SurveyFold:
     held_out: HeldOut = NONE_HELD_OUT
     usable: float = 1.0
     incomplete: bool = False
+    matrix: bool = True
 
     @property
     def limit(self) -> int:
@@ -111,7 +114,8 @@ class SurveyFold:
     def tile_bytes(self, n_features: int) -> int:
         """Project two float64 copies of a tile, and an addition: its samples and scatters."""
         sample = min(self.size / self.usable, self.rows)
-        held = 3 * tile_rows(n_features) + 4 * int(sample) + SCATTERS * n_features
+        lines = n_features if self.matrix else 1
+        held = 3 * tile_rows(n_features) + 4 * int(sample) + SCATTERS * lines
         return 8 * n_features * held
 
 
@@ -129,7 +133,7 @@ class _SurveyMeter:
             tile = tile.as_incomplete()
         if self._block.bad_chunks:
             tile = tile.only(~self._skipped(tile.numbers))
-        summary = held_out.summary(tile)
+        summary = held_out.summary(tile, self._fold.matrix)
         self._summary = summary if self._summary is None else self._summary + summary
         numbers = tile.numbers
         keys = keys_of(self._fold.seed, numbers)

@@ -27,7 +27,7 @@ def log_joint(
     shape = (len(density.constants), len(tile.rows))
     logits = tile.workspace.array("logits", shape, density.dtype)
     z = standardized(tile, density.frame, density.dtype)
-    density.log_joint(z, built_features(tile, density), logits)
+    density.log_joint(z, built_features(tile, density), logits, along_factors(tile, density))
     if tile.incomplete and density.lacks_common:
         logits -= _common(z, density)
     for each in fillings_of(tile, density) if fillings is None else fillings:
@@ -78,6 +78,12 @@ def filled_in(
 def _common(z: Floats, density: JointDensity) -> Floats:
     """What log densities of rows (D, B) lack that is common to all components, (B,)."""
     return np.asarray(0.5 * np.square(density.factors[0].T @ z).sum(axis=0))
+
+
+def along_factors(tile: Tile, density: JointDensity) -> Floats:
+    """Give the memory of what is along the factors of a tile, which `log_joint` has written."""
+    shape = (density.n_along, len(tile.rows))
+    return tile.workspace.array("along", shape, density.dtype)
 
 
 def row_log_densities(tile: Tile, density: JointDensity) -> Floats:
@@ -132,9 +138,10 @@ def density_bytes(density: JointDensity, n_features: int) -> int:
     """Project features, standardized rows and log joint densities of a tile."""
     rows, itemsize = tile_rows(n_features), density.dtype.itemsize
     widest = max(strip.size for strip in density.strips(rows))
-    n_components = len(density.constants)
-    per_row = itemsize * (widest + n_features + 2 * n_components + 8) + 16 * n_features
-    return rows * per_row + 3 * 8 * n_components * density.features.size
+    n_components, along = len(density.constants), density.n_along
+    per_row = itemsize * (widest + n_features + 2 * (n_components + along) + 8) + 16 * n_features
+    own = rows * 3 * itemsize * n_features if along else 0  # while a component is looked at alone
+    return rows * per_row + own + 3 * 8 * n_components * density.n_sums
 
 
 def refuse_unanswerable(tile: Tile, peak: Floats) -> None:

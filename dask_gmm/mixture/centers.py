@@ -10,6 +10,7 @@ from dask_gmm.mixture.estep import ERROR_LIMITS, JointDensity, rounding_bound
 from dask_gmm.mixture.features import Array, Features, Floats, freeze
 from dask_gmm.mixture.filling import Filling
 from dask_gmm.mixture.frame import Frame
+from dask_gmm.mixture.loadings import Loadings
 from dask_gmm.mixture.model import Mixture
 
 
@@ -78,3 +79,11 @@ class Centers:
                 spread = each.spread(responsibilities[component], component)[None]
                 sums[:, at] += features.of_moments(spread, np.zeros((1, len(z))))[:, 0]
             sums[:, at] += features.weighted_sums(work, responsibilities[component])
+
+    def add_along(
+        self, loadings: Loadings, z: Floats, weighed: Floats, work: Floats, sums: Array
+    ) -> None:
+        """Add the sums (D * q, T) along factors, of which `Loadings.weigh` weighed the rows."""
+        for at, (component, point) in enumerate(zip(self.components, self.points, strict=True)):
+            np.subtract(z, point.astype(z.dtype)[:, None], out=work)
+            sums[:, at] += loadings.sums_of(int(component), work, weighed)

@@ -1,20 +1,22 @@
-"""The four families of covariances; the only file that knows there are four.
+"""The families of covariances; the only file that knows which there are.
 
 Everywhere else a family is asked. Means and second moments are about one stated center, so that
 no offset of the data can cancel them.
 """
 
 from collections.abc import Mapping
+from functools import cache
 from types import MappingProxyType
 from typing import Final
 
 import numpy as np
 
-from dask_gmm.errors import InputError
 from dask_gmm.mixture.charts import Deviations, Triangular
 from dask_gmm.mixture.definite import cholesky_precision, floored_matrix, floored_variances
 from dask_gmm.mixture.family import CovarianceFamily
 from dask_gmm.mixture.features import Array, Linear, Quadratic, Squared
+from dask_gmm.mixture.lowrank import LowRank
+from dask_gmm.mixture.names import rank_of
 from dask_gmm.mixture.statistics import Moments
 
 
@@ -66,6 +68,7 @@ class Full(_Matrices):
     """Each component has its own matrix, (K, D, D)."""
 
     name = "full"
+    dimensions = ("component", "feature", "feature_2")
 
     def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
         return (n_components, n_features, n_features)
@@ -113,6 +116,7 @@ class Tied(_Matrices):
     """
 
     name = "tied"
+    dimensions = ("feature", "feature_2")
     shared = True
 
     def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
@@ -185,6 +189,7 @@ class Diagonal(_Variances):
     """Each component has its own variances, (K, D)."""
 
     name = "diag"
+    dimensions = ("component", "feature")
 
     def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
         return (n_components, n_features)
@@ -226,6 +231,7 @@ class Spherical(_Variances):
     """Each component has one variance, (K,)."""
 
     name = "spherical"
+    dimensions = ("component",)
 
     def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
         return (n_components,)
@@ -275,17 +281,14 @@ FAMILIES: Final[Mapping[str, CovarianceFamily]] = MappingProxyType(
 )
 
 
+@cache
 def family_of(name: str) -> CovarianceFamily:
-    """Give the family of this name.
+    """Give the family of this name; that of factors has their number in it.
 
     Raises
     ------
     InputError
         If there is none.
     """
-    if name not in FAMILIES:
-        raise InputError(
-            f"covariance family: wanted one of {', '.join(FAMILIES)}; found {name!r}; "
-            "choose one of these"
-        )
-    return FAMILIES[name]
+    rank = rank_of(name)
+    return LowRank(rank) if rank else FAMILIES[name]

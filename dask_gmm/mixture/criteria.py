@@ -6,7 +6,7 @@ import numpy as np
 
 from dask_gmm.mixture.estep import log_constants, log_weights
 from dask_gmm.mixture.family import CovarianceFamily
-from dask_gmm.mixture.features import Array, feature_scales
+from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.mstep import scatter_of
 from dask_gmm.mixture.statistics import SufficientStatistics
@@ -93,11 +93,12 @@ def log_joint_terms(
         Of the rows behind the sums.
     """
     frame = statistics.frame
-    scales = feature_scales(family.features(means.shape[1]), frame.scale)
+    sums = statistics.sums / family.sum_scales(frame.scale)[:, None]
     centers = 0.0 if statistics.centers is None else statistics.centers
-    constants = log_constants(log_weights, factors)
-    form = family.linear_form(factors, means - centers, constants)
-    terms = (form.T * (statistics.sums / scales[:, None])).ravel()
+    constants, centered = log_constants(family, log_weights, factors), means - centers
+    form = family.linear_form(factors, centered, constants)
+    explained = family.explained(family.moments(sums, means.shape[1]), centered, factors)
+    terms = np.append((form.T * sums[: form.shape[1]]).ravel(), explained)
     if not family.shared or statistics.lacks_common:
         return terms
     common = factors[0] @ factors[0].T * scatter_of(statistics, summary)

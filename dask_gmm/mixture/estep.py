@@ -13,6 +13,7 @@ import numpy.typing as npt
 from dask_gmm.mixture.family import CovarianceFamily
 from dask_gmm.mixture.features import Array, Features, Floats, Strip, feature_scales
 from dask_gmm.mixture.frame import Frame
+from dask_gmm.mixture.loadings import Loadings
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.posterior import exponentiate
 
@@ -42,7 +43,7 @@ class JointDensity:
         The linear form, in the frame's coordinates and the pass's precision; None where the
         affine form is taken for all rows.
     factors : ndarray of shape (n_components, D, D)
-        W.
+        W; those of a factored family, (n_components, D, 1 + q).
     offsets : ndarray of shape (n_components, D)
         b.
     constants : ndarray of shape (n_components,)
@@ -51,6 +52,8 @@ class JointDensity:
     lacks_common : bool
         Whether the logits, and with them the log-likelihood, lack the quadratic term common to
         all components, ``-|z' W|**2 / 2``.
+    loadings : Loadings, optional
+        Of a factored family: what its factors explain, which the linear form lacks.
     """
 
     frame: Frame
@@ -61,6 +64,7 @@ class JointDensity:
     constants: Floats
     suspects: npt.NDArray[np.intp]
     lacks_common: bool
+    loadings: Loadings | None = None
 
     @classmethod
     def of(cls, centered: Mixture, frame: Frame, precision: str = "float64") -> "JointDensity":
@@ -90,17 +94,19 @@ class JointDensity:
         means : ndarray of shape (n_components, D)
             About ``frame.shift``.
         factors : ndarray of shape (n_components, D, D)
-            W, with ``W W'`` the inverse of each covariance.
+            W, with ``W W'`` the inverse of each covariance; see `CovarianceFamily.unpacked`.
         frame : Frame
         precision : {"float64", "float32"}
         """
         dtype, features = np.dtype(precision), family.features(means.shape[1])
-        constants = log_constants(log_weights, factors)
+        constants = log_constants(family, log_weights, factors)
         form = family.linear_form(factors, means, constants)
         form = form / feature_scales(features, frame.scale)
-        factors = factors / frame.scale[:, None]
-        offsets = np.einsum("kij,ki->kj", factors, means * frame.scale)
-        bound = _bound(form, features, frame.reach, dtype)
+        factors, means = family.in_frame(factors, frame.scale), means * frame.scale
+        loadings = Loadings.of(factors, means, dtype) if family.factored else None
+        offsets = means if family.factored else np.einsum("kij,ki->kj", factors, means)
+        explained = 0.0 if loadings is None else loadings.bound(frame.reach)
+        bound = _bound(form, features, frame.reach, dtype, explained)
         suspects = np.flatnonzero(~(bound <= ERROR_LIMITS[precision]))
         hopeless = family.shared and len(suspects) > 0
         return cls(
@@ -112,6 +118,7 @@ class JointDensity:
             constants.astype(dtype),
             suspects,
             lacks_common=family.shared and not hopeless,
+            loadings=loadings,
         )
 
     @property
@@ -128,10 +135,25 @@ class JointDensity:
         """The strips in which the features of a tile of so many rows are built."""
         return self.features.strips(rows, self.dtype.itemsize)
 
-    def log_joint(self, z: Floats, built: Iterator[tuple[Strip, Floats]], out: Floats) -> None:
-        """Write the log joint densities (K, B) of a tile, given its features strip by strip."""
+    @property
+    def n_along(self) -> int:
+        """How many numbers of a row are along factors: rank times components, or none."""
+        return 0 if self.loadings is None else len(self.loadings.offsets)
+
+    @property
+    def n_sums(self) -> int:
+        """How many sums of a component a pass makes."""
+        return self.features.size + (0 if self.loadings is None else self.loadings.n_sums)
+
+    def log_joint(
+        self, z: Floats, built: Iterator[tuple[Strip, Floats]], out: Floats, along: Floats
+    ) -> None:
+        """Write the log joint densities (K, B) of a tile, given its features strip by strip.
+
+        What is ``along`` (n_along, B) the factors of a factored family is written, too.
+        """
         if self.form is None:
-            self._write_affine(range(len(out)), z, out)
+            self._write_affine(range(len(out)), z, out, along)
             return
         for number, (strip, features) in enumerate(built):
             coefficients = self.form[:, strip.features]
@@ -139,8 +161,11 @@ class JointDensity:
                 out += coefficients @ features
             else:
                 np.matmul(coefficients, features, out=out)
+        if self.loadings is not None:
+            self.loadings.write(z, along)
+            self.loadings.add_squares(along, out)
         if len(self.suspects):
-            self._write_affine(self.doubtful(z), z, out)
+            self._write_affine(self.doubtful(z), z, out, along)
 
     def doubtful(self, z: Floats) -> npt.NDArray[np.intp]:
         """Those components whose linear form is none in a tile (D, B), or has too large a bound."""
@@ -150,14 +175,20 @@ class JointDensity:
             return self.suspects
         form = self.form[self.suspects]
         reach = np.abs(z).max(axis=1).astype(np.float64)
-        bound = _bound(form.astype(np.float64), self.features, reach, self.dtype)
+        explained = 0.0 if self.loadings is None else self.loadings.bound(reach)[self.suspects]
+        bound = _bound(form.astype(np.float64), self.features, reach, self.dtype, explained)
         return self.suspects[~(bound <= ERROR_LIMITS[str(self.dtype)])]
 
-    def _write_affine(self, components: Iterable[int], z: Floats, out: Floats) -> None:
+    def _write_affine(
+        self, components: Iterable[int], z: Floats, out: Floats, along: Floats
+    ) -> None:
         for k in components:
-            affine = self.factors[k].T @ z
-            affine -= self.offsets[k][:, None]
-            np.einsum("db,db->b", affine, affine, out=out[k])
+            if self.loadings is None:
+                affine = self.factors[k].T @ z
+                affine -= self.offsets[k][:, None]
+                np.einsum("db,db->b", affine, affine, out=out[k])
+            else:
+                self.loadings.write_distances(k, z, along, out[k])
             out[k] *= -0.5
             out[k] += self.constants[k]
 
@@ -167,10 +198,10 @@ def log_weights(mixture: Mixture) -> Array:
     return np.asarray(np.log(np.maximum(mixture.weights, np.finfo(np.float64).tiny)))
 
 
-def log_constants(log_weights: Array, factors: Array) -> Array:
+def log_constants(family: CovarianceFamily, log_weights: Array, factors: Array) -> Array:
     """Logarithm (K,) of weight times the density of a component at its mean, in nats."""
-    n_features = factors.shape[-1]
-    log_determinants = 2 * np.log(np.einsum("kdd->kd", factors)).sum(axis=1)
+    n_features = factors.shape[1]
+    log_determinants = 2 * family.half_log_determinants(factors)
     return np.asarray(log_weights + 0.5 * (log_determinants - n_features * LOG_2PI))
 
 
@@ -179,9 +210,15 @@ def rounding_bound(form: Array, sizes: Floats, dtype: np.dtype[np.floating]) -> 
     return np.asarray(np.finfo(dtype).eps * np.einsum("kp,pk->k", np.abs(form), sizes))
 
 
-def _bound(form: Array, features: Features, reach: Array, dtype: np.dtype[np.floating]) -> Array:
+def _bound(
+    form: Array,
+    features: Features,
+    reach: Array,
+    dtype: np.dtype[np.floating],
+    explained: Array | float,
+) -> Array:
     sizes = features.all_of(reach[:, None])[:, 0]
-    return np.asarray(np.finfo(dtype).eps * (np.abs(form) @ sizes))
+    return np.asarray(np.finfo(dtype).eps * (np.abs(form) @ sizes + explained))
 
 
 def normalize(logits: Floats, work: Floats, weights: Array | None = None) -> float:

@@ -3,20 +3,28 @@
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
+import numpy as np
+from scipy.linalg import solve_triangular
+
 from dask_gmm.mixture.charts import Chart
-from dask_gmm.mixture.features import Array, Features
-from dask_gmm.mixture.statistics import Moments
+from dask_gmm.mixture.features import Array, Features, feature_scales
+from dask_gmm.mixture.statistics import Before, Moments
 
 
 class CovarianceFamily(ABC):
     """What a family must say of itself. K components, D columns.
 
     In a ``shared`` family one covariance is that of all components: its quadratic term cancels
-    from the responsibilities, and it is estimated from the scatter of all rows.
+    from the responsibilities, and it is estimated from the scatter of all rows. Those of a
+    ``factored`` family are few directions and a diagonal, of which no matrix (D, D) is made: an
+    M-step goes on from those before, and a start needs rows. ``dimensions`` names the axes of the
+    covariances.
     """
 
-    name: ClassVar[str]
+    name: str
     shared: ClassVar[bool] = False
+    factored: ClassVar[bool] = False
+    dimensions: ClassVar[tuple[str, ...]]
 
     @abstractmethod
     def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
@@ -31,13 +39,26 @@ class CovarianceFamily(ABC):
         free = self.n_free(n_components, n_features)
         return free + n_components * n_features + n_components - 1
 
+    def start_columns(self, n_features: int) -> int:
+        """For how many columns a start needs rows."""
+        return n_features
+
     @abstractmethod
     def features(self, n_features: int) -> Features:
         """The features in which the log joint densities are linear."""
 
+    def sum_scales(self, scale: Array) -> Array:
+        """By what each sum of a component grows when column j is multiplied by scale[j]."""
+        return feature_scales(self.features(len(scale)), scale)
+
     @abstractmethod
     def expand(self, covariances: Array, n_components: int, n_features: int) -> Array:
         """The same covariances as full matrices (K, D, D)."""
+
+    def diagonals(self, covariances: Array, n_components: int, n_features: int) -> Array:
+        """The variance (K, D) of each component in each column."""
+        matrices = self.expand(covariances, n_components, n_features)
+        return np.asarray(np.einsum("kdd->kd", matrices))
 
     @abstractmethod
     def factors(self, covariances: Array) -> Array:
@@ -50,12 +71,37 @@ class CovarianceFamily(ABC):
         """
 
     def precision_factors(self, covariances: Array, n_components: int, n_features: int) -> Array:
-        """The factors W of all components as matrices (K, D, D); see `factors`."""
-        return self.expand(self.factors(covariances), n_components, n_features)
+        """The factors of all components, as densities are computed with; see `unpacked`."""
+        return self.unpacked(self.factors(covariances), n_components, n_features)
+
+    def unpacked(self, factors: Array, n_components: int, n_features: int) -> Array:
+        """The factors of all components from those in the shape of the covariances.
+
+        They are triangular matrices (K, D, D); those of a factored family are as they were.
+        """
+        return self.expand(factors, n_components, n_features)
+
+    def in_frame(self, factors: Array, scale: Array) -> Array:
+        """Unpacked factors in coordinates in which column j is multiplied by scale[j]."""
+        return np.asarray(factors / scale[:, None])
+
+    def half_log_determinants(self, factors: Array) -> Array:
+        """Half the log determinants (K,) of the precisions, from unpacked factors."""
+        return np.asarray(np.log(np.einsum("kdd->kd", factors)).sum(axis=1))
+
+    def variances_of(self, factors: Array) -> Array:
+        """The variance (K, D) of each component in each column, from unpacked factors."""
+        unit = np.eye(factors.shape[-1])
+        inverses = (solve_triangular(each, unit, check_finite=False) for each in factors)
+        return np.asarray(np.square(np.stack(list(inverses))).sum(axis=1))
 
     @abstractmethod
     def precisions(self, covariances: Array) -> Array:
         """Inverses, in the shape of the covariances."""
+
+    def inverted(self, precisions: Array) -> Array:
+        """The covariances of which these are the inverses."""
+        return self.precisions(precisions)
 
     @abstractmethod
     def linear_form(self, factors: Array, means: Array, constants: Array) -> Array:
@@ -65,9 +111,20 @@ class CovarianceFamily(ABC):
     def moments(self, sums: Array, n_features: int) -> Moments:
         """Moments from the sums (P, K) of the family's features."""
 
+    def explained(self, moments: Moments, means: Array, factors: Array) -> Array:
+        """What log joint densities have in sum beside their linear form, component by component.
+
+        The means (K, D) are about the centers of the moments; the factors are unpacked.
+        """
+        return np.zeros(0)
+
     @abstractmethod
     def estimate(self, moments: Moments, means: Array, scatter: Array) -> Array:
         """Maximum-likelihood covariances; ``scatter`` (D, D) is of all rows, about the center."""
+
+    def step(self, moments: Moments, means: Array, scatter: Array, before: Before) -> Array:
+        """What an M-step gives after parameters; in most families they do not matter."""
+        return self.estimate(moments, means, scatter)
 
     @abstractmethod
     def estimate_rows(self, rows: Array, about_zero: Array) -> Array:
@@ -75,6 +132,14 @@ class CovarianceFamily(ABC):
 
         ``about_zero`` (D, D) is the scatter of all rows about zero.
         """
+
+    def begun(self, rows: Array, responsibilities: Array, means: Array, scale: Array) -> Array:
+        """Covariances of a factored family to begin with.
+
+        Of rows (n, D) with responsibilities (n, K) about means (K, D), whose columns vary alike
+        when they are multiplied by ``scale`` (D,).
+        """
+        raise NotImplementedError(self.name)
 
     @abstractmethod
     def add_to_diagonal(self, covariances: Array, amount: Array) -> Array:

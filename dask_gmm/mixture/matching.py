@@ -8,6 +8,7 @@ import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
 from dask_gmm.mixture.features import Array
+from dask_gmm.mixture.loadings import distances, parted
 from dask_gmm.mixture.model import Mixture
 
 Numbers: TypeAlias = npt.NDArray[np.intp]
@@ -65,6 +66,9 @@ def bhattacharyya_distances(first: Mixture, second: Mixture) -> Array:
     Bhattacharyya (1943): ``d' S^-1 d / 8 + log(|S| / sqrt(|S1| |S2|)) / 2`` with S the mean of
     the two covariances and d the difference of the means. Nothing is farther than 1e150.
     """
+    if first.family.factored and second.family.factored:
+        pairs = zip(first.means, first.covariances, strict=True)
+        return np.stack([_from_factored(*each, second) for each in pairs])
     ours, theirs = (_factors(each) for each in (first, second))
     rows = (_from_one(*each, second.means, theirs) for each in zip(first.means, ours, strict=True))
     return np.stack(list(rows))
@@ -90,6 +94,19 @@ def _from_one(mean: Array, factor: Array, means: Array, factors: Array) -> Array
     return np.asarray(np.minimum(squares / 4 + np.maximum(logs, 0.0), FARTHEST))
 
 
+def _from_factored(mean: Array, covariance: Array, others: Mixture) -> Array:
+    """The same distances between components of factors, without a matrix (D, D)."""
+    noise, loadings = parted(others.covariances)
+    own = np.broadcast_to(covariance[:, 1:], (*noise.shape, covariance.shape[1] - 1))
+    apart, both = others.means - mean, np.concatenate([loadings, own], axis=2) / np.sqrt(2)
+    with np.errstate(over="ignore"):
+        squares, logs = distances((noise + covariance[:, 0]) / 2, both, apart)
+    theirs = distances(noise, loadings, apart)[1]
+    ours = distances(covariance[None, :, 0], covariance[None, :, 1:], apart[:1])[1]
+    logs = np.maximum(logs - (ours + theirs) / 2, 0.0)
+    return np.asarray(np.minimum(squares / 8 + logs / 2, FARTHEST))
+
+
 def _half_log(factors: Array) -> Array:
     """Half the log determinant of what triangular factors are those of."""
     return np.asarray(np.log(np.abs(np.diagonal(factors, axis1=-2, axis2=-1))).sum(axis=-1))
@@ -100,8 +117,7 @@ def by_weight(mixture: Mixture) -> Numbers:
 
     Means are compared column by column, the first one first.
     """
-    variances = np.einsum("kdd->kd", mixture.full_covariances())
-    equal = EQUAL * np.sqrt(variances.min(axis=0))
+    equal = EQUAL * np.sqrt(mixture.variances().min(axis=0))
     columns = [_ranks(values, most) for values, most in zip(mixture.means.T, equal, strict=True)]
     return np.lexsort([*columns[::-1], _ranks(-mixture.weights, EQUAL)])
 

@@ -25,7 +25,8 @@ class Mixture:
     weights : ndarray of shape (K,)
     means : ndarray of shape (K, D)
     covariances : ndarray
-        (K, D, D) for ``full``, (D, D) for ``tied``, (K, D) for ``diag``, (K,) for ``spherical``.
+        (K, D, D) for ``full``, (D, D) for ``tied``, (K, D) for ``diag``, (K,) for ``spherical``;
+        for ``lowrank-q`` (K, D, 1 + q), the variances of the noise and behind them the loadings.
     covariance_type : str
         Name of the family.
     """
@@ -86,17 +87,41 @@ class Mixture:
         """W, upper triangular, with ``W W'`` the inverse of a covariance, in their shape."""
         return self.family.factors(self.covariances)
 
+    def variances(self) -> Array:
+        """The variance (K, D) of each component in each column."""
+        return self.family.diagonals(self.covariances, self.n_components, self.n_features)
+
     def full_covariances(self) -> Array:
         """The covariances as matrices (K, D, D), whatever the family."""
         return self.family.expand(self.covariances, self.n_components, self.n_features)
 
     def precision_factors(self) -> Array:
-        """W (K, D, D), triangular, with ``W W'`` the inverse of each covariance."""
+        """W (K, D, D), triangular, with ``W W'`` the inverse of each covariance.
+
+        Those of a factored family are as in `precisions_cholesky`.
+        """
         return self.family.precision_factors(self.covariances, self.n_components, self.n_features)
 
     def moved(self, by: Array) -> "Mixture":
         """The mixture with every mean moved by (D,)."""
         return Mixture.of(self.weights, self.means + by, self.covariances, self.covariance_type)
+
+
+def inverted(precisions: Array, covariance_type: str) -> Array:
+    """Give the covariances of which these are the inverses.
+
+    Raises
+    ------
+    InputError
+        If they are not positive definite.
+    """
+    try:
+        return family_of(covariance_type).inverted(precisions)
+    except np.linalg.LinAlgError as error:
+        raise InputError(
+            f"Wanted inverses of covariances, positive definite, found others ({error}). Give some "
+            "such as those of a fit."
+        ) from error
 
 
 def as_float64(values: npt.ArrayLike) -> Array:
@@ -206,6 +231,9 @@ def _check_weights(weights: Array) -> None:
 
 
 def _check_covariances(mixture: Mixture) -> None:
+    if mixture.family.factored:
+        _check_noise(mixture)
+        return
     for k, matrix in enumerate(mixture.full_covariances()):
         variances = np.diagonal(matrix)
         if not (variances > 0).all():
@@ -224,8 +252,23 @@ def _check_covariances(mixture: Mixture) -> None:
             raise _not_definite(k, f"the eigenvalue {lowest:.3g} among its correlations")
 
 
+def _check_noise(mixture: Mixture) -> None:
+    rank, n_features = mixture.covariances.shape[2] - 1, mixture.n_features
+    if rank >= n_features:
+        raise InputError(
+            f"covariances: wanted fewer factors than columns; found {rank} factors of "
+            f"{n_features} columns; take a smaller rank, or the family full"
+        )
+    noise = mixture.covariances[..., 0]
+    if not (noise > 0).all():
+        k, j = (int(i) for i in np.argwhere(~(noise > 0))[0])
+        raise _not_definite(k, f"the noise {noise[k, j]:.3g} in column {j}")
+
+
 def _check_thickness(mixture: Mixture) -> None:
     """Refuse matrices that have a factor by the luck of rounding alone."""
+    if mixture.family.factored:
+        return
     for k, matrix in enumerate(mixture.full_covariances()):
         deviations = np.sqrt(np.diagonal(matrix))
         lowest = float(np.linalg.eigvalsh(matrix / np.outer(deviations, deviations))[0])

@@ -7,10 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from dask_gmm.mixture.family import CovarianceFamily
-from dask_gmm.mixture.features import Array, feature_scales
+from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.prior import NO_PRIOR, Prior
-from dask_gmm.mixture.statistics import Moments, SufficientStatistics
+from dask_gmm.mixture.statistics import Before, Moments, SufficientStatistics
 from dask_gmm.mixture.summary import DataSummary
 
 SMALLEST_MASS: Final = 10 * float(np.finfo(np.float64).eps)
@@ -52,7 +52,9 @@ class Observed:
     moments : Moments
         With a mass that may be divided by.
     scatter : ndarray of shape (D, D)
-        Of all rows, about the frame's shift.
+        Of all rows, about the frame's shift; see `DataSummary`.
+    last : Mixture
+        Where the sums were made.
     """
 
     mass: Array
@@ -61,6 +63,7 @@ class Observed:
     moved: Array
     moments: Moments
     scatter: Array
+    last: Mixture
 
     @property
     def means(self) -> Array:
@@ -69,20 +72,22 @@ class Observed:
 
     def covariances(self, family: CovarianceFamily) -> Array:
         """The covariances of the rows of each, as a family sees them."""
-        return family.estimate(self.moments, self.moved, self.scatter)
+        before = Before(self.last.covariances, self.last.means, self.means)
+        return family.step(self.moments, self.moved, self.scatter, before)
 
 
 def observed(statistics: SufficientStatistics, last: Mixture, summary: DataSummary) -> Observed:
     """Read the sums at ``last``, whose means are about the frame's shift."""
     family, n_features = last.family, last.n_features
-    scales = feature_scales(family.features(n_features), statistics.frame.scale)
-    mass, first, second = family.moments(statistics.sums / scales[:, None], n_features)
+    scales = family.sum_scales(statistics.frame.scale)
+    moments = family.moments(statistics.sums / scales[:, None], n_features)
+    mass, first = moments.mass, moments.first
     empty = mass <= SMALLEST_MASS
     safe = np.maximum(mass, SMALLEST_MASS)
     centers = np.zeros_like(first) if statistics.centers is None else statistics.centers
     moved = np.where(empty[:, None], last.means - centers, first / safe[:, None])
     scatter = scatter_of(statistics, summary)
-    return Observed(mass, empty, centers, moved, Moments(safe, first, second), scatter)
+    return Observed(mass, empty, centers, moved, moments._replace(mass=safe), scatter, last)
 
 
 def scatter_of(statistics: SufficientStatistics, summary: DataSummary) -> Array:
@@ -146,7 +151,7 @@ def floor_unit(seen: Observed, family: CovarianceFamily, variance: Array, precis
     which may come from a few rows far from all others.
     """
     squares = family.estimate(seen.moments, np.zeros_like(seen.moved), seen.scatter)
-    squares = np.einsum("kdd->kd", family.expand(squares, *seen.moved.shape))
+    squares = family.diagonals(squares, *seen.moved.shape)
     common = UNEVENNESS * squares[~seen.empty].min(axis=0)
     rounded = ROUNDED_ROW[precision] / VARIANCE_FLOORS[precision] * seen.means**2
     unit = np.maximum(common, OWN_ROUNDING * squares) + rounded

@@ -3,7 +3,6 @@
 import hashlib
 
 import numpy as np
-from scipy.linalg import solve_triangular
 
 from dask_gmm.mixture.covariance import Full, family_of
 from dask_gmm.mixture.estep import JointDensity
@@ -33,17 +32,18 @@ def scoring_density(
     precisions_cholesky : ndarray
         W, upper triangular, with ``W W'`` the inverse of a covariance: (K, D, D) for ``full``,
         (D, D) for ``tied``; inverse standard deviations (K, D) for ``diag`` and (K,) for
-        ``spherical``.
+        ``spherical``; for ``lowrank-q`` those of the noise, and loadings in units of the noise
+        behind them (K, D, 1 + q).
     covariance_type : str
         Name of the family.
     log_weights : ndarray of shape (K,), optional
         What takes the place of their logarithms in the densities; weights choose the frame alone.
     """
     family = family_of(covariance_type)
-    factors = family.expand(precisions_cholesky, *means.shape)
+    factors = family.unpacked(precisions_cholesky, *means.shape)
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         log_weights = np.log(weights) if log_weights is None else log_weights
-        frame = _frame(weights / weights.sum(), means, factors)
+        frame = _frame(weights / weights.sum(), means, family.variances_of(factors))
         scored = Full() if family.shared else family
         return JointDensity.of_factors(scored, log_weights, means - frame.shift, factors, frame)
 
@@ -68,13 +68,8 @@ def parameters_digest(density: JointDensity) -> str:
     return digest.hexdigest()
 
 
-def _frame(weights: Array, means: Array, factors: Array) -> Frame:
+def _frame(weights: Array, means: Array, variances: Array) -> Frame:
     """Around the mean of the mixture, in units of its deviations."""
     center = weights @ means
-    inverses = np.stack([_inverse(factor) for factor in factors])
-    variances = np.square(inverses).sum(axis=1) + np.square(means - center)
-    return Frame.around(center, np.sqrt(weights @ variances))
-
-
-def _inverse(factor: Array) -> Array:
-    return np.asarray(solve_triangular(factor, np.eye(len(factor)), check_finite=False))
+    spread = variances + np.square(means - center)
+    return Frame.around(center, np.sqrt(weights @ spread))

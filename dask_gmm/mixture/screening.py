@@ -33,8 +33,13 @@ class Screen:
 
     @classmethod
     def of(cls, density: JointDensity) -> "Screen | None":
-        """Make one of a complete density in float64; None if no float32 is as large as it needs."""
+        """Make one of a complete density in float64.
+
+        None if no float32 is as large as it needs, or its linear form is not all of it.
+        """
         assert density.form is not None
+        if density.loadings is not None:
+            return None
         single = np.finfo(np.float32)
         with np.errstate(over="ignore"):
             form = density.form.astype(single.dtype)

@@ -76,11 +76,24 @@ class Filled:
 
 
 class Moments(NamedTuple):
-    """Sums over rows about one center: mass (K,), first (K, D), second where it was summed."""
+    """Sums over rows about one center: mass (K,), first (K, D), second where it was summed.
+
+    Those of a factored family have, ``along``, the sums (K, D, q) of rows about that center times
+    what is along the factors of their component.
+    """
 
     mass: Array
     first: Array
     second: Array | None
+    along: Array | None = None
+
+
+class Before(NamedTuple):
+    """What an M-step goes on from: covariances, and means (K, D) before it and after."""
+
+    covariances: Array
+    means: Array
+    means_now: Array
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,7 +108,8 @@ class SufficientStatistics:
         Sum of the log densities of the rows, each times its weight, in nats.
     sums : ndarray of shape (n_sums, n_components), float64
         Sum over the rows of weight times responsibility times each feature of the family, about
-        ``frame.shift`` and in units of ``1 / frame.scale``.
+        ``frame.shift`` and in units of ``1 / frame.scale``. Those of a factored family have more
+        behind them: see `Moments`.
     frame : Frame
     lacks_common : bool
         Whether the log-likelihood lacks the quadratic term common to all components, which the

@@ -31,7 +31,8 @@ class DataSummary:
     remainder : ndarray of shape (n_features,)
         Sum of ``x - mean``, each times its weight: what the rounded mean leaves.
     scatter : ndarray of shape (n_features, n_features)
-        Sum of ``(x - mean) (x - mean)'``, each times its weight, about the rounded mean.
+        Sum of ``(x - mean) (x - mean)'``, each times its weight, about the rounded mean; or its
+        diagonal alone, (n_features,), where no family needs more.
     minimum, maximum : ndarray of shape (n_features,)
     bad_rows : int
         Number of rows with a value that is not finite; they are left out of everything else.
@@ -66,7 +67,17 @@ class DataSummary:
     def variance(self) -> Array:
         """Variance of each column (n_features,), exactly 0 where the column is constant."""
         mass = (self.mass or 1.0) if self.present is None else np.maximum(self.present, TINY)
-        return np.where(self.constant, 0.0, np.diagonal(self.scatter) / mass)
+        return np.where(self.constant, 0.0, self.squares / mass)
+
+    @property
+    def squares(self) -> Array:
+        """Sum of the squares of each column (n_features,) about the mean."""
+        return np.diagonal(self.scatter) if self.has_matrix else self.scatter
+
+    @property
+    def has_matrix(self) -> bool:
+        """Whether the scatter is more than its diagonal."""
+        return self.scatter.ndim == 2
 
     @property
     def constant(self) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
@@ -135,6 +146,8 @@ class DataSummary:
     def scatter_about(self, center: Array) -> Array:
         """Sum (n_features, n_features) of ``(x - center) (x - center)'``, each times its weight."""
         apart = self.mean - center
+        if not self.has_matrix:
+            return self.scatter + 2 * self.remainder * apart + self.mass * apart**2
         cross = np.outer(self.remainder, apart)
         return self.scatter + (cross + cross.T) + self.mass * np.outer(apart, apart)
 
@@ -143,54 +156,65 @@ class DataSummary:
 
 
 def summarize(
-    rows: Floats, start: int = 0, weights: Array | None = None, *, incomplete: bool = False
+    rows: Floats,
+    start: int = 0,
+    weights: Array | None = None,
+    matrix: bool = True,
+    *,
+    incomplete: bool = False,
 ) -> DataSummary:
     """Summarize rows (B, D), of which the first is row number ``start`` of the data.
 
     A row of weight 2, of weights (B,) above zero, is two rows but in their number. Where rows are
-    ``incomplete``, NaN stand for values that are missing.
+    ``incomplete``, NaN stand for values that are missing. Of the scatter the diagonal alone is
+    summed if no ``matrix`` is wanted.
     """
     # Of rows that came from another process, numpy would add the misaligned in another order.
     x = np.require(rows.T, np.float64, ("C", "A"))
     finite = np.isfinite(x)
     if finite.all():
-        return _finite_summary(x, weights, 0, NOWHERE)
+        return _finite_summary(x, weights, 0, NOWHERE, matrix)
     if incomplete:
         return _of_incomplete(x, start, weights)
     bad = ~finite.all(axis=0)
     row = int(np.argmax(bad))
     column = int(np.argmin(finite[:, row]))
     weights = None if weights is None else weights[~bad]
-    return _finite_summary(x[:, ~bad], weights, int(bad.sum()), (start + row, column))
+    return _finite_summary(x[:, ~bad], weights, int(bad.sum()), (start + row, column), matrix)
 
 
 def _finite_summary(
-    x: Array, weights: Array | None, bad_rows: int, first_bad: tuple[int, int]
+    x: Array, weights: Array | None, bad_rows: int, first_bad: tuple[int, int], matrix: bool = True
 ) -> DataSummary:
     n_features, rows = x.shape
     if not rows:
         nothing = np.zeros(n_features)
-        scatter = np.zeros((n_features, n_features))
+        scatter = np.zeros((n_features, n_features) if matrix else n_features)
         return DataSummary(0, 0.0, nothing, nothing, scatter, nothing, nothing, bad_rows, first_bad)
     minimum, maximum = x.min(axis=1), x.max(axis=1)
-    mass, mean, remainder, scatter = _moments(x, weights, minimum, maximum)
+    mass, mean, remainder, scatter = _moments(x, weights, minimum, maximum, matrix)
     return DataSummary(rows, mass, mean, remainder, scatter, minimum, maximum, bad_rows, first_bad)
 
 
 def _moments(
-    x: Array, weights: Array | None, minimum: Array, maximum: Array
+    x: Array, weights: Array | None, minimum: Array, maximum: Array, matrix: bool
 ) -> tuple[float, Array, Array, Array]:
     """Mass, mean, what its rounding leaves, and scatter about it."""
     with np.errstate(over="ignore", invalid="ignore"):
         if weights is None:
             mean = np.clip(x.mean(axis=1), minimum, maximum)
             centered = x - mean[:, None]
-            return float(x.shape[1]), mean, centered.sum(axis=1), centered @ centered.T
+            scatter = _products(centered, matrix)
+            return float(x.shape[1]), mean, centered.sum(axis=1), scatter
         mass = float(weights.sum())
         mean = np.clip(x @ (weights / mass), minimum, maximum)
         centered = x - mean[:, None]
         scaled = centered * np.sqrt(weights)
-        return mass, mean, centered @ weights, scaled @ scaled.T
+        return mass, mean, centered @ weights, _products(scaled, matrix)
+
+
+def _products(centered: Array, matrix: bool) -> Array:
+    return centered @ centered.T if matrix else np.einsum("db,db->d", centered, centered)
 
 
 def _of_incomplete(x: Array, start: int, weights: Array | None) -> DataSummary:

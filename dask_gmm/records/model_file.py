@@ -30,12 +30,6 @@ DIMENSIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "means": ("component", "feature"),
     "log_likelihoods": ("pass",),
 }
-SHAPES: Final[Mapping[str, tuple[str, ...]]] = {
-    "full": ("component", "feature", "feature_2"),
-    "tied": ("feature", "feature_2"),
-    "diag": ("component", "feature"),
-    "spherical": ("component",),
-}
 
 
 def save_model(
@@ -249,7 +243,7 @@ def _arrays(model: FittedMixture) -> dict[str, Array]:
 
 
 def _dimensions(model: FittedMixture, name: str) -> tuple[str, ...]:
-    return DIMENSIONS.get(name, SHAPES[model.mixture.covariance_type])
+    return DIMENSIONS.get(name, model.mixture.family.dimensions)
 
 
 def _read(path: Location, name: str) -> Array:

@@ -20,6 +20,7 @@ from dask_gmm.fitting.held_out import HeldOut
 from dask_gmm.fitting.result import FittedMixture
 from dask_gmm.fitting.spec import MERGE, RESEED, TRIES, USUAL, Spec
 from dask_gmm.fitting.survey import SurveyAnswer
+from dask_gmm.mixture.covariance import family_of
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.variational import Variational
 from dask_gmm.objects.location import Location
@@ -56,7 +57,7 @@ def spec_of(request: FitRequest, start: Reference | None = None) -> Spec:
         )
     return Spec(
         n_components=request.components or (mixture.n_components if mixture else 0),
-        covariance_type=request.covariance or (mixture.covariance_type if mixture else ""),
+        covariance_type=_covariance(request, mixture),
         start=mixture if posterior is None else posterior.mixture,
         solver=request.solver,
         init=init,
@@ -106,6 +107,18 @@ def posterior_of(request: FitRequest, start: Reference | None) -> Variational | 
         return None
     kept = read_posterior(start.path)
     return None if kept is None else kept.posterior
+
+
+def _covariance(request: FitRequest, start: Mixture | None) -> str:
+    """Give the family asked for, or that of the start; refuse partitions that it has no sums of."""
+    found = request.covariance or (start.covariance_type if start else "")
+    if request.partitions is not None and family_of(found).factored:
+        raise InputError(
+            f"Wanted statistics of partitions that add whatever the parameters, found {found}, "
+            "whose sums are about the factors of one pass. Leave partitions out, or take another "
+            "covariance."
+        )
+    return found
 
 
 def _refuse_other(request: FitRequest, start: Reference) -> Mixture:

@@ -10,6 +10,7 @@ from dask_gmm.fitting.sample import Sample
 from dask_gmm.fitting.spec import Spec
 from dask_gmm.fitting.survey import SurveyAnswer
 from dask_gmm.mixture.covariance import family_of
+from dask_gmm.mixture.names import rank_of, refuse_factors
 from dask_gmm.passes.held import Held
 from dask_gmm.records.checkpoint import Checkpoint
 
@@ -19,8 +20,15 @@ def least_rows(spec: Spec) -> int:
     return max(spec.n_components, 2)
 
 
-def check(source: Source, spec: Spec) -> None:
+def check(source: Source, spec: Spec, missing: bool = False) -> None:
     """Refuse rows to which what is asked for cannot be fitted; none is read.
+
+    Parameters
+    ----------
+    source : Source
+    spec : Spec
+    missing : bool, default False
+        Whether NaN are to stand for values that are missing.
 
     Raises
     ------
@@ -30,6 +38,8 @@ def check(source: Source, spec: Spec) -> None:
         If chunks are absent.
     """
     rows = source.layout.rows
+    if missing:
+        refuse_factors(spec.covariance_type, "missing em", "Leave missing out")
     if spec.held_out.any:
         unseen = int(rows * spec.held_out.share)
         check_shares(rows, rows - unseen, least_rows(spec), source.name)
@@ -37,6 +47,12 @@ def check(source: Source, spec: Spec) -> None:
         raise InputError(
             f"Wanted at least {least_rows(spec)} rows to fit {spec.n_components} "
             f"components, found {rows} in {source.name}. Give more rows or fewer components."
+        )
+    if rank_of(spec.covariance_type) >= source.n_features:
+        raise InputError(
+            f"Wanted fewer factors than columns, found the covariance {spec.covariance_type} for "
+            f"the {source.n_features} columns of {source.name}. Take a smaller rank, or the "
+            "covariance full."
         )
     if spec.start is not None and spec.start.n_features != source.n_features:
         raise InputError(
@@ -94,7 +110,7 @@ def inspected(survey: SurveyAnswer, source: Source) -> tuple[str, ...]:
     """
     summary = survey.summary
     if not np.isfinite(summary.scatter).all():
-        column = int(np.argmin(np.isfinite(np.diagonal(summary.scatter))))
+        column = int(np.argmin(np.isfinite(summary.squares)))
         raise DataError(
             f"Wanted values whose squares can be added; found some up to "
             f"{max(abs(summary.minimum[column]), abs(summary.maximum[column])):.3g} in column "

@@ -89,8 +89,22 @@ def describe_rows(
 
 
 def asked_of_any(fold: Fold, *, missing: bool) -> Fold:
-    """Give a fold as it is asked of rows that no survey has seen; values may be missing."""
-    return Incomplete(fold) if missing else fold
+    """Give a fold as it is asked of rows that no survey has seen; values may be missing.
+
+    Raises
+    ------
+    InputError
+        If they may, and the covariances are those of factors.
+    """
+    if not missing:
+        return fold
+    density = getattr(fold, "density", None)
+    if isinstance(density, JointDensity) and density.loadings is not None:
+        raise InputError(
+            "Wanted covariances that are matrices or variances for rows with missing values, found "
+            "those of factors. Leave missing out."
+        )
+    return Incomplete(fold)
 
 
 def outputs_of(wanted: Wanted, density: JointDensity, dtype: np.dtype[Any]) -> tuple[Output, ...]:

@@ -57,7 +57,8 @@ def mixture_dataset(
     xarray.Dataset
         Variables ``weights``, ``means``, ``covariances`` and ``precisions``, the latter two in the
         shape of the family; coordinates ``component``, ``feature`` and, of matrices,
-        ``feature_2``; the attribute ``covariance_type``.
+        ``feature_2``, or ``noise_and_factor`` of a family of factors; the attribute
+        ``covariance_type``.
 
     Raises
     ------
@@ -72,7 +73,7 @@ def mixture_dataset(
             f"Wanted one name for each of the {mixture.n_features} columns of the mixture, found "
             f"{len(features)} in feature_names. Give as many, or leave them out."
         )
-    of_covariances = _dimensions(mixture.family)
+    of_covariances = mixture.family.dimensions
     across = {ACROSS: features} if ACROSS in of_covariances else {}
     dataset: xarray.Dataset = extra("xarray", "xarray").Dataset(
         {
@@ -87,10 +88,18 @@ def mixture_dataset(
     return dataset
 
 
-def _dimensions(family: CovarianceFamily) -> tuple[str, ...]:
-    """Name the axes of a family's covariances by their sizes, of 2 components in 3 columns."""
-    names = {2: iter(["component"]), 3: iter(["feature", ACROSS])}
-    return tuple(next(names[size]) for size in family.shape(2, 3))
+def refuse_unknown(family: CovarianceFamily) -> None:
+    """Refuse covariances that scikit-learn does not know.
+
+    Raises
+    ------
+    InputError
+    """
+    if family.factored:
+        raise InputError(
+            f"Wanted covariances that scikit-learn knows, found {family.name}. Go on with this "
+            "estimator."
+        )
 
 
 def with_fitted(made: Any, model: Any) -> Any:

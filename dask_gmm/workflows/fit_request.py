@@ -8,12 +8,12 @@ from typing import Any, Literal, get_args
 from dask_gmm.checks import moment, number, one_of
 from dask_gmm.errors import InputError
 from dask_gmm.fitting.bounds import LARGEST_SHARE, NOISE
+from dask_gmm.mixture.names import rank_of, refuse_factors
 from dask_gmm.objects.location import Location
 from dask_gmm.workflows.bayesian_request import check_bayesian, in_full
 from dask_gmm.workflows.refresh_request import check_partitions, check_start, distinct
 from dask_gmm.workflows.requests import (
     Cache,
-    Covariance,
     FloatType,
     Init,
     Missing,
@@ -40,8 +40,9 @@ class FitRequest:
         Number of components, at least 1; None for as many as the model of ``warm_start`` has.
     out : Path or Address
         The run folder to write; the model lies in its ``model.zarr``.
-    covariance : {"full", "tied", "diag", "spherical"}, optional
+    covariance : {"full", "tied", "diag", "spherical", "lowrank-RANK"}, optional
         Family of the covariances; by default that of the model of ``warm_start``, else ``full``.
+        ``lowrank-5`` is five factors and a noise for each column; it needs the solver ``em``.
     seed : int, default 0
         Same seed, same model; at least 0.
     max_iter : int, default 100
@@ -141,7 +142,7 @@ class FitRequest:
     data: Any
     components: int | None
     out: Location
-    covariance: Covariance | None = None
+    covariance: str | None = None
     seed: int = 0
     max_iter: int = 100
     solver: Solver = "fast"
@@ -204,7 +205,11 @@ class FitRequest:
         if self.warm_start is None and self.covariance is None:
             object.__setattr__(self, "covariance", "full")
         if self.covariance is not None:
-            one_of("covariance", self.covariance, get_args(Covariance))
+            rank_of(self.covariance)
+            if self.solver == "fast":
+                refuse_factors(self.covariance)
+            if self.missing == "em":
+                refuse_factors(self.covariance, "missing em", "Leave missing out")
         if self.partitions is not None:
             object.__setattr__(self, "partitions", dict(self.partitions))
         if self.changed is not None:

@@ -17,7 +17,7 @@ from dask_gmm.workflows.report_tables import (
     shown,
 )
 from dask_gmm.workflows.selection_text import selected_columns
-from dask_gmm.workflows.text import numbers, variances
+from dask_gmm.workflows.text import numbers
 
 # Facts of the manifest that have tables or lists of their own.
 ELSEWHERE: Final = (
@@ -51,7 +51,7 @@ ORDER: Final = {
 def components(run: KeptRun) -> Table:
     """Weights, condition numbers, and means and deviations in the columns to be shown."""
     mixture = run.model.mixture
-    conditions, deviations = condition_numbers(mixture), np.sqrt(variances(mixture))
+    conditions, deviations = condition_numbers(mixture), np.sqrt(mixture.variances())
     columns = [
         ["component", *map(str, range(mixture.n_components))],
         ["weight", *(_short(weight) for weight in mixture.weights)],

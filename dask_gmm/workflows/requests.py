@@ -8,7 +8,6 @@ from dask_gmm.checks import number, one_of, whole
 from dask_gmm.errors import InputError
 from dask_gmm.objects.location import Location
 
-Covariance: TypeAlias = Literal["full", "tied", "diag", "spherical"]
 FloatType: TypeAlias = Literal["float64", "float32"]
 MissingChunks: TypeAlias = Literal["error", "fill"]
 OnBadChunk: TypeAlias = Literal["fail", "skip"]

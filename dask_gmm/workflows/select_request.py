@@ -12,7 +12,6 @@ from dask_gmm.objects.location import Location
 from dask_gmm.workflows.fit_request import FitRequest
 from dask_gmm.workflows.requests import (
     Cache,
-    Covariance,
     FloatType,
     Init,
     Missing,
@@ -52,8 +51,8 @@ class SelectRequest:
     out : Path or Address
         The run folder to write: the model that is chosen lies in its ``model.zarr``, all of them
         in ``candidates``.
-    covariance : sequence of {"full", "tied", "diag", "spherical"}, default ("full",)
-        Families of the covariances.
+    covariance : sequence of str, default ("full",)
+        Families of the covariances, as `FitRequest` says; ``lowrank-2`` and ``lowrank-5`` are two.
     init : sequence of str, optional
         How starts are drawn, each as `FitRequest` says. By default, with the solver ``fast``, all
         numbers of components of a family are merged from the same components.
@@ -83,7 +82,7 @@ class SelectRequest:
     data: Any
     components: Sequence[int]
     out: Location
-    covariance: Sequence[Covariance] = ("full",)
+    covariance: Sequence[str] = ("full",)
     init: Sequence[Init] | None = None
     criterion: Criterion = "bic"
     drop_hopeless: bool = False
@@ -150,7 +149,7 @@ class SelectRequest:
             for components in self.components
         )
 
-    def _cell(self, components: int, covariance: Covariance, init: Init | None) -> FitRequest:
+    def _cell(self, components: int, covariance: str, init: Init | None) -> FitRequest:
         shared = set(FitRequest.__slots__) & set(self.__slots__)
         shared -= {"components", "covariance", "init"}
         asked = {name: getattr(self, name) for name in shared}

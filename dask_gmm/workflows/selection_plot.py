@@ -4,6 +4,7 @@ import io
 import math
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
+from itertools import cycle
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from dask_gmm.errors import InputError, output_errors
@@ -25,7 +26,7 @@ class Style(NamedTuple):
 
     color: str
     marker: str
-    line: str
+    line: str | tuple[int, tuple[int, ...]]
 
 
 # Colors of Okabe and Ito (2008), which readers without some of the three cones tell apart, too.
@@ -34,6 +35,9 @@ STYLES: Final = (
     Style("#D55E00", "s", "--"),
     Style("#009E73", "^", "-."),
     Style("#AA4499", "D", ":"),
+    Style("#E69F00", "v", (0, (8, 3))),
+    Style("#56B4E9", "P", (0, (5, 1, 1, 1, 1, 1))),
+    Style("#000000", "X", (0, (1, 4))),
 )
 INK: Final = "#1f2328"
 FAINT: Final = "#d5dae0"
@@ -131,10 +135,12 @@ def _draw_panel(axes: "Axes", selected: Selected, name: str) -> None:
     least = ranked[0].loss(name)
     error = ranked[0].held_out_error if name == "held_out" else None
     _label(axes, name, f"{NAMES[name]}: {named(winner, selected.entries)}")
+    styles = _styles(selected)
     for family, curve in selected.curves(name).items():
-        _draw_curve(axes, family, curve, [each.loss(name) - least for each in curve])
+        above, style = [each.loss(name) - least for each in curve], styles[family]
+        _draw_curve(axes, family, style, curve, above)
         if error:
-            _draw_errors(axes, family, curve, [each.loss(name) - least for each in curve])
+            _draw_errors(axes, style, curve, above)
     if error:
         _draw_one_error(axes, error)
     _mark(axes, winner, winner.loss(name) - least)
@@ -142,8 +148,10 @@ def _draw_panel(axes: "Axes", selected: Selected, name: str) -> None:
     _number_ticks(axes, sorted({each.n_components for each in ranked}))
 
 
-def _draw_curve(axes: "Axes", family: str, curve: Sequence[Entry], above: Sequence[float]) -> None:
-    style, numbers = _style(family), [each.n_components for each in curve]
+def _draw_curve(
+    axes: "Axes", family: str, style: Style, curve: Sequence[Entry], above: Sequence[float]
+) -> None:
+    numbers = [each.n_components for each in curve]
     axes.plot(
         numbers,
         above,
@@ -155,9 +163,11 @@ def _draw_curve(axes: "Axes", family: str, curve: Sequence[Entry], above: Sequen
     )
 
 
-def _draw_errors(axes: "Axes", family: str, curve: Sequence[Entry], above: Sequence[float]) -> None:
+def _draw_errors(
+    axes: "Axes", style: Style, curve: Sequence[Entry], above: Sequence[float]
+) -> None:
     errors = [each.held_out_error or 0.0 for each in curve]
-    numbers, color = [each.n_components for each in curve], _style(family).color
+    numbers, color = [each.n_components for each in curve], style.color
     axes.errorbar(numbers, above, errors, fmt="none", ecolor=color, elinewidth=1, capsize=2.5)
 
 
@@ -207,5 +217,9 @@ def _number_ticks(axes: "Axes", numbers: Sequence[int]) -> None:
         axes.locator_params("x", integer=True)
 
 
-def _style(family: str) -> Style:
-    return STYLES[list(FAMILIES).index(family)]
+def _styles(selected: Selected) -> dict[str, Style]:
+    """Families of matrices and variances have styles of their own, others take turns."""
+    own = dict(zip(FAMILIES, STYLES, strict=False))
+    shown = dict.fromkeys(each.covariance_type for each in selected.entries)
+    others = (each for each in shown if each not in own)
+    return own | dict(zip(others, cycle(STYLES[len(FAMILIES) :]), strict=False))

@@ -57,15 +57,10 @@ def _exponent(value: float) -> int:
     return math.floor(math.log10(value)) if value > 0 else 0
 
 
-def variances(mixture: Mixture) -> Array:
-    """Variance (K, D) of each component in each column of the data."""
-    return np.asarray(np.einsum("kdd->kd", mixture.full_covariances()))
-
-
 def mixture_table(mixture: Mixture) -> str:
     """Show the components: weights, and means over standard deviations, column by column."""
     shown = min(mixture.n_components, SHOWN_COMPONENTS)
-    deviations = np.sqrt(variances(mixture)[:shown])
+    deviations = np.sqrt(mixture.variances()[:shown])
     weights = [cell for value in mixture.weights[:shown] for cell in (f"{value:.4f}", "")]
     lines = _interleaved(mixture.means[:shown], deviations)
     text = pairs_table(("mean", "deviation"), weights, lines, deviations.min(axis=0))
@@ -77,7 +72,7 @@ def comparison(first: Mixture, second: Mixture, labels: tuple[str, str]) -> str:
     """Show weights and means of two mixtures whose components are in the same order."""
     weights = [f"{value:.4f}" for value in _interleaved(first.weights, second.weights)]
     means = (f"{labels[0]} mean", f"{labels[1]} mean")
-    resolution = np.sqrt(np.minimum(variances(first), variances(second)).min(axis=0))
+    resolution = np.sqrt(np.minimum(first.variances(), second.variances()).min(axis=0))
     return pairs_table(means, weights, _interleaved(first.means, second.means), resolution)
 
 
@@ -126,7 +121,7 @@ def _features(lines: Array, resolution: Array, room: int) -> Iterable[list[str]]
 
 def covariances_table(first: Mixture, second: Mixture, labels: tuple[str, str]) -> str:
     """Show the covariances of two such mixtures side by side, all in the same unit."""
-    resolution = float(min(variances(first).min(), variances(second).min()))
+    resolution = float(min(first.variances().min(), second.variances().min()))
     sides = [
         _matrices(mixture.full_covariances().reshape(-1, mixture.n_features), resolution)
         for mixture in (first, second)

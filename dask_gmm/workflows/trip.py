@@ -99,7 +99,7 @@ class Trip:
         """
         rows, n_features = self._source.layout.rows, self._source.n_features
         for each in specs:
-            check(self._source, each)
+            check(self._source, each, self._allowed.missing)
         allowed, fold = self._allowed, survey_of(specs, rows, n_features)
         fold = replace(fold, usable=allowed.usable, incomplete=allowed.missing)
         self._runner.outlook(self._source, [fold]).require(self._source.name)
@@ -187,7 +187,9 @@ class Trip:
         sizes, few = [s.level_sizes(*seen) for s in specs], [s.loose_rows(*seen) for s in specs]
         wanted = {size for each in (*sizes, few) for size in each if size}
         levels = levels_of(sample, wanted, guess.correlation)
-        typical = typical_covariance(guess.filled(typical_sample(sample)), summary)
+        typical = None
+        if summary.has_matrix:
+            typical = typical_covariance(guess.filled(typical_sample(sample)), summary)
         whole = Survey.of(summary, self._source.number, typical=typical)
         below = [tuple(levels[size] for size in each) for each in sizes]
         return [

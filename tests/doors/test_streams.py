@@ -66,7 +66,7 @@ def test_a_warning_is_one_line_on_stderr(twins: Twins, invoke: Invoke) -> None:
         (("--components", "0"), "found 0 as components"),
         (("--components", "two"), "--components"),
         (("--tol", "nan"), "found nan"),
-        (("--covariance", "round"), "--covariance"),
+        (("--covariance", "round"), "covariance of the command line"),
         (("--columns", "5-8"), "columns of the command line"),
         (("--rows", "7"), "rows of the command line"),
         (("--workers", "0"), "at least 1 as workers"),

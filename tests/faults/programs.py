@@ -39,6 +39,7 @@ KINDS: Final[Mapping[str, tuple[object, ...]]] = {
     "fast": ("fit", "d.zarr", "--components", 3),
     "missing": ("fit", "gaps.zarr", "--components", 3, "--missing", "em", "--max-iter", 4),
     "select": ("select", "d.zarr", "--components", "2,3", "--max-iter", 4),
+    "lowrank": ("fit", "d.zarr", *FIT, "--covariance", "lowrank-2"),
     "step": (*STEP, "--changed", "second"),
 }
 

@@ -33,6 +33,7 @@ def killed(place: Place, born: Nursery, point: str, *words: object, often: bool 
         ("bayesian", "pass-2"),
         ("bayesian", "write:checkpoint-000003.npz"),
         ("bayesian", "write:manifest.json"),
+        pytest.param("lowrank", "pass-2", marks=pytest.mark.slow),
         pytest.param("select", "pass-2", marks=pytest.mark.slow),
         ("select", "place:checkpoint-000002.json"),
         pytest.param("select", "write:manifest.json", marks=pytest.mark.slow),

@@ -57,6 +57,28 @@ def test_sums_of_many_columns_hold_what_is_projected(offset: float) -> None:
     assert 0.5 * fold.tile_bytes(D) < peak(fold, values) <= fold.tile_bytes(D)
 
 
+def test_without_products_of_columns_a_survey_holds_less() -> None:
+    fold = SurveyFold(0, 50, 5 * LEAF_ROWS, matrix=False)
+    assert 0.4 * fold.tile_bytes(D) < peak(fold, rows()) <= fold.tile_bytes(D)
+    assert fold.tile_bytes(D) < SurveyFold(0, 50, 5 * LEAF_ROWS).tile_bytes(D) / 3
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e6])
+@pytest.mark.parametrize("rank", [1, 20])
+def test_sums_along_factors_hold_what_is_projected(rank: int, offset: float) -> None:
+    """Looked at alone, or about its own center, a component takes no more than that."""
+    values = rows()
+    means = offset + 0.1 * values[:K]
+    noise = np.full((K, D, 1), 0.5)
+    loadings = np.random.default_rng(1).standard_normal((K, D, rank)) / D
+    covariances = np.concatenate([noise, loadings], axis=2)
+    mixture = Mixture.of(np.full(K, 1 / K), means, covariances, f"lowrank-{rank}")
+    fold = EStep.at(mixture, Frame.of(summarize(values)), "float64")
+    assert fold.centers.any == bool(len(fold.density.suspects)) == bool(offset)
+    # Room for a component that is looked at alone is there in any case.
+    assert 0.3 * fold.tile_bytes(D) < peak(fold, values) <= fold.tile_bytes(D)
+
+
 def test_columns_whose_products_do_not_fit_are_refused_before_anything_is_read() -> None:
     with pytest.raises(MemoryLimitError, match=r"Wanted a pass over .* to hold at most"):
         GaussianMixture(1).fit(np.zeros((3, 150_000)))

@@ -53,7 +53,8 @@ def test_right_parameters_are_kept_as_they_are() -> None:
         ({"covariance_type": "spherical", "covariances": [1.0, -1.0]},
          "the one of component 1 has the variance -1"),
         ({"covariance_type": "tied", "covariances": [[1.0, 2.0], [2.0, 1.0]]}, "eigenvalue -1"),
-        ({"covariance_type": "round"}, "wanted one of full, tied, diag, spherical; found 'round'"),
+        ({"covariance_type": "round"},
+         "Wanted one of full, tied, diag, spherical, lowrank-RANK, found 'round'"),
     ],
 )  # fmt: skip
 def test_wrong_parameters_are_refused_with_value_and_place(
@@ -122,7 +123,7 @@ def test_moving_moves_the_means_alone(name: str, seed: int) -> None:
 
 
 def test_an_unknown_family_is_refused() -> None:
-    with pytest.raises(InputError, match="choose one of these"):
+    with pytest.raises(InputError, match="found 'circular' as covariance"):
         family_of("circular")
 
 

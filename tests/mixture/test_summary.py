@@ -65,6 +65,36 @@ def test_parts_add_to_the_whole(
     assert_same_moments(summarize(rows), rows, 1e-13)
 
 
+@given(
+    seed=seeds, cut=st.integers(0, ROWS), offset=st.sampled_from([0.0, 1e6]), weighed=st.booleans()
+)
+@LAW
+def test_without_products_of_columns_the_squares_are_the_same(
+    seed: int, cut: int, offset: float, weighed: bool
+) -> None:
+    generator = np.random.default_rng(seed)
+    rows = generator.standard_normal((ROWS, 4)) * [1.0, 1e-3, 7.0, 1.0] + offset
+    rows[:, 3] = 5.0
+    weights = generator.uniform(0.5, 3, ROWS) if weighed else None
+    halves = [slice(None, cut), slice(cut, None)]
+    whole, parts = (
+        reduce(
+            add,
+            [
+                summarize(rows[each], 0, None if weights is None else weights[each], matrix)
+                for each in halves
+            ],
+        )
+        for matrix in (True, False)
+    )
+    assert parts.scatter.shape == (4,)
+    np.testing.assert_allclose(parts.variance, whole.variance, rtol=1e-13)
+    np.testing.assert_array_equal(parts.mean, whole.mean)
+    center = whole.mean + np.array([1.0, -1.0, 0.0, 2.0])
+    about = np.diagonal(whole.times(2.0).scatter_about(center))
+    np.testing.assert_allclose(parts.times(2.0).scatter_about(center), about, rtol=1e-12)
+
+
 @pytest.mark.parametrize("n_parts", [1, 4, 64, 500])
 def test_an_offset_does_not_cost_the_thinnest_direction(n_parts: int) -> None:
     """Parts whose means differ, a million deviations off: a rounded mean is not near enough."""

@@ -10,6 +10,7 @@ import numpy as np
 import zarr
 
 from dask_gmm import GaussianMixtureModel, generate_gmm_data
+from dask_gmm.mixture.covariance import family_of
 from dask_gmm.passes.cluster import open_runner
 from dask_gmm.passes.cluster_spec import ClusterSpec
 from dask_gmm.passes.progress import Silent
@@ -28,7 +29,8 @@ def digest_of(folder: Path, runner: Runner, families: list[str]) -> str:
     group: Any = zarr.open_group(data, mode="r")
     total = hashlib.sha256(np.asarray(group["x"]).tobytes())
     for family in families:
-        asked: dict[str, Any] = {"covariance": family, "n_init": 2, "tol": 1e-5}
+        solver = "em" if family_of(family).factored else "fast"
+        asked: dict[str, Any] = {"covariance": family, "n_init": 2, "tol": 1e-5, "solver": solver}
         result = fit(FitRequest(str(data), 4, folder / family, **asked), runner, Silent())
         for values in (result.model.weights, result.model.means, result.model.covariances):
             total.update(values.tobytes())

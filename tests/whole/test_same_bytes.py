@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FAMILIES = ("full", "tied", "diag", "spherical")
+FAMILIES = ("full", "tied", "diag", "spherical", "lowrank-2")
 SLOW = pytest.mark.slow
 
 

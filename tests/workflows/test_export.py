@@ -11,7 +11,7 @@ from dask_gmm.errors import DaskGMMError, InputError, MissingExtraError
 from dask_gmm.mixture.covariance import family_of
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.workflows.export import mixture_dataset
-from tests.mixture.examples import FAMILY_NAMES, start_of
+from tests.mixture.examples import start_of
 
 X = np.random.default_rng(0).standard_normal((50, 3))
 NAMES = ("length", "width", "mass")
@@ -20,6 +20,7 @@ DIMENSIONS = {
     "tied": ("feature", "feature_2"),
     "diag": ("component", "feature"),
     "spherical": ("component",),
+    "lowrank-2": ("component", "feature", "noise_and_factor"),
 }
 
 
@@ -28,7 +29,7 @@ def mixture(name: str = "full") -> Mixture:
     return start_of(X, 3, name)
 
 
-@pytest.mark.parametrize("name", FAMILY_NAMES)
+@pytest.mark.parametrize("name", DIMENSIONS)
 def test_parameters_have_their_names_and_shapes(name: str) -> None:
     dataset = mixture_dataset(mixture(name))
     for variable in ("weights", "means", "covariances", "precisions"):
@@ -49,7 +50,7 @@ def test_columns_are_chosen_by_name_and_else_by_number() -> None:
     assert numbered["component"].values.tolist() == [0, 1, 2]
 
 
-@pytest.mark.parametrize("name", FAMILY_NAMES)
+@pytest.mark.parametrize("name", DIMENSIONS)
 def test_it_comes_back_from_zarr_to_the_byte(name: str, tmp_path: Path) -> None:
     dataset = mixture_dataset(mixture(name))
     dataset.to_zarr(tmp_path / "m.zarr", zarr_format=3, consolidated=False)

@@ -24,6 +24,8 @@ SPECS: Final = (
     Spec(3, "full", solver="fast", init="kmeans", tol=1e-8),
     Spec(3, "tied", solver="fast", init=MERGE, tol=None, max_iter=4),
     Spec(2, "diag", tol=1e-4, max_iter=7),
+    Spec(2, "lowrank-1", tol=1e-4, max_iter=7),
+    Spec(3, "lowrank-2", tol=1e-4, max_iter=7),
     Spec(4, "spherical", solver="fast", init="short-em", tol=None),
     Spec(2, "diag", solver="fast", init=MERGE, tol=None, merge_from=8),
     Spec(5, "diag", solver="fast", init=MERGE, tol=1e-8, merge_from=8),

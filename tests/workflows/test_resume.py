@@ -64,6 +64,10 @@ SPECS: dict[str, Spec] = {
     },
     "em, priors, float32": Spec(3, tol=1e-4, precision="float32", beliefs=Beliefs()),
     "em, priors, given": Spec(3, start=START, max_iter=3, beliefs=Beliefs(mean_prior=X[0])),
+    **{
+        f"em, {init}, lowrank-2": Spec(3, "lowrank-2", init=init, max_iter=4, tol=1e-6)
+        for init in ("kmeans", "random")
+    },
     "em, auto": Spec(3, tol=None, max_iter=8),
     "em, float32": Spec(3, tol=1e-4, precision="float32"),
     "fast, float32": Spec(3, solver="fast", init=MERGE, tol=1e-9, precision="float32"),

@@ -58,7 +58,7 @@ def test_each_candidate_is_what_fit_gives(done: SelectResult, tmp_path: Path) ->
         request = FitRequest(
             X,
             components=entry.n_components,
-            covariance=entry.covariance_type,  # type: ignore[arg-type]
+            covariance=entry.covariance_type,
             out=tmp_path / f"{entry.covariance_type}{entry.n_components}",
             merge_from=8,
             held_out=0.2,

@@ -114,7 +114,7 @@ def test_the_line_of_one_standard_error_is_told() -> None:
 
 def test_families_differ_in_more_than_color() -> None:
     for parts in zip(*STYLES, strict=True):
-        assert len(set(parts)) == len(STYLES) == 4
+        assert len(set(parts)) == len(STYLES) == 7
 
 
 def test_a_picture_is_written_whole_and_replaces_an_old_one(tmp_path: Path) -> None:

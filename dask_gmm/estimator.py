@@ -13,17 +13,19 @@ from dask_gmm.errors import InputError
 from dask_gmm.estimator_base import Estimator
 from dask_gmm.estimator_families import Families, FamilyMethods
 from dask_gmm.estimator_rows import CriterionMethods
-from dask_gmm.fitting.spec import MERGE, Given, Spec
-from dask_gmm.fitting.starts import Draws, State, seed_of
+from dask_gmm.estimator_spec import fixed_in, inits_of, last_of, spec_of
+from dask_gmm.fitting.starts import Draws
+from dask_gmm.mixture.background import Background
+from dask_gmm.mixture.conjugate_prior import MCLUST, MixturePrior
 from dask_gmm.mixture.covariance import family_of
-from dask_gmm.mixture.model import Mixture, as_float64, inverted
+from dask_gmm.mixture.model import Mixture
 from dask_gmm.passes.cluster import runner_for
 from dask_gmm.workflows.export import mixture_dataset, refuse_unknown, with_fitted
 from dask_gmm.workflows.iterates import Iterates, ascend, iterate
 from dask_gmm.workflows.left_out import Allowed
 from dask_gmm.workflows.sources import spread
 
-OURS: Final = ("solver", "missing", "client")
+OURS: Final = ("prior", "fixed", "solver", "missing", "client")
 
 
 class GaussianMixture(Estimator, CriterionMethods, FamilyMethods):
@@ -41,9 +43,11 @@ class GaussianMixture(Estimator, CriterionMethods, FamilyMethods):
         Family of the covariances. ``lowrank-5`` is five factors and a noise for each column, for
         columns in the hundreds; it needs the solver ``em``.
     tol : float, default 1e-3
-        The fit has converged when an iteration gains less than this, in nats per row.
+        The fit has converged when an iteration gains less than this, in nats per row, of the
+        log-likelihood and the log prior.
     reg_covar : float, default 1e-6
-        Added to the diagonal of each covariance, in squared units of the data.
+        Added to the diagonal of each covariance, in squared units of the data; not where a prior
+        says something of covariances.
     max_iter : int, default 100
         Largest number of EM iterations, each of one reading of the rows; 0 gives the start.
     n_init : int, default 1
@@ -65,6 +69,13 @@ class GaussianMixture(Estimator, CriterionMethods, FamilyMethods):
         1 prints every ``verbose_interval``-th iteration, 2 adds log-likelihood and seconds.
     verbose_interval : int, default 10
         Iterations between two lines.
+    prior : "mclust", MixturePrior or Background, optional
+        What is known before any row, by mclust's defaults or others; or a model of other rows,
+        which is the start, and is adapted. What is found maximizes the posterior density then.
+    fixed : dict, optional
+        Of ``weights``, ``means`` and ``covariances``, each to ``"all"`` or numbers of components:
+        what stays, to the byte, as it is in the start. Covariances are the inverses of
+        ``precisions_init``. ``n_parameters`` of `aic` and `bic` are those that are free.
     solver : {"em", "fast"}, default "em"
         scikit-learn's iterations; or accelerated ascent from a merged start on a sample to all
         rows, which needs a tenth of the readings and ends when less is left to gain than a tenth
@@ -93,8 +104,8 @@ class GaussianMixture(Estimator, CriterionMethods, FamilyMethods):
     converged_ : bool
     n_iter_ : int
     lower_bound_ : float
-        Mean log-likelihood per row in nats before the last M-step; `score` measures the
-        parameters themselves.
+        Mean log-likelihood per row in nats before the last M-step, with a prior the log prior over
+        the number of rows, up to a constant, added; `score` measures the parameters themselves.
     lower_bounds_ : list of float
         The same of every iteration.
     n_features_in_ : int
@@ -117,6 +128,8 @@ class GaussianMixture(Estimator, CriterionMethods, FamilyMethods):
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **sklearn.mixture.GaussianMixture._parameter_constraints,
         "covariance_type": [Families()],
+        "prior": [StrOptions({MCLUST}), MixturePrior, Background, None],
+        "fixed": [dict, None],
         "solver": [StrOptions({"em", "fast"})],
         "missing": [StrOptions({"error", "em"})],
         "client": [Client, None],
@@ -139,6 +152,8 @@ class GaussianMixture(Estimator, CriterionMethods, FamilyMethods):
         warm_start: bool = False,
         verbose: int = 0,
         verbose_interval: int = 10,
+        prior: Any = None,
+        fixed: Any = None,
         solver: str = "em",
         missing: str = "error",
         client: Client | None = None,
@@ -159,6 +174,8 @@ class GaussianMixture(Estimator, CriterionMethods, FamilyMethods):
             verbose=verbose,
             verbose_interval=verbose_interval,
         )
+        self.prior = prior
+        self.fixed = fixed
         self.solver = solver
         self.missing = missing
         self.client = client
@@ -193,7 +210,7 @@ class GaussianMixture(Estimator, CriterionMethods, FamilyMethods):
         random_state = check_random_state(self.random_state)
         draws = Draws(random_state.get_state(), self.n_init)
         goes_on = self.warm_start and hasattr(self, "converged_")
-        spec = self._spec(draws.state, self._last() if goes_on else self._inits())
+        spec = spec_of(self, draws.state, last_of(self) if goes_on else inits_of(self))
         runner = runner_for(self.client, in_memory=not source.shareable)
         rows, listener = spread(source, runner), self._listener()
         allowed = Allowed(missing=self._allows_missing)
@@ -232,34 +249,9 @@ class GaussianMixture(Estimator, CriterionMethods, FamilyMethods):
         mixture = Mixture.of(self.weights_, self.means_, self.covariances_, self.covariance_type)
         return mixture_dataset(mixture, getattr(self, "feature_names_in_", None))
 
-    def _inits(self) -> Given:
-        covariances = self.precisions_init
-        if covariances is not None:
-            covariances = inverted(as_float64(covariances), self.covariance_type)
-        return Given.of(self.weights_init, self.means_init, covariances)
-
-    def _last(self) -> Given:
-        return Given.of(self.weights_, self.means_, self.covariances_)
-
-    def _spec(self, state: State, given: Given) -> Spec:
-        start, fast = given.mixture(self.covariance_type), self.solver == "fast"
-        if fast and start is None and not given.is_empty:
-            raise InputError(
-                "Wanted weights_init, means_init and precisions_init together with the solver "
-                "fast, found some of them alone. Give all or none."
-            )
-        return Spec(
-            n_components=self.n_components,
-            covariance_type=self.covariance_type,
-            tol=None if fast else self.tol,
-            max_iter=self.max_iter,
-            reg_covar=self.reg_covar,
-            seed=seed_of(state),
-            start=start,
-            init=MERGE if fast else self.init_params,
-            solver=self.solver,
-            given=given,
-        )
+    def _n_parameters(self) -> int:
+        mixture = Mixture.of(self.weights_, self.means_, self.covariances_, self.covariance_type)
+        return int(super()._n_parameters()) - fixed_in(self).n_parameters(mixture)
 
     def _take(self, iterates: Iterates) -> None:
         mixture = iterates.mixture

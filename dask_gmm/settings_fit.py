@@ -1,6 +1,7 @@
 """Settings of the verbs that fit mixtures."""
 
 from dask_gmm.settings_base import Settings
+from dask_gmm.settings_known import FixedParts, PriorValues
 from dask_gmm.settings_values import (
     Columns,
     Counts,
@@ -83,6 +84,8 @@ class FittingSettings(Settings):
     """Read stored rows in every pass, or once, and keep them in memory."""
     match: Where | None = None
     """A model or run folder whose order the components have; by default, by decreasing weight."""
+    prior: PriorValues | None = None
+    """What is known before any row: mclust, or values such as alpha=2,kappa=0.1,nu=none."""
     require_converged: bool = False
     """End with exit code 4, the result written, if that has not converged."""
     overwrite: bool = False
@@ -106,6 +109,14 @@ class FitSettings(FittingSettings):
     """With the solver fast, what becomes of components without rows of their own; or reseed."""
     warm_start: Where | None = None
     """A model or run folder to start from; its components keep their order."""
+    adapt: Where | None = None
+    """A model or run folder to adapt: the fit begins with it, and it counts beside the rows."""
+    relevance: float | None = None
+    """As how many rows of each component a model that is adapted counts; or 16."""
+    adapted: Names | None = None
+    """What of it is adapted, of weights,means,covariances; or means."""
+    fixed: FixedParts | None = None
+    """What stays as in the model to start from, such as means=0+2,weights=all."""
     partitions: Partitions | None = None
     """Ranges of rows of which statistics are kept, such as mon=0:1000,tue=1000:2000."""
     incremental: bool = False

@@ -7,6 +7,7 @@ parameters, which always gains.
 """
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from dask_gmm.errors import DataError
 from dask_gmm.fitting.base import Base
 from dask_gmm.fitting.held_out import NONE_HELD_OUT
+from dask_gmm.fitting.known import prior_of
 from dask_gmm.fitting.members import (
     Climb,
     Evaluation,
@@ -124,7 +126,7 @@ class Ascending:
 
     def tell(self, answer: SufficientStatistics) -> "tuple[Ascending | Solving | Ascended]":
         """Go on from what was measured, go back to where EM leads, or end the level."""
-        summary, prior = self.summary, self.survey.prior(self.spec.covariance_type)
+        summary, prior = self.summary, prior_of(self.spec, self.survey, self.summary)
         value = objective(answer, self.step.mixture, summary, prior)
         kept = bool(value >= self.needed)
         found = Evaluation.of(answer, self.step, summary, self.spec.precision)
@@ -165,8 +167,8 @@ class Ascending:
     def _advance(
         self, answer: SufficientStatistics, value: float, evaluation: Evaluation
     ) -> "Ascending | Solving | Ascended":
-        prior, before = self.survey.prior(self.spec.covariance_type), self.base
-        about = (self.summary, prior, self.spec.precision)
+        prior, before = prior_of(self.spec, self.survey, self.summary), self.base
+        about = (self.summary, prior, self.spec.precision, self.spec.fixed)
         base = Base.of(self.step, answer, value, evaluation, *about)
         memory, radius = self.memory, self.radius
         if before is not None:
@@ -176,12 +178,12 @@ class Ascending:
         here = replace(self, base=base, memory=memory, radius=radius)
         if self._may_solve():
             return here._solving(base)
-        mixture = self.step.mixture
-        return here.turned(memory.direction(base.gradient, lambda g: precondition(mixture, g)))
+        step_of = partial(precondition, self.step.mixture, prior=prior, rows=self.summary.mass)
+        return here.turned(memory.direction(base.gradient, step_of))
 
     def _solving(self, base: Base) -> Solving:
-        survey, prior = self.survey, self.survey.prior(self.spec.covariance_type)
-        sample = survey.levels[self.level - 1]
+        survey, sample = self.survey, self.survey.levels[self.level - 1]
+        prior = prior_of(self.spec, survey, sample.summary)
         about = (sample, survey.frame, prior, self.radius, self._enough())
         return Solving(self, Newton(base, *about))
 
@@ -283,7 +285,8 @@ class Ascended:
                 at.spec, at.survey, at.level + 1, self.base.step, climbs=climbs, notes=at.notes
             )
         shift = at.survey.frame.shift
-        mixture, after = self.base.step.mixture.moved(shift), self.base.em.mixture.moved(shift)
+        mixture = at.spec.kept(self.base.step.mixture.moved(shift))
+        after = at.spec.kept(self.base.em.mixture.moved(shift))
         return Finished(
             at.spec,
             mixture,

@@ -8,6 +8,7 @@ import numpy as np
 from dask_gmm.fitting.members import Evaluation
 from dask_gmm.mixture.coordinates import boldest_move, from_vector, gradient, to_vector
 from dask_gmm.mixture.features import Array
+from dask_gmm.mixture.fixed import NOTHING_FIXED, Fixed
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.mstep import MStep, m_step
 from dask_gmm.mixture.prior import Prior
@@ -39,6 +40,8 @@ class Base:
         Half the slope along the next step, in nats per row: what it says that it gains.
     em : MStep
         Where EM leads from there.
+    fixed : Fixed
+        Parameters that no step changes.
     inside : bool
         Whether the next step ends inside what is trusted, not at its edge.
     """
@@ -50,6 +53,7 @@ class Base:
     gradient: Array
     decrement: float
     em: MStep
+    fixed: Fixed = NOTHING_FIXED
     inside: bool = True
 
     @classmethod
@@ -62,12 +66,13 @@ class Base:
         summary: DataSummary,
         prior: Prior,
         precision: str,
+        fixed: Fixed,
     ) -> "Base":
         """Make one of what a pass over the rows of a summary gave at the parameters of a step."""
         mixture = step.mixture
-        slope = gradient(answer, mixture, summary, prior)
-        em = m_step(answer, mixture, summary, 0.0, precision, prior)
-        return cls(step, value, evaluation, to_vector(mixture), slope, np.inf, em)
+        slope = gradient(answer, mixture, summary, prior, fixed)
+        em = m_step(answer, mixture, summary, 0.0, precision, prior, fixed)
+        return cls(step, value, evaluation, to_vector(mixture), slope, np.inf, em, fixed)
 
     @property
     def left(self) -> float:
@@ -82,4 +87,4 @@ class Base:
         """Give a mixture that is near in a direction (n,), and the share of it that leads there."""
         mixture = self.step.mixture
         share = NEAR / boldest_move(mixture, direction)
-        return from_vector(self.vector + share * direction, mixture), share
+        return from_vector(self.vector + share * direction, mixture, self.fixed), share

@@ -10,6 +10,7 @@ from dask_gmm.errors import DataError, InputError
 from dask_gmm.fitting.ascent import Ascending
 from dask_gmm.fitting.believing import Believing
 from dask_gmm.fitting.first_step import FirstStep
+from dask_gmm.fitting.known import prior_of
 from dask_gmm.fitting.members import (
     Asking,
     Evaluation,
@@ -29,6 +30,7 @@ from dask_gmm.fitting.survey import Survey
 from dask_gmm.fitting.warming import Warming
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.mstep import MStep, m_step
+from dask_gmm.mixture.prior import NO_PRIOR, log_prior
 from dask_gmm.mixture.statistics import SufficientStatistics
 
 # Squares of these, with room for correlations, are numbers of the precision.
@@ -68,8 +70,9 @@ class Initializing:
         if spec.init in (MERGE, SHORT_EM):
             count = spec.n_loose if spec.init == MERGE else spec.n_components
             return clusters(spec, survey, self.draws, count)
+        prior = NO_PRIOR if spec.prior is None else prior_of(spec, survey, survey.summary)
         first_step = FirstStep(
-            spec.n_components, spec.covariance_type, spec.reg_covar, survey.frame
+            spec.n_components, spec.covariance_type, spec.reg_covar, survey.frame, prior
         )
         columns = first_step.family.start_columns(len(survey.frame.shift))
         rows = Rows(sample_size(spec.n_components, columns), at_once=True)
@@ -150,13 +153,18 @@ class Climbing:
         """Take the M-step, or finish at the parameters just measured."""
         spec, summary = self.spec, self.survey.summary
         last = Evaluation.of(answer, self.step, summary, self.precision)
-        value = last.log_likelihood
-        if not np.isfinite(value):
-            raise _not_finite(value, len(self.history))
+        if not np.isfinite(last.log_likelihood):
+            raise _not_finite(last.log_likelihood, len(self.history))
+        prior = prior_of(spec, self.survey, summary)
+        if prior.informs:
+            told = log_prior(self.step.mixture, prior) / answer.rows
+            last = replace(last, objective=last.log_likelihood + told)
         history = (*self.history, last)
-        change = abs(value - (self.history[-1].log_likelihood if self.history else self.before))
+        before = self.history[-1].maximized if self.history else self.before
+        change = abs(last.maximized - before)
         precision = self._next_precision(change)
-        step = m_step(answer, self.step.mixture, summary, spec.reg_covar, self.precision)
+        at = (answer, self.step.mixture, summary)
+        step = m_step(*at, spec.ridge, self.precision, prior, spec.fixed)
         best = self.step if best_held_out(history) == len(self.history) else self.best
         here = replace(self, step=step, best=best, history=history, precision=precision)
         if self._is_enough(history, change) and precision == self.precision:
@@ -187,7 +195,7 @@ class Climbing:
         return Finished(self.spec, found, after, history, why, self.state)
 
     def _placed(self, step: MStep) -> Mixture:
-        return step.mixture.moved(self.survey.frame.shift)
+        return self.spec.kept(step.mixture.moved(self.survey.frame.shift))
 
 
 def candidates_of(goals: Sequence[Goal]) -> list[Asking]:

@@ -33,7 +33,7 @@ class FirstStep:
         Added to the diagonal of each covariance, in squared units of the data.
     frame : Frame
     prior : Prior
-        Of the covariances of clusters.
+        Of clusters; where it says something of covariances, ``reg_covar`` is not added to them.
     """
 
     n_components: int
@@ -57,11 +57,12 @@ class FirstStep:
         summary = summarize(rows)
         last, nowhere = self._spread_out(summary), Centers(np.empty(0, np.intp), rows[:0])
         statistics = self._statistics(rows, responsibilities, nowhere)
-        step = m_step(statistics, last, summary, self.reg_covar, prior=self.prior)
+        ridge = 0.0 if self.prior.proper else self.reg_covar
+        step = m_step(statistics, last, summary, ridge, prior=self.prior)
         centers = Centers.of(step.mixture, JointDensity.of(step.mixture, self.frame))
         if centers.any:
             statistics = self._statistics(rows, responsibilities, centers)
-            step = m_step(statistics, last, summary, self.reg_covar, prior=self.prior)
+            step = m_step(statistics, last, summary, ridge, prior=self.prior)
         return step
 
     def _of_variation(self, rows: Array, responsibilities: Array) -> MStep:

@@ -50,8 +50,9 @@ class Evaluation:
     kept : bool
         Whether the parameters were kept; a trial that gained too little was not.
     objective : float, optional
-        What the solver ``fast`` maximizes: the log-likelihood and the log prior, per row in nats.
-        That of parameters that are kept never falls. Of a Bayesian candidate, the lower bound.
+        The log-likelihood and the log prior, per row in nats, which is what the solver ``fast``
+        maximizes, and any fit with a prior. That of parameters that are kept never falls. Of a
+        Bayesian candidate, the lower bound.
     held_out, held_out_error : float, optional
         Mean log density per row of those that were held out, in nats, and its standard error.
     entropy : float, optional
@@ -182,9 +183,12 @@ class Finished:
 
     @property
     def value(self) -> float:
-        """What it is chosen by, in nats per row: the log-likelihood, or a lower bound."""
-        last = last_kept(self.history)
-        return last.log_likelihood if self.inference is None else last.maximized
+        """What it is chosen by, in nats per row: the log-likelihood, or what was asked to be more.
+
+        That is the log prior that a user has given, added, or a lower bound.
+        """
+        last, asked_more = last_kept(self.history), self.spec.prior or self.inference
+        return last.log_likelihood if asked_more is None else last.maximized
 
 
 def best_held_out(history: Sequence[Evaluation]) -> int:

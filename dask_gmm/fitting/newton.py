@@ -33,6 +33,7 @@ class Newton:
     sample : Level
     frame : Frame
     prior : Prior
+        For the rows of the sample.
     radius : float
         The boldest move of a component that is trusted.
     enough : float
@@ -58,7 +59,7 @@ class Newton:
     def tell(self, answer: SufficientStatistics) -> "Newton | Solution":
         """Take in a gradient; the first is at the base."""
         mixture, share = self._near()
-        slope = gradient(answer, mixture, self.sample.summary, self.prior)
+        slope = gradient(answer, mixture, self.sample.summary, self.prior, self.base.fixed)
         if self.slope is None or self.search is None:
             search = ConjugateGradients.begin(self.base.gradient, self._region())
             return replace(self, slope=slope, search=search)
@@ -72,9 +73,9 @@ class Newton:
         return self.base.near(self.search.direction)
 
     def _region(self) -> Region:
-        mixture = self.base.step.mixture
+        mixture, rows = self.base.step.mixture, self.sample.summary.mass
         return Region(
-            lambda slope: precondition(mixture, slope),
+            lambda slope: precondition(mixture, slope, self.prior, rows),
             lambda step: boldest_move(mixture, step),
             self.radius,
             self.enough,

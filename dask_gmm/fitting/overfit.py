@@ -11,6 +11,7 @@ from typing import Final
 
 from dask_gmm.fitting.ascent import Ascending
 from dask_gmm.fitting.first_step import FirstStep
+from dask_gmm.fitting.known import prior_of
 from dask_gmm.fitting.levels import Level
 from dask_gmm.fitting.members import Evaluation
 from dask_gmm.fitting.questions import EStep, Question, Rows
@@ -30,7 +31,7 @@ def clusters(spec: Spec, survey: Survey, draws: Draws, count: int) -> Question:
     """Ask for k-means of the sample in the frame, with so many clusters."""
     rows = min(CLUSTERED_ROWS, survey.summary.rows)
     components = min(count, rows)
-    prior = survey.prior(spec.covariance_type)
+    prior = prior_of(spec, survey, survey.loose.summary)
     first_step = FirstStep(components, spec.covariance_type, 0.0, survey.frame, prior)
     return Question(Rows(rows, at_once=True), DrawStarts(STANDARDIZED, first_step, draws))
 
@@ -45,7 +46,7 @@ def em_step(
     answer: SufficientStatistics, last: MStep, spec: Spec, survey: Survey, level: Level
 ) -> MStep:
     """Take the M-step that the answer about the rows of a level leads to."""
-    prior = survey.prior(spec.covariance_type)
+    prior = prior_of(spec, survey, level.summary)
     return m_step(answer, last.mixture, level.summary, 0.0, spec.precision, prior)
 
 

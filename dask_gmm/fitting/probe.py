@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from dask_gmm.fitting.ascent import Ascended, Ascending
+from dask_gmm.fitting.known import prior_of
 from dask_gmm.fitting.members import Evaluation
 from dask_gmm.fitting.questions import EStep, Question
 from dask_gmm.fitting.spec import Spec
@@ -83,7 +84,8 @@ class Probing:
     def tell(self, answer: SufficientStatistics) -> "tuple[Probing | Following | Ascended]":
         """Take in a gradient; follow a direction of negative curvature, or go back home."""
         at, (mixture, share) = self.home.at, self._near()
-        slope = gradient(answer, mixture, at.summary, at.survey.prior(self.spec.covariance_type))
+        prior = prior_of(self.spec, at.survey, at.summary)
+        slope = gradient(answer, mixture, at.summary, prior)
         if self.slope is None:
             return (replace(self, slope=slope),)
         metric = _metric(self.home.base.step.mixture)

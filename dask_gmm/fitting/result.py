@@ -69,6 +69,8 @@ class FittedMixture:
         log-likelihoods are theirs, before the step and after it, or NaN if there are none.
     inference : Inference, optional
         Of a Bayesian fit: the posterior in whose place the mixture is.
+    n_fixed : int
+        Number of parameters that were fixed.
     """
 
     mixture: Mixture
@@ -83,6 +85,7 @@ class FittedMixture:
     quantiles: DensityQuantiles | None = None
     rows_read: int | None = None
     inference: Inference | None = None
+    n_fixed: int = 0
 
     @classmethod
     def of(
@@ -101,6 +104,7 @@ class FittedMixture:
             finished.notes,
             dropped,
             inference=finished.inference,
+            n_fixed=finished.spec.fixed.n_parameters(finished.mixture),
         )
 
     @property
@@ -149,9 +153,22 @@ class FittedMixture:
         return self.last.log_likelihood
 
     @property
+    def objective(self) -> float | None:
+        """What was maximized at the mixture, in nats per row: log-likelihood and log prior.
+
+        The log prior is up to a constant. None where the log-likelihood alone was maximized.
+        """
+        return self.last.objective
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of parameters that were free."""
+        return self.mixture.n_parameters - self.n_fixed
+
+    @property
     def statistical_error(self) -> float:
         """What the fit gains over the true parameters by chance, on average, in nats per row."""
-        return statistical_error(self.mixture.n_parameters, self.rows)
+        return statistical_error(self.n_parameters, self.rows)
 
     @property
     def n_iter(self) -> int:
@@ -167,18 +184,14 @@ class FittedMixture:
     def aic(self) -> float:
         """Akaike's criterion on the rows of the fit; smaller is better; NaN if incremental."""
         return (
-            np.nan
-            if self.incremental
-            else aic(self.log_likelihood, self.rows, self.mixture.n_parameters)
+            np.nan if self.incremental else aic(self.log_likelihood, self.rows, self.n_parameters)
         )
 
     @property
     def bic(self) -> float:
         """Schwarz's criterion on the rows of the fit; smaller is better; NaN if incremental."""
         return (
-            np.nan
-            if self.incremental
-            else bic(self.log_likelihood, self.rows, self.mixture.n_parameters)
+            np.nan if self.incremental else bic(self.log_likelihood, self.rows, self.n_parameters)
         )
 
     @property
@@ -188,7 +201,7 @@ class FittedMixture:
         None for a model that was read from a file, and where rounding of the sums leaves nothing of
         the entropy.
         """
-        last, n_parameters = self.last, self.mixture.n_parameters
+        last, n_parameters = self.last, self.n_parameters
         if last.entropy is None:
             return None
         return icl(last.log_likelihood, last.entropy, self.rows, n_parameters)

@@ -76,7 +76,7 @@ class Entry:
             n_components=spec.n_components,
             covariance_type=spec.covariance_type,
             init=spec.init,
-            n_parameters=model.mixture.n_parameters,
+            n_parameters=model.n_parameters,
             n_kept=model.mixture.n_components,
             converged=model.converged,
             reason=model.reason,

@@ -7,6 +7,7 @@ better one than a single long run does in the same time.
 from dataclasses import dataclass, replace
 from typing import Final
 
+from dask_gmm.fitting.known import prior_of
 from dask_gmm.fitting.members import Evaluation
 from dask_gmm.fitting.overfit import about, em_step
 from dask_gmm.fitting.questions import Question
@@ -54,8 +55,9 @@ class Trying:
         step = em_step(answer, self.step, spec, survey, survey.levels[0])
         if self.iterations > 1:
             return (replace(self, step=step, iterations=self.iterations - 1),)
-        prior = survey.prior(spec.covariance_type)
-        value = objective(answer, self.step.mixture, survey.levels[0].summary, prior)
+        summary = survey.levels[0].summary
+        prior = prior_of(spec, survey, summary)
+        value = objective(answer, self.step.mixture, summary, prior)
         return (Tried(spec, survey, step, value),)
 
 

@@ -5,66 +5,26 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
-import numpy.typing as npt
-
 from dask_gmm.checks import number, one_of, whole
 from dask_gmm.errors import InputError
 from dask_gmm.fitting.bounds import LARGEST_SHARE, MERGED_FROM
+from dask_gmm.fitting.given import NOTHING_GIVEN, Given
 from dask_gmm.fitting.held_out import NONE_HELD_OUT, HeldOut
 from dask_gmm.fitting.levels import level_sizes, loose_size, reservoir_size
 from dask_gmm.fitting.sample import sample_size
 from dask_gmm.fitting.starts import KINDS
+from dask_gmm.mixture.background import Background
 from dask_gmm.mixture.beliefs import Beliefs
+from dask_gmm.mixture.conjugate_prior import MixturePrior
 from dask_gmm.mixture.covariance import family_of
 from dask_gmm.mixture.estep import ERROR_LIMITS
-from dask_gmm.mixture.features import Array
-from dask_gmm.mixture.model import Mixture, as_float64, refuse_unusable
+from dask_gmm.mixture.fixed import NOTHING_FIXED, Fixed
+from dask_gmm.mixture.model import Mixture, refuse_unusable
 from dask_gmm.mixture.names import rank_of, refuse_factors
+from dask_gmm.mixture.parts import PARTS
 from dask_gmm.mixture.variational import Variational
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Given:
-    """Some of the parameters of a start, in the shapes and coordinates of a `Mixture`."""
-
-    weights: Array | None = None
-    means: Array | None = None
-    covariances: Array | None = None
-
-    @classmethod
-    def of(
-        cls,
-        weights: npt.ArrayLike | None,
-        means: npt.ArrayLike | None,
-        covariances: npt.ArrayLike | None,
-    ) -> "Given":
-        """Make one of read-only copies."""
-        parts = (weights, means, covariances)
-        return cls(*(None if part is None else as_float64(part) for part in parts))
-
-    def mixture(self, covariance_type: str) -> Mixture | None:
-        """Give the mixture, if nothing is missing."""
-        if self.weights is None or self.means is None or self.covariances is None:
-            return None
-        return Mixture(self.weights, self.means, self.covariances, covariance_type)
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing is given."""
-        return self.weights is None and self.means is None and self.covariances is None
-
-    def in_place(self, drawn: Mixture, shift: Array) -> Mixture:
-        """Put what is given in the place of what was drawn, with means about ``shift``."""
-        return Mixture.of(
-            drawn.weights if self.weights is None else self.weights,
-            drawn.means if self.means is None else self.means - shift,
-            drawn.covariances if self.covariances is None else self.covariances,
-            drawn.covariance_type,
-        )
-
-
 USUAL: Final = "kmeans"
-NOTHING_GIVEN: Final = Given()
 SOLVERS: Final = ("em", "fast")
 # The start from twice the components, merged until as many are left as are asked for.
 MERGE: Final = "merge"
@@ -128,6 +88,11 @@ class Spec:
         the place of the log-likelihood in all tolerances. Of the solver ``em`` alone.
     posterior : Variational, optional
         That an earlier fit led to, of which ``start`` is the mixture.
+    prior : MixturePrior or Background, optional
+        What is known before any row. A background is also the start. Where it says something of
+        covariances, ``reg_covar`` is not added.
+    fixed : Fixed
+        Parameters that stay as they are in the start, or as they are given.
 
     Raises
     ------
@@ -154,6 +119,8 @@ class Spec:
     merge_from: int | None = None
     beliefs: Beliefs | None = None
     posterior: Variational | None = None
+    prior: MixturePrior | Background | None = None
+    fixed: Fixed = NOTHING_FIXED
 
     def __post_init__(self) -> None:
         whole("components", self.n_components, 1)
@@ -177,6 +144,12 @@ class Spec:
             self._check_merge(self.merge_from)
         if self.start is not None:
             self._check_start(self.start)
+        if self.fixed.any:
+            self._check_fixed()
+        if self.numbered:
+            self._check_numbered()
+        if family_of(self.covariance_type).factored:
+            self._check_factors()
 
     def candidates(self, n_init: int) -> "tuple[Spec, ...]":
         """Give what each candidate is asked to be, where so many starts are asked for.
@@ -189,6 +162,24 @@ class Spec:
         tries = [replace(self, restart=i) for i in range(TRIES.get(self.init, 1) * n_init)]
         usual = [replace(self, init=USUAL, merge_from=None, restart=i) for i in range(n_init)]
         return (*tries, *(usual if self.init == MERGE else ()))
+
+    @property
+    def numbered(self) -> bool:
+        """Whether something is known of some components that is not known of others."""
+        return self.fixed.any or (self.prior is not None and self.prior.numbered)
+
+    @property
+    def ridge(self) -> float:
+        """What is added to the diagonal of each covariance, in squared units of the data."""
+        return 0.0 if self.prior is not None and self.prior.proper else self.reg_covar
+
+    def kept(self, found: Mixture) -> Mixture:
+        """Give a mixture in the coordinates of the data with the means that are fixed, exactly."""
+        given = self.given.means if self.start is None else self.start.means
+        if given is None or not self.fixed.any:
+            return found
+        means = self.fixed.placed(found.means, given)
+        return Mixture.of(found.weights, means, found.covariances, found.covariance_type)
 
     @property
     def n_loose(self) -> int:
@@ -239,6 +230,44 @@ class Spec:
             raise InputError(
                 f"Wanted merge_from with the init {MERGE} alone, found it with "
                 f"{'a given start' if self.start is not None else self.init}. Leave one out."
+            )
+
+    def _check_factors(self) -> None:
+        """Refuse what would need matrices of a family that has none."""
+        shapes = self.prior is not None and self.prior.shapes
+        if shapes or self.fixed.means.any():
+            raise InputError(
+                f"Wanted no prior of means or covariances and no fixed means with "
+                f"{self.covariance_type}, of which there are no matrices; found "
+                f"{'a prior' if shapes else 'fixed means'}. Take another family."
+            )
+
+    def _check_fixed(self) -> None:
+        for name in PARTS:
+            missing = self.start is None and getattr(self.given, name) is None
+            if missing and getattr(self.fixed, name).any():
+                raise InputError(
+                    f"Wanted {name} to be kept as they are given, found none that are. Give them "
+                    "as the start, or do not fix them."
+                )
+
+    def _check_numbered(self) -> None:
+        """Refuse what would change the numbers of components of which something is known."""
+        if self.solver == "fast" and self.start is None:
+            raise InputError(
+                "Wanted a given start beside parameters that are fixed, or an alpha for each "
+                "component, with the solver fast, which merges and splits those it draws; found "
+                "none. Give one, or take solver: em."
+            )
+        if self.solver == "fast" and self.prior is not None and self.prior.draws_weights:
+            raise InputError(
+                "Wanted the weights of a background adapted with the solver em, since no density "
+                "belongs to that, found it with fast. Take solver: em, or adapt others alone."
+            )
+        if self.solver == "fast" and self.repair == DROP:
+            raise InputError(
+                "Wanted all components kept of which something is known before, found repair "
+                f"{DROP}. Choose {RESEED} or {KEEP}."
             )
 
     def _check_start(self, start: object) -> None:

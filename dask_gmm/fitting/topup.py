@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from dask_gmm.data.source import Block
 from dask_gmm.fitting.ascent import Ascended, Ascending
+from dask_gmm.fitting.known import prior_of
 from dask_gmm.fitting.levels import Level
 from dask_gmm.fitting.members import Evaluation, Finished, Why
 from dask_gmm.fitting.newton import Newton, Solving
@@ -206,7 +207,8 @@ class Topping:
         note = _note(home, answer.rows - sample.summary.rows)
         survey = replace(home.survey, levels=(*below, level, last))
         there = replace(home, survey=survey, notes=(*home.notes, note))
-        return (Solving(there, replace(self.newton, sample=level)),)
+        prior = prior_of(home.spec, survey, answer)
+        return (Solving(there, replace(self.newton, sample=level, prior=prior)),)
 
 
 def topped(member: Ascending | Finished) -> Drawing | Ascending | Finished:

@@ -56,7 +56,11 @@ class Trial:
         mixture = base.step.mixture
         boldness = boldest_move(mixture, direction) / BOLDEST
         step = direction / max(1.0, boldness)
-        found = _usable(from_vector(base.vector + step, mixture)) if boldness < WILD else None
+        found = (
+            _usable(from_vector(base.vector + step, mixture, base.fixed))
+            if boldness < WILD
+            else None
+        )
         if found is None:
             return cls.by_em(base, precision)
         gained = SUFFICIENT * float(base.gradient @ step)

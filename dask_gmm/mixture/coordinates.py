@@ -13,9 +13,10 @@ from scipy.special import log_softmax
 
 from dask_gmm.mixture.charts import Chart
 from dask_gmm.mixture.features import Array
+from dask_gmm.mixture.fixed import NOTHING_FIXED, Fixed
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.mstep import log_likelihood, observed
-from dask_gmm.mixture.prior import Prior, log_prior
+from dask_gmm.mixture.prior import NO_PRIOR, Prior, log_prior
 from dask_gmm.mixture.statistics import SufficientStatistics
 from dask_gmm.mixture.summary import DataSummary
 
@@ -32,11 +33,13 @@ def to_vector(mixture: Mixture) -> Array:
     return np.concatenate([logarithms, mixture.means.ravel(), covariances])
 
 
-def from_vector(vector: Array, like: Mixture) -> Mixture:
-    """Give the mixture at coordinates (n,), of the family and size of another."""
+def from_vector(vector: Array, like: Mixture, fixed: Fixed = NOTHING_FIXED) -> Mixture:
+    """Give the mixture at coordinates (n,), of the family, size and fixed parameters of another."""
     logarithms, means, rest = _split(vector, like)
     covariances = _chart(like).covariances(rest, like.covariances.shape)
-    return Mixture.of(np.exp(log_softmax(logarithms)), means, covariances, like.covariance_type)
+    weights = np.exp(log_softmax(logarithms))
+    found = Mixture.of(weights, means, covariances, like.covariance_type)
+    return fixed.imposed(found, like)
 
 
 def objective(
@@ -48,7 +51,11 @@ def objective(
 
 
 def gradient(
-    statistics: SufficientStatistics, mixture: Mixture, summary: DataSummary, prior: Prior
+    statistics: SufficientStatistics,
+    mixture: Mixture,
+    summary: DataSummary,
+    prior: Prior,
+    fixed: Fixed = NOTHING_FIXED,
 ) -> Array:
     """Give the gradient (n,) of the objective, exactly, from the sums made at a mixture.
 
@@ -61,6 +68,8 @@ def gradient(
     summary : DataSummary
         Of the rows behind the sums.
     prior : Prior
+    fixed : Fixed
+        Parameters in whose directions it is zero.
 
     Notes
     -----
@@ -74,7 +83,21 @@ def gradient(
     masses = family.masses(mass)
     found = seen.covariances(family) + family.spread(apart, mass) + prior.ridge
     excess = masses * (found - mixture.covariances) + prior.scatter / statistics.rows
-    return _gradient(mixture, mass, mass, apart, excess)
+    if not prior.informs:
+        return _gradient(mixture, mass, mass, apart, excess, fixed)
+    grown = mass + prior.counts / statistics.rows
+    drawn = prior.pull / statistics.rows * (prior.means - mixture.means)
+    drawn = mass[:, None] * apart + drawn
+    excess = excess + _told(mixture, prior) / statistics.rows
+    return _gradient(mixture, grown, np.ones_like(mass), drawn, excess, fixed)
+
+
+def _told(mixture: Mixture, prior: Prior) -> Array:
+    """What a prior adds to the excess of the covariances beyond its scatter."""
+    family = mixture.family
+    behind = prior.rows_behind(family, mixture.n_components)
+    squares = prior.squares(family, mixture.means)
+    return np.asarray(squares - behind * (mixture.covariances - prior.ridge))
 
 
 def random_gradient(mixture: Mixture, generator: np.random.Generator) -> Array:
@@ -91,27 +114,49 @@ def random_gradient(mixture: Mixture, generator: np.random.Generator) -> Array:
     found = family.spread(spread, roots)
     excess = family.masses(roots) * (found - mixture.covariances)
     mass = roots * generator.standard_normal(len(roots))
-    return _gradient(mixture, mass, roots, moved, excess)
+    return _gradient(mixture, mass, roots, moved, excess, NOTHING_FIXED)
 
 
-def _gradient(mixture: Mixture, grown: Array, mass: Array, apart: Array, excess: Array) -> Array:
+def _gradient(
+    mixture: Mixture, grown: Array, mass: Array, apart: Array, excess: Array, fixed: Fixed
+) -> Array:
     """The gradient (n,) for weights that grow, and mass apart from means, about covariances."""
+    weights = grown - grown.sum() * mixture.weights
+    if fixed.any:
+        weights = _free(grown, mixture, fixed)
+        apart = np.where(fixed.means[:, None], 0.0, apart)
+        excess = np.where(fixed.of_covariances(mixture), 0.0, excess)
     pulled = mixture.precision_factors()
     means = np.einsum("k,kij,klj,kl->ki", mass, pulled, pulled, apart, optimize=True)
     covariances = _chart(mixture).gradient(mixture.covariances, excess)
-    weights = grown - grown.sum() * mixture.weights
     return np.concatenate([weights, means.ravel(), covariances])
 
 
-def precondition(mixture: Mixture, gradient: Array) -> Array:
-    """Give the step (n,) to which the metric at a mixture assigns a gradient (n,)."""
+def _free(grown: Array, mixture: Mixture, fixed: Fixed) -> Array:
+    """The gradient (K,) for weights that share what those that are fixed leave."""
+    free = np.where(fixed.weights, 0.0, mixture.weights)
+    grown = np.where(fixed.weights, 0.0, grown)
+    return np.asarray(grown - grown.sum() * free / max(float(free.sum()), SMALLEST_WEIGHT))
+
+
+def precondition(
+    mixture: Mixture, gradient: Array, prior: Prior = NO_PRIOR, rows: float = 1.0
+) -> Array:
+    """Give the step (n,) to which the metric at a mixture assigns a gradient (n,).
+
+    What a prior says that informs counts as the rows that it adds, of so many ``rows``.
+    """
     weights, means, rest = _split(gradient, mixture)
-    shares = _divisors(mixture.weights)
+    k = mixture.n_components
+    counts = np.broadcast_to(prior.counts, (k,)).sum() / rows
+    grown = _divisors(mixture.weights) * (1 + counts)
+    shares = _divisors(mixture.weights + prior.pull / rows)
     factors = np.linalg.cholesky(mixture.full_covariances())
     pulled = np.einsum("kij,klj,kl->ki", factors, factors, means, optimize=True) / shares[:, None]
-    masses = _divisors(mixture.family.masses(mixture.weights))
+    behind = prior.rows_behind(mixture.family, k) / rows
+    masses = _divisors(mixture.family.masses(mixture.weights) + behind)
     covariances = _chart(mixture).precondition(mixture.covariances, masses, rest)
-    return np.concatenate([weights / shares, pulled.ravel(), covariances])
+    return np.concatenate([weights / grown, pulled.ravel(), covariances])
 
 
 def metric_norm(mixture: Mixture, step: Array) -> float:

@@ -60,6 +60,13 @@ def match(reference: Mixture, other: Mixture) -> Matching:
     )
 
 
+def paired(reference: Mixture, other: Mixture) -> Matching:
+    """Pair the components of two mixtures of one size by their numbers."""
+    numbers = np.arange(other.n_components)
+    distances = np.diagonal(bhattacharyya_distances(reference, other))
+    return Matching(numbers, tuple(numbers.tolist()), tuple(distances.tolist()), ())
+
+
 def bhattacharyya_distances(first: Mixture, second: Mixture) -> Array:
     """Distances (K1, K2) between the components of two mixtures, weights left aside.
 

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from dask_gmm.mixture.family import CovarianceFamily
 from dask_gmm.mixture.features import Array
+from dask_gmm.mixture.fixed import NOTHING_FIXED, Fixed
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.prior import NO_PRIOR, Prior
 from dask_gmm.mixture.statistics import Before, Moments, SufficientStatistics
@@ -105,6 +106,7 @@ def m_step(
     reg_covar: float,
     precision: str = "float64",
     prior: Prior = NO_PRIOR,
+    fixed: Fixed = NOTHING_FIXED,
 ) -> MStep:
     """Give the parameters that maximize the expected log-likelihood.
 
@@ -123,24 +125,45 @@ def m_step(
         That of the products behind the sums: it sets what rounding leaves.
     prior : Prior
         What is maximized is the expected log-likelihood and its log density.
+    fixed : Fixed
+        Which of the parameters before are kept.
 
     Notes
     -----
-    Dempster, Laird and Rubin (1977), section 4.3; ``reg_covar`` is that of scikit-learn.
+    Dempster, Laird and Rubin (1977), section 4.3; ``reg_covar`` is that of scikit-learn. Means that
+    are fixed decide about which the squares of covariances are; nothing else depends on others.
     """
     family, n_features = last.family, last.n_features
     seen = observed(statistics, last, summary)
-    empty, means = seen.empty, seen.means
-    covariances = seen.covariances(family)
+    means, covariances = _placed(seen, last, prior, fixed)
     covariances = family.add_to_diagonal(covariances, np.full(n_features, reg_covar))
-    if prior.adds:
+    if prior.shapes:
+        covariances = prior.mode(family, _safe_mass(seen, prior), covariances, means)
+    elif prior.adds:
         covariances = covariances + prior.share(family, seen.moments.mass)
-    if not family.shared:
-        covariances[empty] = last.covariances[empty]
+    if not family.shared and not prior.proper:
+        covariances[seen.empty] = last.covariances[seen.empty]
     unit = floor_unit(seen, family, summary.variance, precision)
     covariances, thin = family.floored(covariances, unit, VARIANCE_FLOORS[precision])
-    mixture = Mixture.of(seen.mass / seen.mass.sum(), means, covariances, last.covariance_type)
-    return MStep(mixture, repairs(empty, thin))
+    thin = tuple(k for k in thin if not (fixed.any and fixed.covariances[k]))
+    weights = prior.weights(seen.mass)
+    found = Mixture.of(weights, means, covariances, last.covariance_type)
+    return MStep(fixed.imposed(found, last), repairs(seen.empty, thin, prior))
+
+
+def _placed(seen: Observed, last: Mixture, prior: Prior, fixed: Fixed) -> tuple[Array, Array]:
+    """Where means are (K, D), and the covariances of the rows of each about them."""
+    covariances = seen.covariances(last.family)
+    if not (prior.has_means or fixed.means.any()):
+        return seen.means, covariances
+    mass = np.where(seen.empty, 0.0, seen.moments.mass)
+    means = fixed.placed(prior.drawn(mass, seen.means), last.means)
+    return means, covariances + last.family.spread(seen.means - means, seen.moments.mass)
+
+
+def _safe_mass(seen: Observed, prior: Prior) -> Array:
+    """The mass (K,) of the rows of each, which may be none where the prior has a covariance."""
+    return np.where(seen.empty, 0.0, seen.moments.mass) if prior.proper else seen.moments.mass
 
 
 def floor_unit(seen: Observed, family: CovarianceFamily, variance: Array, precision: str) -> Array:
@@ -158,9 +181,14 @@ def floor_unit(seen: Observed, family: CovarianceFamily, variance: Array, precis
     return np.asarray(np.clip(unit, SMALLEST_UNIT * variance, variance))
 
 
-def repairs(empty: npt.NDArray[np.bool_], thin: tuple[int, ...]) -> tuple[str, ...]:
+def repairs(
+    empty: npt.NDArray[np.bool_], thin: tuple[int, ...], prior: Prior = NO_PRIOR
+) -> tuple[str, ...]:
     """Say what had to be repaired: components without mass (K,), and covariances by number."""
-    kept = (f"component {k} has no rows: mean and covariance kept" for k in np.flatnonzero(empty))
+    known = (("mean", prior.has_means), ("covariance", prior.proper))
+    kept_parts = " and ".join(name for name, is_known in known if not is_known)
+    without = np.flatnonzero(empty) if kept_parts else ()
+    kept = (f"component {k} has no rows: {kept_parts} kept" for k in without)
     floored = (f"covariance {k} thinner than rounding resolves: widened to the floor" for k in thin)
     return (*kept, *floored)
 

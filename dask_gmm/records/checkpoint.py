@@ -25,6 +25,8 @@ class PassRecord:
     change : float, optional
         Of the best of them since the pass before that had any.
     cost : Cost
+    objectives : tuple of float
+        Of those that maximize more than the log-likelihood, that and the log prior, per row.
     """
 
     number: int
@@ -34,6 +36,7 @@ class PassRecord:
     log_likelihoods: tuple[float, ...]
     change: float | None
     cost: Cost
+    objectives: tuple[float, ...] = ()
 
     @property
     def best(self) -> float | None:
@@ -50,6 +53,7 @@ class PassRecord:
             "log_likelihood": self.best,
             "change": self.change,
             "log_likelihoods": list(self.log_likelihoods),
+            "objective": max(self.objectives, default=None),
             **self.cost.to_json(),
         }
 

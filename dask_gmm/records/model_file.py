@@ -158,12 +158,13 @@ def _fitted(arrays: Mapping[str, Array], facts: Mapping[str, Any]) -> FittedMixt
     )
     refuse_unusable(mixture)
     history = tuple(
-        Evaluation(float(value), str(precision), tuple(map(str, repairs)), kept is True)
-        for value, precision, repairs, kept in zip(
+        Evaluation(float(value), str(precision), tuple(map(str, repairs)), kept is True, objective)
+        for value, precision, repairs, kept, objective in zip(
             arrays["log_likelihoods"],
             facts["precisions"],
             facts["repairs"],
             facts["kept"],
+            _objectives(facts),
             strict=True,
         )
     )
@@ -180,7 +181,14 @@ def _fitted(arrays: Mapping[str, Array], facts: Mapping[str, Any]) -> FittedMixt
         rows,
         quantiles=quantiles,
         rows_read=None if read is None else whole("rows_read", read, 0),
+        n_fixed=whole("n_fixed", facts.get("n_fixed", 0), 0),
     )
+
+
+def _objectives(facts: Mapping[str, Any]) -> list[float | None]:
+    """What was maximized in each pass; models of before do not say."""
+    found = facts.get("objectives", [None] * len(facts["kept"]))
+    return [None if each is None else float(each) for each in found]
 
 
 def _said(error: Exception) -> str:
@@ -226,6 +234,8 @@ def _facts(model: FittedMixture) -> dict[str, Any]:
         "precisions": [each.precision for each in model.history],
         "repairs": [list(each.repairs) for each in model.history],
         "kept": [each.kept for each in model.history],
+        "objectives": [each.objective for each in model.history],
+        "n_fixed": model.n_fixed,
         **(model.quantiles.to_json() if model.quantiles else {}),
     }
 

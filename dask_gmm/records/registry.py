@@ -10,6 +10,7 @@ from dask_gmm.fitting.base import Base
 from dask_gmm.fitting.believing import Believing, Measuring
 from dask_gmm.fitting.candidate import Climbing, Initializing
 from dask_gmm.fitting.escape import Escaping
+from dask_gmm.fitting.given import Given
 from dask_gmm.fitting.held_out import HeldOut
 from dask_gmm.fitting.levels import Level
 from dask_gmm.fitting.members import Climb, Evaluation, Finished, Why
@@ -22,14 +23,17 @@ from dask_gmm.fitting.rare import Drawn
 from dask_gmm.fitting.reseed import Reseeding
 from dask_gmm.fitting.sample import Sample
 from dask_gmm.fitting.short_runs import Tried, Trying
-from dask_gmm.fitting.spec import Given, Spec
+from dask_gmm.fitting.spec import Spec
 from dask_gmm.fitting.starts import Draws
 from dask_gmm.fitting.survey import Survey, SurveyAnswer
 from dask_gmm.fitting.topup import Drawing, Topping
 from dask_gmm.fitting.trial import Reached
 from dask_gmm.fitting.warming import Warming
+from dask_gmm.mixture.background import Background
 from dask_gmm.mixture.beliefs import Beliefs, Hyperparameters
 from dask_gmm.mixture.conjugate import ConjugateGradients
+from dask_gmm.mixture.conjugate_prior import MixturePrior
+from dask_gmm.mixture.fixed import Fixed
 from dask_gmm.mixture.frame import Frame
 from dask_gmm.mixture.krylov import Krylov
 from dask_gmm.mixture.lbfgs import Memory
@@ -57,11 +61,14 @@ VERSIONS: Final[Mapping[type, int]] = MappingProxyType(
         Memory: 1,
         Mixture: 1,
         MStep: 1,
-        Prior: 1,
+        Background: 1,
+        Fixed: 1,
+        MixturePrior: 1,
+        Prior: 2,
         Variational: 1,
         VariationalStep: 1,
         # What members of a cohort hold
-        Base: 2,
+        Base: 3,
         Climb: 1,
         Drawn: 1,
         Draws: 1,
@@ -101,7 +108,7 @@ VERSIONS: Final[Mapping[type, int]] = MappingProxyType(
         # A fit between two passes
         Checkpoint: 1,
         Cost: 1,
-        PassRecord: 2,
+        PassRecord: 3,
     }
 )
 TYPES: Final[Mapping[str, type]] = MappingProxyType({each.__name__: each for each in VERSIONS})

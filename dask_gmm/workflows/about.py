@@ -27,6 +27,7 @@ from dask_gmm.objects.location import Location
 from dask_gmm.records.posterior_file import read_posterior
 from dask_gmm.workflows.bayesian_request import beliefs_of
 from dask_gmm.workflows.fit_request import FitRequest
+from dask_gmm.workflows.known import with_known
 from dask_gmm.workflows.left_out import LeftOut
 from dask_gmm.workflows.missing import missing_shares
 from dask_gmm.workflows.order import Reference
@@ -55,7 +56,7 @@ def spec_of(request: FitRequest, start: Reference | None = None) -> Spec:
             f"Wanted merge_from with the init {MERGE} alone, found {request.merge_from} with "
             f"{init}. Leave one of them out."
         )
-    return Spec(
+    spec = Spec(
         n_components=request.components or (mixture.n_components if mixture else 0),
         covariance_type=_covariance(request, mixture),
         start=mixture if posterior is None else posterior.mixture,
@@ -73,6 +74,7 @@ def spec_of(request: FitRequest, start: Reference | None = None) -> Spec:
         beliefs=beliefs_of(request),
         posterior=posterior,
     )
+    return with_known(request, spec)
 
 
 def _refuse_other_solvers(request: FitRequest) -> None:
@@ -143,6 +145,8 @@ def settings_of(request: Any) -> dict[str, Any]:
     settings |= {name: str(each) for name, each in settings.items() if isinstance(each, Location)}
     if request.columns is not None:
         settings["columns"] = list(map(_column, request.columns))
+    if request.prior is not None:
+        settings["prior"] = request.prior.to_json()
     if request.rows is not None:
         settings["rows"] = _ends(request.rows)
     if settings.get("partitions") is not None:
@@ -193,6 +197,7 @@ def model_facts(model: FittedMixture) -> dict[str, Any]:
         "reason": model.reason,
         "iterations": model.n_iter,
         "log_likelihood": number_or_none(model.log_likelihood),
+        "objective": model.objective,
         "incremental": model.incremental,
         "rows_read": model.rows_read,
         "levels": [asdict(climb) for climb in model.climbs],

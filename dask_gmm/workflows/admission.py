@@ -9,6 +9,7 @@ from dask_gmm.fitting.held_out import check_shares
 from dask_gmm.fitting.sample import Sample
 from dask_gmm.fitting.spec import Spec
 from dask_gmm.fitting.survey import SurveyAnswer
+from dask_gmm.mixture.conjugate_prior import MixturePrior
 from dask_gmm.mixture.covariance import family_of
 from dask_gmm.mixture.names import rank_of, refuse_factors
 from dask_gmm.passes.held import Held
@@ -33,7 +34,7 @@ def check(source: Source, spec: Spec, missing: bool = False) -> None:
     Raises
     ------
     InputError
-        If there are too few, or the start or priors are of other columns.
+        If there are too few, or the start, the prior or the beliefs are of other columns.
     DataError
         If chunks are absent.
     """
@@ -61,6 +62,8 @@ def check(source: Source, spec: Spec, missing: bool = False) -> None:
         )
     if spec.beliefs is not None:
         spec.beliefs.check(family_of(spec.covariance_type), source.n_features)
+    if isinstance(spec.prior, MixturePrior):
+        spec.prior.check(spec.n_components, source.n_features, spec.covariance_type)
     check_present(source)
 
 

@@ -14,6 +14,7 @@ from dask_gmm.fitting.bounds import MERGED_FROM
 from dask_gmm.fitting.spec import MERGE, RESEED, USUAL
 from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.model import Mixture
+from dask_gmm.mixture.parts import USUAL_RELEVANCE, USUALLY_ADAPTED
 from dask_gmm.objects.location import Location, location
 from dask_gmm.records.asked import Asked, asked_in
 from dask_gmm.records.kinds import RUN_FOLDER
@@ -26,7 +27,7 @@ from dask_gmm.workflows.select_request import SelectRequest
 # Which rows these are is told by what is known of them, not by how they are named.
 NAMES_OF_ROWS: Final = ("data", "array", "columns", "rows", "missing_chunks")
 # So are models, but not what is done with them.
-MODELS: Final = ("match", "warm_start")
+MODELS: Final = ("match", "warm_start", "adapt")
 
 
 def asked_of(
@@ -80,7 +81,8 @@ def _usual(request: FitRequest | SelectRequest) -> dict[str, Any]:
     if isinstance(request, SelectRequest):
         return {**usual, "merge_from": replace(request, merge_from=None).merged_from}
     fast = request.solver == "fast"
-    usual |= {"forgetting": 1.0, "init": MERGE if fast and request.warm_start is None else USUAL}
+    usual |= {"forgetting": 1.0, "init": MERGE if fast and request.begins_with is None else USUAL}
+    usual |= {"relevance": USUAL_RELEVANCE, "adapted": USUALLY_ADAPTED}
     usual |= {"repair": RESEED} if fast else {"reg_covar": USUAL_RIDGE}
     return {**usual, "merge_from": MERGED_FROM * (request.components or 0)}
 

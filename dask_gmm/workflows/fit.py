@@ -82,10 +82,10 @@ def _fitted(
     folder = RunFolder(location(request.out), asked, request.overwrite)
     refuse_own_rows(task.source, folder.path)
     if folder.is_done() or is_up_to_date(task, folder.path):
-        return stored_fit(folder.path, task.reference)
+        return _stored(task, folder)
     with folder.started() as ours:
         if ours is None:
-            return stored_fit(folder.path, task.reference)
+            return _stored(task, folder)
         refuse_replaced(task.reference, task.before, folder.path)
         work = Work(ours, runner, progress, audience)
         done = _searched(task, work) if task.before is None else refreshed(task, work)
@@ -97,11 +97,15 @@ def _fitted(
     return FitResult(done.ordered, request.out, *ended_so, left_out=left_out)
 
 
+def _stored(task: FitTask, folder: RunFolder) -> FitResult:
+    return stored_fit(folder.path, task.reference, numbered=task.spec.numbered)
+
+
 def _task(request: FitRequest) -> FitTask:
     """Look at all that can be looked at without reading rows."""
     found = source_for(request)
     source = Allowed.by(request).of(found)
-    start = reference_at(request.warm_start, source, "to start from")
+    start = reference_at(request.begins_with, source, "to start from")
     spec, reference = spec_of(request, start), start or reference_at(request.match, source)
     asked, before = request.partitions, None
     partitions = None if asked is None else partitions_at(asked, source)
@@ -119,7 +123,7 @@ def _searched(task: FitTask, work: Work) -> Done:
         course = go_on(work.folder, rows, *asked_so, work.audience, Allowed.by(request))
         outcome = course.outcomes.only
         model = with_quantiles(outcome.model, outcome.survey.sample)
-        ordered = in_order(model, task.reference)
+        ordered = in_order(model, task.reference, numbered=task.spec.numbered)
         if task.partitions is not None:
             readings = Readings(work.runner, work.progress, work.on_pass, outcome.passes)
             stretch, mixture = Stretch.of(source, rows, task.partitions), ordered.model.mixture

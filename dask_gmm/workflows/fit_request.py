@@ -11,6 +11,7 @@ from dask_gmm.fitting.bounds import LARGEST_SHARE, NOISE
 from dask_gmm.mixture.names import rank_of, refuse_factors
 from dask_gmm.objects.location import Location
 from dask_gmm.workflows.bayesian_request import check_bayesian, in_full
+from dask_gmm.workflows.known_request import check_known
 from dask_gmm.workflows.refresh_request import check_partitions, check_start, distinct
 from dask_gmm.workflows.requests import (
     Cache,
@@ -83,7 +84,7 @@ class FitRequest:
         says from how many.
     reg_covar : float, optional
         With the solver ``em``, added to the variance of every feature after each iteration, in
-        squared units of the data; 1e-6 by default.
+        squared units of the data; 1e-6 by default, none with a prior of covariances.
     repair : {"reseed", "drop", "keep"}, optional
         With the solver ``fast``, what becomes of components that have less than one row or are the
         same as another: set on rows of the sample that are explained worst, which is the default,
@@ -116,6 +117,18 @@ class FitRequest:
     warm_start : str or Path, optional
         A model or run folder of the same columns with whose mixture the fit begins; components keep
         their order.
+    prior : "mclust", MixturePrior or mapping, optional
+        What is known before any row, by mclust's defaults, or by values of a `MixturePrior`.
+    adapt : str or Path, optional
+        A model or run folder of the same columns that is adapted: the fit begins with it, and it
+        counts beside the rows. Components keep their order.
+    relevance : float, optional
+        As how many rows of each component it counts, above 0; 16 by default.
+    adapted : sequence of {"weights", "means", "covariances"}, optional
+        What of it is adapted; by default means. All else stays.
+    fixed : mapping, optional
+        Of ``weights``, ``means`` and ``covariances``, each to ``all`` or to numbers of components:
+        what stays, to the byte, as it is in the model of ``warm_start`` or ``adapt``.
     partitions : mapping of str to slice, optional
         Names for ranges of rows, by the numbers of the array; each row that is fitted is in one.
         Their sufficient statistics are kept in the run folder, for which there is one more reading.
@@ -170,6 +183,11 @@ class FitRequest:
     cache: Cache = "none"
     match: str | Location | None = None
     warm_start: str | Location | None = None
+    prior: Any = None
+    adapt: str | Location | None = None
+    relevance: float | None = None
+    adapted: Sequence[str] | None = None
+    fixed: Mapping[str, Any] | None = None
     partitions: Mapping[str, slice] | None = None
     incremental: bool = False
     forgetting: float | None = None
@@ -194,15 +212,21 @@ class FitRequest:
             make_floats(self, "max_bad_share")
         one_of("cache", self.cache, get_args(Cache))
 
+    @property
+    def begins_with(self) -> str | Location | None:
+        """The model to start from, or to adapt; None where there is none."""
+        return self.adapt if self.warm_start is None else self.warm_start
+
     def _check_mixture(self) -> None:
         check_start(self)
+        check_known(self)
         check_partitions(self)
         check_bayesian(self)
         if self.bayesian is not None:
             object.__setattr__(self, "bayesian", in_full(self.bayesian))
         if self.components is not None:
             make_whole(self, components=1)
-        if self.warm_start is None and self.covariance is None:
+        if self.begins_with is None and self.covariance is None:
             object.__setattr__(self, "covariance", "full")
         if self.covariance is not None:
             rank_of(self.covariance)

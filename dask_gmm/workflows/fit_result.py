@@ -69,6 +69,7 @@ class FitResult:
             "rows_read": model.rows_read,
             "log_likelihood": model.log_likelihood,
             "log_likelihoods": list(model.log_likelihoods),
+            "objective": model.objective,
             "levels": [asdict(climb) for climb in model.climbs],
             "notes": list(model.notes),
             "dropped": [asdict(each) for each in model.dropped],
@@ -114,8 +115,8 @@ class FitResult:
         )
 
 
-def stored_fit(path: Location, reference: Reference | None) -> FitResult:
-    """Read what a fit gave from its run folder.
+def stored_fit(path: Location, reference: Reference | None, *, numbered: bool = False) -> FitResult:
+    """Read what a fit gave from its run folder; see `in_order`.
 
     Raises
     ------
@@ -124,8 +125,8 @@ def stored_fit(path: Location, reference: Reference | None) -> FitResult:
     """
     manifest = read_manifest(path)
     model = replace(load_model(path / MODEL), inference=read_posterior(path))
-    model = _as_it_was(model, manifest)
-    ordered = replace(in_order(model, reference), order=tuple(manifest["order"]))
+    found = in_order(_as_it_was(model, manifest), reference, numbered=numbered)
+    ordered = replace(found, order=tuple(manifest["order"]))
     told, seconds = tuple(manifest["warnings"]), seconds_of(manifest)
     passes, left_out = manifest["passes"], LeftOut.kept_in(manifest)
     return FitResult(ordered, path, passes, seconds, told, done_before=True, left_out=left_out)

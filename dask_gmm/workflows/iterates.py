@@ -9,7 +9,7 @@ from dask_gmm.data.source import Source
 from dask_gmm.fitting.believing import Believing, Measuring
 from dask_gmm.fitting.candidate import Climbing, candidate
 from dask_gmm.fitting.cohort import best, carried_out, initialize, search
-from dask_gmm.fitting.members import Finished, Member
+from dask_gmm.fitting.members import Evaluation, Finished, Member
 from dask_gmm.fitting.spec import Spec
 from dask_gmm.fitting.starts import Draws, State
 from dask_gmm.mixture.model import Mixture
@@ -31,7 +31,7 @@ class Iterates:
     mixture : Mixture
         After the last M-step, which nothing has measured; of the faster way, the last measured.
     lower_bounds : tuple of float
-        Mean log-likelihood per row in nats of each pass.
+        Mean log-likelihood per row in nats of each pass, and log prior where one is given.
     converged : bool
     state : tuple, optional
         Of the random state, after all starts were drawn; None if none was used.
@@ -89,7 +89,7 @@ def iterate(
             return _not_begun(cohort[-1], draws)
         finished = search(cohort, trip.run_pass, trip.keep)
     chosen, state = best(finished), finished[-1].state
-    bounds = tuple(each.log_likelihood for each in chosen.history)
+    bounds = tuple(_bound(each, spec) for each in chosen.history)
     return Iterates(chosen.after, bounds, chosen.why.converged, state or draws.state)
 
 
@@ -126,8 +126,12 @@ def ascend(
     with ONE_THREAD:
         cohort = cohort_of(trip, [spec], n_init)
         chosen = best(search(cohort, trip.run_pass, trip.keep))
-    bounds = tuple(each.log_likelihood for each in chosen.history if each.kept)
+    bounds = tuple(_bound(each, spec) for each in chosen.history if each.kept)
     return Iterates(chosen.mixture, bounds, chosen.why.converged, None)
+
+
+def _bound(measured: Evaluation, spec: Spec) -> float:
+    return measured.log_likelihood if spec.prior is None else measured.maximized
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -4,10 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from dask_gmm.data.source import Source
 from dask_gmm.errors import InputError
 from dask_gmm.fitting.result import FittedMixture
-from dask_gmm.mixture.matching import Matching, by_weight, match, reordered
+from dask_gmm.mixture.matching import Matching, by_weight, match, paired, reordered
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.objects.location import Location, location
 from dask_gmm.passes.threads import ONE_THREAD
@@ -118,10 +120,18 @@ def reference_at(
     return Reference(path, mixture)
 
 
-def in_order(model: FittedMixture, reference: Reference | None) -> Ordered:
-    """Put components in the order of a reference, or without one by decreasing weight."""
+def in_order(
+    model: FittedMixture, reference: Reference | None, *, numbered: bool = False
+) -> Ordered:
+    """Put components in the order of a reference, or without one by decreasing weight.
+
+    They stay as they are where they are ``numbered``: something is known of some of them.
+    """
+    compare = paired if numbered else match
     with ONE_THREAD:
-        matching = None if reference is None else match(reference.mixture, model.mixture)
+        matching = None if reference is None else compare(reference.mixture, model.mixture)
         order = by_weight(model.mixture) if matching is None else matching.order
+    if numbered:
+        order = np.arange(model.mixture.n_components)
     ordered = replace(model, mixture=reordered(model.mixture, order))
     return Ordered(ordered, tuple(order.tolist()), reference, matching)

@@ -80,11 +80,11 @@ def _verb(request: FitRequest | SelectRequest) -> str:
 
 
 def _inputs(request: FitRequest | SelectRequest) -> tuple[object, ...]:
-    return request.data, request.match, _warm_start(request)
+    return request.data, request.match, _begins_with(request)
 
 
-def _warm_start(request: FitRequest | SelectRequest) -> object:
-    return request.warm_start if isinstance(request, FitRequest) else None
+def _begins_with(request: FitRequest | SelectRequest) -> object:
+    return request.begins_with if isinstance(request, FitRequest) else None
 
 
 def _references(
@@ -98,7 +98,7 @@ def _references(
             return Reference(location(path), to_come.mixture(path))
         return reference_at(path, source, purpose)
 
-    start = reference(_warm_start(request), "to start from")
+    start = reference(_begins_with(request), "to start from")
     return start, reference(request.match, "to match")
 
 

@@ -14,7 +14,15 @@ if TYPE_CHECKING:
 OTHER_STARTS: Final = ("init", "merge_from", "match")
 OF_ONE_STEP: Final = ("forgetting", "changed")
 # What ends a fit, or judges its end; a step ends after what it reads.
-OF_FITS: Final = ("max_passes", "max_seconds", "deadline", "require_converged")
+OF_FITS: Final = (
+    "max_passes",
+    "max_seconds",
+    "deadline",
+    "require_converged",
+    "prior",
+    "adapt",
+    "fixed",
+)
 
 
 def check_start(request: "FitRequest") -> None:
@@ -24,7 +32,7 @@ def check_start(request: "FitRequest") -> None:
     ------
     InputError
     """
-    if request.warm_start is None:
+    if request.begins_with is None:
         if request.components is None:
             raise InputError(
                 "Wanted a number of components, or a model to start from, found neither. Give "
@@ -33,12 +41,13 @@ def check_start(request: "FitRequest") -> None:
         return
     given = {name: getattr(request, name) for name in OTHER_STARTS}
     found = {name: value for name, value in given.items() if value is not None}
+    way = "adapt" if request.warm_start is None else "warm_start"
     if request.n_init > 1:
         found["n_init"] = request.n_init
     for name, value in found.items():
         raise InputError(
             f"Wanted a model to start from alone, whose components are kept in their order, found "
-            f"{name} {value} beside warm_start {request.warm_start}. Leave one of them out."
+            f"{name} {value} beside {way} {request.begins_with}. Leave one of them out."
         )
 
 

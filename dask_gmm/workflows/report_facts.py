@@ -38,6 +38,7 @@ ENDING: Final = {
     "ended": "ended",
 }
 ORDER: Final = {
+    "objective": "log-likelihood and log prior, nats per row",
     "order": "numbers of the components during the fit",
     "match": "matched to",
     "incremental": "one incremental step",

@@ -35,6 +35,7 @@ SAME_AS_FIT: Final = (
     "relative_tol",
     "held_out",
     "max_bad_share",
+    "prior",
 )
 
 
@@ -70,7 +71,7 @@ class SelectRequest:
         See `FitRequest`; of each candidate.
     array, columns, rows, missing_chunks, on_bad_chunk, max_bad_share, nonfinite, missing
         See `FitRequest`.
-    cache, match, require_converged, overwrite
+    cache, match, prior, require_converged, overwrite
         See `FitRequest`; ``match`` of each candidate, ``require_converged`` of the chosen one.
 
     Raises
@@ -108,6 +109,7 @@ class SelectRequest:
     missing: Missing = "error"
     cache: Cache = "none"
     match: str | Location | None = None
+    prior: Any = None
     require_converged: bool = False
     overwrite: bool = False
 

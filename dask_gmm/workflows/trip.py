@@ -254,8 +254,10 @@ class Trip:
     def keep(self, members: Sequence[Member]) -> None:
         """Record the pass that has just ended, unless it was over the sample."""
         if self._about.are_all:
-            climbing = (member.history for member in members if member.history)
-            self._record(tuple(history[-1].log_likelihood for history in climbing))
+            last = [member.history[-1] for member in members if member.history]
+            objectives = (each.objective for each in last)
+            told = tuple(each for each in objectives if each is not None)
+            self._record(tuple(each.log_likelihood for each in last), told)
 
     def _read(self, source: Source, folds: Sequence[Fold], name: str) -> Sequence[Any]:
         self.leave_sample()
@@ -277,14 +279,16 @@ class Trip:
         self._record(())
         return (*first, *self._read(source, folds[half:], part))
 
-    def _record(self, log_likelihoods: tuple[float, ...]) -> None:
+    def _record(
+        self, log_likelihoods: tuple[float, ...], objectives: tuple[float, ...] = ()
+    ) -> None:
         assert self._last is not None
         name, seconds, rows, cost = self._last
         number, speed = len(self.records) + 1, rows / max(seconds, 1e-9)
         best = max(log_likelihoods, default=None)
         before = next((each.best for each in reversed(self.records) if each.log_likelihoods), None)
         change = None if best is None or before is None else best - before
-        record = PassRecord(number, name, seconds, speed, log_likelihoods, change, cost)
+        record = PassRecord(number, name, seconds, speed, log_likelihoods, change, cost, objectives)
         self.records.append(record)
         self._progress.end_pass(_note(log_likelihoods))
         self._on_pass(record)

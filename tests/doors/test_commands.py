@@ -35,6 +35,13 @@ REFRESH = {
     "changed": (("--changed", "b c,a"), ("b c", "a")),
 }
 
+ADAPT = {
+    "adapt": (("--adapt", "other"), Path("other")),
+    "relevance": (("--relevance", "7"), 7.0),
+    "adapted": (("--adapted", "means,weights"), ("weights", "means")),
+    "fixed": (("--fixed", "means=2:4+0,weights=all"), {"weights": "all", "means": (0, 2, 3)}),
+}
+
 GENERATE_OPTIONS = {
     "rows": (("--rows", "7"), 7),
     "features": (("--features", "7"), 7),
@@ -48,6 +55,7 @@ GENERATE_OPTIONS = {
     "outliers": (("--outliers", "0.1"), 0.1),
     "overwrite": (("--overwrite",), True),
 }
+PRIOR = {"alpha": 2.0, "kappa": 0.01, "mean": "auto", "nu": None, "scatter": "auto"}
 # What `fit` and `select` share.
 FITTING_OPTIONS = {
     "out": (("--out", "elsewhere"), Path("elsewhere")),
@@ -77,6 +85,7 @@ FITTING_OPTIONS = {
     "missing": (("--missing", "em"), "em"),
     "cache": (("--cache", "memory"), "memory"),
     "match": (("--match", "other"), Path("other")),
+    "prior": (("--prior", "alpha=2,nu=none"), PRIOR),
     "overwrite": (("--overwrite",), True),
 }
 FIT_OPTIONS = {
@@ -137,6 +146,25 @@ def test_the_options_of_a_refresh_set_their_fields(twins: Twins, invoke: Invoke,
     assert asdict(only_request(twins, "fit")) == wanted
 
 
+def test_the_options_of_adapting_set_their_fields(twins: Twins, invoke: Invoke) -> None:
+    args = [arg for args, _ in ADAPT.values() for arg in args]
+    assert invoke("fit", "x.zarr", "--out", "run", *args).exit_code == 0
+    asked = {name: value for name, (_, value) in ADAPT.items()}
+    wanted = {**asdict(FITTED), "components": None, "covariance": None, **asked}
+    assert asdict(only_request(twins, "fit")) == wanted
+
+
+@pytest.mark.parametrize("option", ["--prior", "--fixed"])
+@pytest.mark.parametrize("text", ["means=", "=1", "alpha=1,alpha=2", "x"])
+def test_what_is_known_in_another_form_is_refused(
+    twins: Twins, invoke: Invoke, option: str, text: str
+) -> None:
+    refused = invoke(*FIT, option, text)
+    assert refused.exit_code == 2
+    assert option.removeprefix("--") in refused.stderr
+    assert twins.calls == []
+
+
 @pytest.mark.parametrize("text", ["mon", "=0:5", "a=0:5,a=5:9", "a=0-5"])
 def test_partitions_of_another_form_are_refused(twins: Twins, invoke: Invoke, text: str) -> None:
     refused = invoke(*FIT, "--partitions", text)
@@ -179,7 +207,8 @@ def test_report_asks_what_its_options_say_and_opens_no_runner(
 def test_every_field_has_an_option_that_is_tested() -> None:
     assert {"data", *REPORT_OPTIONS} == set(ReportSettings.model_fields)
     assert {"out", *GENERATE_OPTIONS} == set(GenerateSettings.model_fields)
-    assert {"data", "bayesian", *FIT_OPTIONS, *REFRESH} == set(FitSettings.model_fields)
+    known = {"bayesian", *ADAPT}
+    assert {"data", *FIT_OPTIONS, *REFRESH} == set(FitSettings.model_fields) - known
     assert {"data", *SELECT_OPTIONS} == set(SelectSettings.model_fields)
 
 

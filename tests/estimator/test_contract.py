@@ -27,7 +27,8 @@ ROWS = groups(400)
 
 def test_parameters_and_defaults_are_scikit_learns_and_two_more() -> None:
     ours, theirs = GaussianMixture().get_params(), sklearn.mixture.GaussianMixture().get_params()
-    assert ours == {**theirs, "solver": "em", "client": None}
+    known = {"prior": None, "fixed": None}
+    assert ours == {**theirs, **known, "solver": "em", "missing": "error", "client": None}
     changed = GaussianMixture().set_params(n_components=4, tol=0.5)
     assert (changed.n_components, changed.tol) == (4, 0.5)
 

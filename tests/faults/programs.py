@@ -33,11 +33,14 @@ HALVES: Final = ("--partitions", f"first=0:{HALF},second={HALF}:{2 * HALF}")
 # A run that keeps statistics of partitions, and other commands, one of which begins with it.
 BEFORE: Final = ("fit", "d.zarr", *FIT, *HALVES, "--out", "before")
 STEP: Final = ("fit", "d.zarr", "--warm-start", "before", "--incremental", *HALVES)
+ADAPT: Final = ("--adapt", "before", "--relevance", 1e5, "--adapted", "means,covariances")
 KINDS: Final[Mapping[str, tuple[object, ...]]] = {
     "em": ("fit", "d.zarr", *FIT),
     "bayesian": ("fit", "d.zarr", *FIT, "--bayesian", "dirichlet_process"),
     "fast": ("fit", "d.zarr", "--components", 3),
     "missing": ("fit", "gaps.zarr", "--components", 3, "--missing", "em", "--max-iter", 4),
+    "told": ("fit", "d.zarr", "--components", 3, "--prior", "alpha=5,nu=500"),
+    "adapted": ("fit", "d.zarr", *ADAPT, "--fixed", "means=0", "--solver", "em", "--max-iter", 4),
     "select": ("select", "d.zarr", "--components", "2,3", "--max-iter", 4),
     "lowrank": ("fit", "d.zarr", *FIT, "--covariance", "lowrank-2"),
     "step": (*STEP, "--changed", "second"),

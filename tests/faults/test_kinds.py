@@ -34,6 +34,8 @@ def killed(place: Place, born: Nursery, point: str, *words: object, often: bool 
         ("bayesian", "write:checkpoint-000003.npz"),
         ("bayesian", "write:manifest.json"),
         pytest.param("lowrank", "pass-2", marks=pytest.mark.slow),
+        ("told", "pass-2"),
+        pytest.param("told", "write:checkpoint-000002.npz", marks=pytest.mark.slow),
         pytest.param("select", "pass-2", marks=pytest.mark.slow),
         ("select", "place:checkpoint-000002.json"),
         pytest.param("select", "write:manifest.json", marks=pytest.mark.slow),
@@ -75,6 +77,16 @@ def begun(place: Place, rows: Path, oracles: dict[str, str]) -> Place:
     """A folder with a run in it that keeps statistics of partitions."""
     shutil.copytree(rows / "before", place.folder / "before")
     return place
+
+
+@pytest.mark.parametrize("point", ["pass-3", "write:manifest.json"])
+def test_an_adapted_background_goes_on_to_the_same_bytes(
+    begun: Place, born: Nursery, oracles: dict[str, str], point: str
+) -> None:
+    words = (*KINDS["adapted"], "--out", "out")
+    killed(begun, born, point, *words)
+    assert born.run(begun, *words).code == 0
+    assert begun.digest() == oracles["adapted"]
 
 
 @pytest.mark.parametrize("point", ["chunk-7", "pass-1", "pass-2", "place:model.zarr"])

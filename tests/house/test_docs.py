@@ -23,9 +23,11 @@ PAGES = [
     ROOT / "docs/scikit-learn.md",
 ]
 WITH_EXAMPLES = (
+    "Background",
     "BayesianGaussianMixture",
     "GaussianMixture",
     "GaussianMixtureModel",
+    "MixturePrior",
     "generate_gmm_data",
     "load_model",
     "save_model",

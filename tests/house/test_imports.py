@@ -45,6 +45,7 @@ OUTSIDE: dict[str, tuple[str, ...]] = {
         "settings_base",
         "settings_cluster",
         "settings_file",
+        "settings_known",
         "settings_values",
     ),
     "jinja2": ("workflows.report_page",),

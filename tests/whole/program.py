@@ -41,6 +41,13 @@ def digest_of(folder: Path, runner: Runner, families: list[str]) -> str:
     posterior = kept.model.inference.posterior
     for values in (posterior.concentration, posterior.means, posterior.covariances):
         total.update(values.tobytes())
+    background: dict[str, Any] = {"adapt": folder / families[0], "fixed": {"means": [0]}}
+    for known in ({"prior": "mclust", "components": 4}, {**background, "components": None}):
+        told = fit(
+            FitRequest(str(data), out=folder / "told", overwrite=True, **known), runner, Silent()
+        )
+        for values in (told.model.weights, told.model.means, told.model.covariances):
+            total.update(values.tobytes())
     return total.hexdigest()
 
 

@@ -19,8 +19,11 @@ from dask_gmm.fitting.members import Finished
 from dask_gmm.fitting.race import Lost
 from dask_gmm.fitting.spec import MERGE, SHORT_EM, Spec
 from dask_gmm.fitting.starts import KINDS
+from dask_gmm.mixture.background import Background
 from dask_gmm.mixture.beliefs import WEIGHT_PRIORS, Beliefs
+from dask_gmm.mixture.conjugate_prior import MixturePrior
 from dask_gmm.mixture.covariance import FAMILIES
+from dask_gmm.mixture.fixed import fixed_of
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.passes.cost import Reading
 from dask_gmm.passes.distributed_runner import DistributedRunner
@@ -45,6 +48,8 @@ from tests.workflows.resuming import (
 
 THREE = Spec(2, max_iter=3, tol=0.0)
 START = Mixture.of([0.5, 0.3, 0.2], X[:3], np.stack([np.eye(3)] * 3))
+WORLD = Background(START, 50.0, ("weights", "means"))
+SOME = fixed_of({"weights": [0], "means": [1], "covariances": [2]}, 3, shared=False)
 SPECS: dict[str, Spec] = {
     **{
         f"em, {init}, {family}": Spec(3, family, init=init, max_iter=4, tol=1e-6)
@@ -76,6 +81,10 @@ SPECS: dict[str, Spec] = {
     "fast, held out": Spec(3, solver="fast", init=MERGE, tol=1e-9, held_out=HeldOut(0.2)),
     "em, given": Spec(3, start=START, max_iter=3),
     "fast, given": Spec(3, start=START, solver="fast", tol=None),
+    "em, prior": Spec(3, tol=1e-6, max_iter=4, prior=MixturePrior(alpha=[2.0, 3.0, 4.0])),
+    "fast, prior": Spec(3, solver="fast", init=MERGE, tol=None, prior=MixturePrior()),
+    "em, adapted": Spec(3, start=START, max_iter=3, prior=WORLD, fixed=WORLD.fixed),
+    "fast, fixed": Spec(3, start=START, solver="fast", tol=None, prior=MixturePrior(), fixed=SOME),
 }
 
 

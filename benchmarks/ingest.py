@@ -53,7 +53,7 @@ def read(path: Path) -> None:
 
 def put(out: Path, rows: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> None:
     """Write rows into the chunks that an ingest makes of them."""
-    array = ArraySpec("x", rows.shape, "float64", usual_chunk_rows(*rows.shape, 8))
+    array = ArraySpec("x", rows.shape, "float64", usual_chunk_rows(len(rows), rows.shape[1], 8))
     sink = Sink(out, (array,))
     sink.create({})
     for start in range(0, len(rows), array.chunk_rows):

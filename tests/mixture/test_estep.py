@@ -153,7 +153,8 @@ def test_the_bound_holds_and_the_affine_form_is_taken_beyond_it(
     tight = linear_bounds(blind, mixture, z)
 
     linear = errors(log_joint(blind, z), exact(mixture, rows, z, not blind.lacks_common))
-    assert (linear <= SLACK * tight[:, None]).all()
+    # Coefficients are rounded, too, which shows where the bound is far below the limit.
+    assert (linear <= SLACK * tight[:, None] + ERROR_LIMITS[precision] / 100).all()
 
     found = errors(log_joint(density, z), exact(mixture, rows, z, not density.lacks_common))
     limit = SLACK * np.maximum(ERROR_LIMITS[precision], affine_bounds(density, z))

@@ -4,8 +4,11 @@ from typing import Any, Final
 
 import numpy as np
 
+from dask_gmm.errors import InputError
 from dask_gmm.mixture.beliefs import DISTRIBUTION, PROCESS, Beliefs, Hyperparameters
 from dask_gmm.mixture.variational import Inference, Variational
+from dask_gmm.objects.location import Location, location
+from dask_gmm.workflows.fit_result import stored_fit
 
 PRIORS: Final = (
     "weight_concentration_prior_type",
@@ -35,6 +38,30 @@ def parameters_of(inference: Inference) -> dict[str, Any]:
     )
     size = {"n_components": mixture.n_components, "covariance_type": mixture.covariance_type}
     return {**size, **dict(zip(PRIORS, values, strict=True))}
+
+
+def kept_at(path: str | Location) -> tuple[Inference, dict[str, Any]]:
+    """Read what a Bayesian fit ended with from its run folder, and the attributes about its end.
+
+    Raises
+    ------
+    InputError
+        If it is not that of a Bayesian fit.
+    DataError
+        If there is none, or it is damaged.
+    """
+    model = stored_fit(location(path), None).model
+    if model.inference is None:
+        raise InputError(
+            f"Wanted a run folder of a Bayesian fit, found that of another one in {path}. Fit with "
+            "bayesian, or load its mixture with load_model."
+        )
+    return model.inference, {
+        "lower_bounds_": [model.inference.lower_bound],
+        "n_iter_": model.n_iter,
+        "converged_": model.converged,
+        "n_features_in_": model.mixture.n_features,
+    }
 
 
 def posterior_in(estimator: Any) -> Variational:

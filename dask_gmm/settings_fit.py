@@ -102,7 +102,7 @@ class FitSettings(FittingSettings):
     init: Init | None = None
     """How starts are drawn from the sample; by default merge for fast, kmeans for em."""
     bayesian: Priors | None = None
-    """With the solver em, dirichlet_process or dirichlet_distribution, and priors by name."""
+    """Priors of all parameters: dirichlet_process or dirichlet_distribution, and some by name."""
     reg_covar: float | None = None
     """With the solver em, added to every variance, in squared units of the data; or 1e-6."""
     repair: Repair | None = None

@@ -1,29 +1,29 @@
-"""A candidate that knows priors: variational steps over all rows, and a mixture in the end."""
+"""A candidate that knows priors: variational steps over samples and all rows, and unions."""
 
 from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
-from dask_gmm.errors import DataError
-from dask_gmm.fitting.members import Evaluation, Finished, Why
-from dask_gmm.fitting.questions import ALL_ROWS, EStep, Question
+from dask_gmm.fitting.levels import Level
+from dask_gmm.fitting.measuring import Measuring, not_finite
+from dask_gmm.fitting.members import Evaluation, Finished, Why, last_kept
+from dask_gmm.fitting.questions import EStep, Question
 from dask_gmm.fitting.spec import Spec
 from dask_gmm.fitting.starts import State
+from dask_gmm.fitting.stopping import enough, left_to_gain
 from dask_gmm.fitting.survey import Survey
 from dask_gmm.mixture.beliefs import Hyperparameters
+from dask_gmm.mixture.evidence import lower_bound
 from dask_gmm.mixture.model import Mixture
-from dask_gmm.mixture.mstep import MStep, log_likelihood
+from dask_gmm.mixture.mstep import log_likelihood
 from dask_gmm.mixture.statistics import SufficientStatistics
+from dask_gmm.mixture.uniting import unions
 from dask_gmm.mixture.variational import (
-    Inference,
-    Variational,
     VariationalStep,
-    gained_by_order,
-    lower_bound,
+    of_more,
     started_at,
     variational_step,
-    with_largest_first,
 )
 
 # What an iteration may gain of the lower bound of all rows, in nats, unless told otherwise; that of
@@ -32,11 +32,22 @@ from dask_gmm.mixture.variational import (
 USUAL_TOL: Final = 1e-3
 # Of a lower bound, per row: where changes of it are rounding.
 FLOAT32_NOISE: Final = 1e-6
+# Passes before it is looked for unions at first, after one, and after none was found.
+FIRST, NEXT, REST = 5, 1, 10
+# Passes that a union may take to a higher bound, each of which makes up a share of what it lacks.
+TRIALS: Final = 3
+SHARE: Final = 0.2
+# Passes over a sample at most.
+ON_SAMPLES: Final = 1000
+# Of a lower bound, as a share of it: more is no rounding.
+ROUNDING: Final = 1e-13
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Believing:
-    """A candidate that makes variational iterations over all rows.
+    """A candidate that makes variational iterations, with the solver ``fast`` on samples first.
+
+    A sample speaks for as many rows as it has: a component that it knows too little of is left.
 
     Parameters
     ----------
@@ -47,13 +58,17 @@ class Believing:
         The posterior, with means about the frame's shift, and what led to it.
     precision : str
         Of the next pass; float32 is left for float64 near its noise.
-    history : tuple of Evaluation
-        What each pass measured: what the posterior expects of log densities, and the lower bound
-        after the step that it led to.
+    level : int
+        The number of the level on which it is.
+    made : tuple of Evaluation
+        What each pass there measured: what the posterior expects of log densities, and the lower
+        bound after the step that it led to.
     before : float
         Lower bound per row of the pass before the first, if an earlier fit is continued.
     state : tuple, optional
         Of the random state, after its start was drawn.
+    rest : int
+        With the solver ``fast``, passes until it is looked for components that are better one.
     """
 
     spec: Spec
@@ -61,9 +76,11 @@ class Believing:
     prior: Hyperparameters
     step: VariationalStep
     precision: str
-    history: tuple[Evaluation, ...] = ()
+    level: int
+    made: tuple[Evaluation, ...] = ()
     before: float = -np.inf
     state: State = None
+    rest: int = FIRST
 
     @classmethod
     def begun(
@@ -77,13 +94,23 @@ class Believing:
             If the rows weigh so little that they have no covariance, and none is given.
         """
         assert spec.beliefs is not None
-        summary, shift = survey.summary, survey.frame.shift
-        prior = spec.beliefs.known(summary, shift, at.family, at.n_components)
+        shift, level = survey.frame.shift, 0 if spec.start is None else len(survey.levels) - 1
+        prior = spec.beliefs.known(survey.summary, shift, at.family, at.n_components)
         if spec.posterior is None:
-            step = started_at(at, summary, prior)
+            step = started_at(at, survey.levels[level].summary, prior)
         else:
             step = VariationalStep(spec.posterior.moved(-shift), ())
-        return cls(spec, survey, prior, step, spec.precision, before=before, state=state)
+        return cls(spec, survey, prior, step, spec.precision, level, before=before, state=state)
+
+    @property
+    def at(self) -> Level:
+        """The rows on which it is."""
+        return self.survey.levels[self.level]
+
+    @property
+    def history(self) -> tuple[Evaluation, ...]:
+        """What passes over all rows measured."""
+        return self.made if self.at.rows.are_all else ()
 
     @property
     def racing(self) -> bool:
@@ -94,114 +121,179 @@ class Believing:
         """Ask for the E-step at what the posterior expects of log densities."""
         posterior, frame = self.step.posterior, self.survey.frame
         density = posterior.density(frame, self.precision)
-        return Question(ALL_ROWS, EStep.of(posterior.mixture, density))
+        return Question(self.at.rows, EStep.of(posterior.mixture, density))
 
-    def tell(self, answer: SufficientStatistics) -> "tuple[Believing | Measuring]":
-        """Take the next posterior; measure it where that is enough."""
-        spec, summary, last = self.spec, self.survey.summary, self.step.posterior
+    def tell(self, answer: SufficientStatistics) -> "tuple[Believing | Uniting | Measuring]":
+        """Take the next posterior; look for unions now and then; measure the last one."""
+        found, step = self.measured(answer, self.step)
+        made = (*self.made, found)
+        change = abs(found.maximized - self.bound)
+        precision = "float64" if change < max(self._enough, FLOAT32_NOISE) else self.precision
+        rest = max(self.rest - 1, 0)
+        after = replace(self, step=step, made=made, precision=precision, rest=rest)
+        ended = precision == self.precision and after._has_converged(change)
+        if len(made) >= self.most:
+            return (after.ended(after.why if ended else Why.MAX_ITER),)
+        if self.unites and (ended or not after.rest):
+            at, known = self.step.posterior, (self.at.summary, self.prior, self.spec.reg_covar)
+            trials = unions(answer, at, step.posterior, *known, self.precision)[: len(at.means)]
+            if trials:
+                return (Uniting(after, ended, trials[0], trials[1:], made),)
+            after = replace(after, rest=REST)
+        return (after.ended(after.why) if ended else after,)
+
+    def measured(
+        self, answer: SufficientStatistics, at: VariationalStep
+    ) -> tuple[Evaluation, VariationalStep]:
+        """Give what sums at a posterior say of it, and the next one."""
+        spec, summary, last = self.spec, self.at.summary, at.posterior
         value = log_likelihood(answer, last.mixture, summary)
         step = variational_step(answer, last, summary, self.prior, spec.reg_covar, self.precision)
         bound = lower_bound(answer, last, step.posterior, summary) / answer.rows
         if not np.isfinite(value + bound):
-            raise _not_finite(value, bound, len(self.history))
-        found = Evaluation(value, self.precision, self.step.repairs, objective=bound)
-        history = (*self.history, found)
-        change = abs(bound - (self.history[-1].maximized if self.history else self.before))
-        precision = "float64" if change < max(self._enough, FLOAT32_NOISE) else self.precision
-        here = replace(self, step=step, history=history, precision=precision)
-        if change < here._enough and precision == self.precision:
-            return (here._measuring(Why.CONVERGED),)
-        return (here._measuring(Why.MAX_ITER) if len(history) >= spec.max_iter else here,)
+            raise not_finite(value, bound, len(self.made))
+        return Evaluation(value, self.precision, at.repairs, objective=bound), step
 
-    def stopped(self, why: Why) -> "Measuring | None":
-        """Measure the posterior instead of going on; None where there was no pass."""
-        return self._measuring(why) if self.history else None
+    def stopped(self, why: Why) -> Measuring | None:
+        """Measure the posterior instead of going on; None where no pass was over all rows."""
+        return self.measuring(why) if self.history else None
+
+    def ended(self, why: Why) -> "Believing | Measuring":
+        """Go on to the next level, or end there."""
+        if self.at.rows.are_all:
+            return self.measuring(why)
+        above = self.survey.levels[self.level + 1].summary.mass
+        more = of_more(self.step.posterior, self.prior, above / self.at.summary.mass)
+        start = VariationalStep(more, ()), self.spec.precision, self.level + 1
+        return Believing(self.spec, self.survey, self.prior, *start, state=self.state)
 
     def unmeasured(self) -> Finished:
         """Finish where it is."""
-        return self._measuring(Why.MAX_ITER).unmeasured()
+        return self.measuring(Why.MAX_ITER).unmeasured()
+
+    def measuring(self, why: Why) -> Measuring:
+        """End, but for a pass that measures."""
+        known = (self.spec, self.survey, self.prior, self.step, self.history, why, self.state)
+        left = left_to_gain(_kept(self.history))
+        return Measuring(*known, left if self.unites and np.isfinite(left) else None)
+
+    @property
+    def unites(self) -> bool:
+        """Whether two components are made one where that raises the lower bound."""
+        return self.spec.solver == "fast"
+
+    @property
+    def most(self) -> int:
+        """How many passes it makes on this level at most."""
+        return self.spec.max_iter if self.at.rows.are_all else ON_SAMPLES
+
+    @property
+    def bound(self) -> float:
+        """The lower bound per row after the last step that was kept."""
+        return last_kept(self.made).maximized if self.made else self.before
+
+    @property
+    def why(self) -> Why:
+        """Why it ends where it has converged."""
+        return Why.LITTLE_LEFT if self.unites and self.spec.tol is None else Why.CONVERGED
+
+    def _has_converged(self, change: float) -> bool:
+        if not self.unites:
+            return change < self._enough
+        kept, rows = _kept(self.made), self.at.summary.rows
+        wanted = enough(self.spec, self.step.posterior.mixture, rows, self.bound)
+        return max(left_to_gain(kept[:-1]), left_to_gain(kept)) < wanted
 
     @property
     def _enough(self) -> float:
-        """What an iteration may gain when it has converged, in nats per row."""
-        tol, mass = self.spec.tol, self.survey.summary.mass
+        """What an iteration of the solver em may gain when it has converged, in nats per row."""
+        tol, mass = self.spec.tol, self.at.summary.mass
         absolute = USUAL_TOL / mass if tol is None else tol
-        bound = self.history[-1].maximized if self.history else 0.0
+        bound = self.bound if self.made else 0.0
         return max(absolute, self.spec.relative_tol * abs(bound))
-
-    def _measuring(self, why: Why) -> "Measuring":
-        known = (self.spec, self.survey, self.prior, self.step, self.history, why, self.state)
-        return Measuring(*known)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Measuring:
-    """A candidate that has its posterior, and asks how likely the mixture in its place is.
-
-    Components that were not given an order get one: those with most rows come first, which is also
-    the order of a stick in which the lower bound is highest.
+class Uniting:
+    """A candidate that tries whether two components are better one.
 
     Parameters
     ----------
-    spec : Spec
-    survey : Survey
-    prior : Hyperparameters
+    base : Believing
+        What it goes back to where they are not.
+    last : bool
+        Whether that has converged.
     step : VariationalStep
-        The posterior, with means about the frame's shift, and what led to it.
-    history : tuple of Evaluation
-    why : Why
-    state : tuple, optional
+        The posterior that is tried.
+    others : tuple of VariationalStep
+        Those that are tried next.
+    made : tuple of Evaluation
+        On the level of the base, with those of trials.
+    before : float
+        Lower bound per row after the pass before of this trial, if there was one.
+    passes : int
+        Of this trial, until now.
     """
 
-    spec: Spec
-    survey: Survey
-    prior: Hyperparameters
+    base: Believing
+    last: bool
     step: VariationalStep
-    history: tuple[Evaluation, ...]
-    why: Why
-    state: State = None
+    others: tuple[VariationalStep, ...]
+    made: tuple[Evaluation, ...]
+    before: float = -np.inf
+    passes: int = 0
+
+    @property
+    def spec(self) -> Spec:
+        """What it is asked to be."""
+        return self.base.spec
+
+    @property
+    def history(self) -> tuple[Evaluation, ...]:
+        """What passes over all rows measured."""
+        return self.made if self.base.at.rows.are_all else ()
 
     @property
     def racing(self) -> bool:
-        """False: its pass is about all rows."""
+        """False: all of its passes are about all rows."""
         return False
 
     def ask(self) -> Question:
-        """Ask for the E-step at the mixture."""
-        mixture = self._ordered().mixture
-        return Question(ALL_ROWS, EStep.at(mixture, self.survey.frame, "float64"))
+        """Ask for the E-step at the posterior that is tried."""
+        return replace(self.base, step=self.step).ask()
 
-    def tell(self, answer: SufficientStatistics) -> tuple[Finished]:
-        """Finish."""
-        posterior, summary = self._ordered(), self.survey.summary
-        step = MStep(posterior.mixture, self.step.repairs)
-        found = Evaluation.of(answer, step, summary, "float64")
-        last = replace(found, objective=self.history[-1].objective)
-        return (self._finished(posterior, (*self.history, last)),)
+    def tell(self, answer: SufficientStatistics) -> "tuple[Believing | Uniting | Measuring]":
+        """Keep it where the lower bound is higher; else try on while it rises, or another one."""
+        found, step = self.base.measured(answer, self.step)
+        bound, wanted = found.maximized, self.base.bound + ROUNDING * abs(self.base.bound)
+        last = len(self.made) + 1 >= self.base.most
+        if bound > wanted:
+            taken = replace(self.base, step=step, made=(*self.made, found), rest=NEXT)
+            return (taken.ended(Why.MAX_ITER) if last else taken,)
+        after = replace(self, made=(*self.made, replace(found, kept=False)))
+        if last:
+            return (after._back.ended(Why.MAX_ITER),)
+        if self._is_promising(bound):
+            return (replace(after, step=step, before=bound, passes=self.passes + 1),)
+        if self.others:
+            first, *others = self.others
+            return (Uniting(self.base, self.last, first, tuple(others), after.made),)
+        back = after._back
+        return (back.ended(back.why) if self.last else back,)
 
-    def unmeasured(self) -> Finished:
-        """Finish without, and with the components in the order of the fit."""
-        return self._finished(self.step.posterior, self.history)
+    def _is_promising(self, bound: float) -> bool:
+        """Whether a trial may still come to more than what it goes back to."""
+        gained, lacking = bound - self.before, self.base.bound - bound
+        return self.passes + 1 < TRIALS and gained > SHARE * lacking
 
-    def _ordered(self) -> Variational:
-        given = self.spec.start is not None
-        posterior = self.step.posterior
-        return posterior if given else with_largest_first(posterior, self.prior)
+    def stopped(self, why: Why) -> Measuring | None:
+        """Measure what it goes back to instead of going on; None on a sample."""
+        return self._back.stopped(why)
 
-    def _finished(self, posterior: Variational, history: tuple[Evaluation, ...]) -> Finished:
-        shift = self.survey.frame.shift
-        mean = self.history[-1].maximized if self.history else -np.inf
-        bound = mean * self.survey.summary.mass + gained_by_order(self.step.posterior, posterior)
-        placed = posterior.moved(shift)
-        found = Inference(placed, self.prior.moved(shift), bound)
-        ended = (placed.mixture, placed.mixture, history, self.why, self.state)
-        return Finished(self.spec, *ended, inference=found)
+    @property
+    def _back(self) -> Believing:
+        return replace(self.base, made=self.made, rest=REST)
 
 
-def _not_finite(value: float, bound: float, passes: int) -> DataError:
-    return DataError(
-        f"Wanted finite log densities and a finite lower bound, found {value} and {bound} in "
-        f"variational pass {passes + 1}, though all rows were finite in the first. Check whether "
-        "the rows changed during the run, and whether their values are so far apart that their "
-        "squares overflow."
-    )
+def _kept(history: tuple[Evaluation, ...]) -> tuple[Evaluation, ...]:
+    return tuple(each for each in history if each.kept)

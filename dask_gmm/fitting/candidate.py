@@ -62,7 +62,7 @@ class Initializing:
     @property
     def racing(self) -> bool:
         """Whether the starts climb the levels, and the best of them is chosen on the first."""
-        return self.spec.solver == "fast"
+        return self.spec.races
 
     def ask(self) -> Question:
         """Ask for the starts."""

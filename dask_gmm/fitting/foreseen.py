@@ -45,7 +45,7 @@ def asking_at_once(
     return tuple(
         spec
         for race in raced
-        for spec in (race[:1] if _is_sampled(race[0], n_rows, n_features) else race)
+        for spec in (race[:1] if _is_decided(race[0], n_rows, n_features) else race)
     )
 
 
@@ -78,14 +78,14 @@ def most_rounds(specs: Sequence[Spec], n_rows: int, n_features: int) -> int | No
 
     None where all rows are so few that races and escapes are made on them, ascent after ascent.
     """
-    sampled = (each.solver == "em" or _is_sampled(each, n_rows, n_features) for each in specs)
+    sampled = (not each.races or _is_decided(each, n_rows, n_features) for each in specs)
     return max(map(_rounds, specs)) if all(sampled) else None
 
 
-def _is_sampled(spec: Spec, n_rows: int, n_features: int) -> bool:
-    """Whether samples are climbed before all rows, of which some may be held out."""
+def _is_decided(spec: Spec, n_rows: int, n_features: int) -> bool:
+    """Whether a race is decided on samples, before all rows, of which some may be held out."""
     seen = n_rows - int(n_rows * spec.held_out.share)
-    return bool(spec.level_sizes(seen, n_features))
+    return spec.races and bool(spec.level_sizes(seen, n_features))
 
 
 def _rounds(spec: Spec) -> int:

@@ -85,7 +85,8 @@ class Spec:
         Mixtures of several sizes that begin from as many have their starts from the same ones.
     beliefs : Beliefs, optional
         Priors of all parameters: a variational posterior is sought, and its lower bound stands in
-        the place of the log-likelihood in all tolerances. Of the solver ``em`` alone.
+        the place of the log-likelihood in all tolerances. The solver ``fast`` makes two components
+        one where that raises it.
     posterior : Variational, optional
         That an earlier fit led to, of which ``start`` is the mixture.
     prior : MixturePrior or Background, optional
@@ -189,7 +190,12 @@ class Spec:
     @property
     def most_components(self) -> int:
         """How many components are asked about at once at most; the solver ``fast`` splits them."""
-        return self.n_components if self.solver == "em" else self.n_loose
+        return self.n_loose if self.races else self.n_components
+
+    @property
+    def races(self) -> bool:
+        """Whether candidates race on samples, so that one of several sees all rows."""
+        return self.solver == "fast" and self.beliefs is None
 
     @property
     def shared_start(self) -> Hashable:
@@ -210,7 +216,7 @@ class Spec:
 
     def loose_rows(self, n_rows: int, n_features: int) -> int:
         """Give the rows on which components climb that are merged; 0 if none are."""
-        if self.solver == "em":
+        if not self.races:
             return 0
         family = family_of(self.covariance_type)
         return loose_size(n_rows, n_features, family.n_parameters(self.n_loose, n_features))

@@ -68,9 +68,14 @@ class Beliefs:
         Raises
         ------
         InputError
-            If a shape is another, there are too few degrees of freedom, or the covariance is not
-            positive definite.
+            If a shape is another, there are too few degrees of freedom, the covariance is not
+            positive definite, or the family is one of factors, which has no such prior.
         """
+        if family.factored:
+            raise InputError(
+                "Wanted covariances that have a Wishart prior (full, tied, diag, spherical), found "
+                f"{family.name}. Choose another family, or fit without priors of all parameters."
+            )
         if self.degrees_of_freedom_prior is not None:
             least = n_features - 1
             number("degrees_of_freedom_prior", self.degrees_of_freedom_prior, least, above=True)

@@ -8,11 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-from scipy.special import betaln, digamma, gammaln
+from scipy.special import digamma
 
 from dask_gmm.mixture.beliefs import Hyperparameters
 from dask_gmm.mixture.covariance import family_of
-from dask_gmm.mixture.criteria import log_joint_terms
 from dask_gmm.mixture.estep import JointDensity
 from dask_gmm.mixture.family import CovarianceFamily
 from dask_gmm.mixture.features import Array, freeze
@@ -203,6 +202,13 @@ def started_at(mixture: Mixture, summary: DataSummary, prior: Hyperparameters) -
     return _thick(found, summary.variance, VARIANCE_FLOORS["float64"])
 
 
+def of_more(posterior: Variational, prior: Hyperparameters, times: float) -> Variational:
+    """Give the posterior where there are so many times as many rows of each component."""
+    mass = times * (posterior.mean_precision - prior.mean_precision)
+    parts = (posterior.means, posterior.covariances, posterior.covariance_type)
+    return posterior_of(mass, *parts, prior)
+
+
 def with_largest_first(posterior: Variational, prior: Hyperparameters) -> Variational:
     """Give components by decreasing mass, those of equal mass by their means; a stick breaks anew.
 
@@ -226,58 +232,6 @@ def _thick(found: Variational, unit: Array, share: float) -> VariationalStep:
     covariances, thin = found.family.floored(found.covariances, unit, share)
     nothing = np.zeros(len(found.means), dtype=bool)
     return VariationalStep(replace(found, covariances=covariances), repairs(nothing, thin))
-
-
-def lower_bound(
-    statistics: SufficientStatistics, last: Variational, after: Variational, summary: DataSummary
-) -> float:
-    """Give the lower bound of the log evidence of all rows, in nats, but for what never changes.
-
-    Parameters
-    ----------
-    statistics : SufficientStatistics
-        Sums at ``last``.
-    last, after : Variational
-        Before and after the step that these sums lead to, about the frame's shift.
-    summary : DataSummary
-        Of the rows behind the sums.
-
-    Notes
-    -----
-    What is left out is what scikit-learn leaves out. The entropy of the responsibilities, the only
-    part that is about rows, is the log-likelihood less the expected log joint densities.
-    """
-    factors = last.mixture.precision_factors()
-    known = (last.family, last.log_weights, last.means, factors)
-    terms = log_joint_terms(statistics, *known, summary)
-    entropy = statistics.log_likelihood - float(terms.sum())
-    n_features = last.means.shape[1]
-    of_means: float = 0.5 * n_features * np.log(after.mean_precision).sum()
-    return entropy - _wishart(after) - _dirichlet(after.concentration) - of_means
-
-
-def gained_by_order(before: Variational, after: Variational) -> float:
-    """Give what the lower bound gains where the same components stand in another order, in nats."""
-    return _dirichlet(before.concentration) - _dirichlet(after.concentration)
-
-
-def _wishart(posterior: Variational) -> float:
-    """Logarithms of what makes the distributions of the precisions sum to one, together."""
-    n_components, n_features = posterior.means.shape
-    degrees = posterior.degrees_of_freedom
-    logs = posterior.family.log_determinants(posterior.covariances, n_features)
-    halves = (degrees - np.arange(n_features)[:, None]) / 2
-    norms = 0.5 * degrees * (logs + n_features * np.log(degrees) - n_features * LOG_2)
-    norms = norms - gammaln(halves).sum(axis=0)
-    times = n_components if posterior.family.shared else 1
-    return times * float(norms.sum())
-
-
-def _dirichlet(concentration: Array) -> float:
-    """The same of the distribution of the weights."""
-    if concentration.ndim == 2:
-        return -float(betaln(*concentration).sum())
-    return float(gammaln(concentration.sum()) - gammaln(concentration).sum())
 
 
 def _concentration(mass: Array, prior: Hyperparameters) -> Array:

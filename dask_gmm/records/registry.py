@@ -7,12 +7,13 @@ from typing import Final
 from dask_gmm.data.source import BadChunk, Layout
 from dask_gmm.fitting.ascent import Ascended, Ascending
 from dask_gmm.fitting.base import Base
-from dask_gmm.fitting.believing import Believing, Measuring
+from dask_gmm.fitting.believing import Believing, Uniting
 from dask_gmm.fitting.candidate import Climbing, Initializing
 from dask_gmm.fitting.escape import Escaping
 from dask_gmm.fitting.given import Given
 from dask_gmm.fitting.held_out import HeldOut
 from dask_gmm.fitting.levels import Level
+from dask_gmm.fitting.measuring import Measuring
 from dask_gmm.fitting.members import Climb, Evaluation, Finished, Why
 from dask_gmm.fitting.newton import Newton, Solving
 from dask_gmm.fitting.overfit import Goal, Loosening
@@ -104,6 +105,7 @@ VERSIONS: Final[Mapping[type, int]] = MappingProxyType(
         Topping: 1,
         Tried: 1,
         Trying: 1,
+        Uniting: 1,
         Warming: 1,
         # A fit between two passes
         Checkpoint: 1,

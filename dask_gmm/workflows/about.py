@@ -50,7 +50,8 @@ def spec_of(request: FitRequest, start: Reference | None = None) -> Spec:
     mixture = None if start is None else _refuse_other(request, start)
     _refuse_other_solvers(request)
     fast = request.solver == "fast"
-    init = request.init or (MERGE if fast and mixture is None else USUAL)
+    merges = fast and mixture is None and request.bayesian is None
+    init = request.init or (MERGE if merges else USUAL)
     if request.merge_from is not None and init != MERGE:
         raise InputError(
             f"Wanted merge_from with the init {MERGE} alone, found {request.merge_from} with "

@@ -81,7 +81,8 @@ def _usual(request: FitRequest | SelectRequest) -> dict[str, Any]:
     if isinstance(request, SelectRequest):
         return {**usual, "merge_from": replace(request, merge_from=None).merged_from}
     fast = request.solver == "fast"
-    usual |= {"forgetting": 1.0, "init": MERGE if fast and request.begins_with is None else USUAL}
+    merges = fast and request.begins_with is None and request.bayesian is None
+    usual |= {"forgetting": 1.0, "init": MERGE if merges else USUAL}
     usual |= {"relevance": USUAL_RELEVANCE, "adapted": USUALLY_ADAPTED}
     usual |= {"repair": RESEED} if fast else {"reg_covar": USUAL_RIDGE}
     return {**usual, "merge_from": MERGED_FROM * (request.components or 0)}

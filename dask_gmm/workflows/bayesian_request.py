@@ -8,6 +8,7 @@ import numpy as np
 
 from dask_gmm.checks import one_of
 from dask_gmm.errors import InputError
+from dask_gmm.fitting.spec import TRIES
 from dask_gmm.mixture.beliefs import WEIGHT_PRIORS, Beliefs
 
 if TYPE_CHECKING:
@@ -16,7 +17,13 @@ if TYPE_CHECKING:
 KIND: Final = "weight_concentration_prior_type"
 NAMES: Final = tuple(each.name for each in fields(Beliefs))
 # What has another meaning, or none, where all parameters have priors.
-WITHOUT: Final = {"held_out": 0.0, "partitions": None, "incremental": False}
+WITHOUT: Final = {
+    "held_out": 0.0,
+    "partitions": None,
+    "incremental": False,
+    "merge_from": None,
+    "repair": None,
+}
 # The survey, a pass that leads to a posterior, and one that measures the mixture in its place.
 FEWEST_PASSES: Final = 3
 
@@ -58,10 +65,9 @@ def check_bayesian(request: "FitRequest") -> None:
     """
     if request.bayesian is None:
         return
-    if request.solver != "em":
+    if request.init in TRIES:
         raise InputError(
-            f"Wanted bayesian with the solver em alone, found it with {request.solver}, which "
-            "knows no priors of all parameters. Take solver: em."
+            f"Wanted an init of a single start with bayesian, found {request.init}. Choose another."
         )
     for name, usual in WITHOUT.items():
         if (found := getattr(request, name)) != usual:

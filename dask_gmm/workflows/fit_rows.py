@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TypeAlias
 
 from dask_gmm.data.source import Source
-from dask_gmm.fitting.believing import Believing
+from dask_gmm.fitting.believing import Believing, Uniting
 from dask_gmm.fitting.candidate import candidates_of
 from dask_gmm.fitting.cohort import best, carried_out, limited
 from dask_gmm.fitting.hopeless import without_hopeless
@@ -229,7 +229,7 @@ def _searched(
         on_checkpoint(trip.checkpoint(members))
 
     def end(members: Sequence[Member]) -> Sequence[Member]:
-        made = len(trip.records) + any(isinstance(each, Believing) for each in members)
+        made = len(trip.records) + any(isinstance(each, Believing | Uniting) for each in members)
         ended = limited(members, limits.reached(made, trip.seconds, datetime.now(UTC)))
         by = limits.drop_hopeless_by
         return ended if by is None else without_hopeless(ended, trip.answer.summary.rows, by)

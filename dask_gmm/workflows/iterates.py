@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dask_gmm.data.source import Source
-from dask_gmm.fitting.believing import Believing, Measuring
+from dask_gmm.fitting.believing import Believing
 from dask_gmm.fitting.candidate import Climbing, candidate
 from dask_gmm.fitting.cohort import best, carried_out, initialize, search
+from dask_gmm.fitting.measuring import Measuring
 from dask_gmm.fitting.members import Evaluation, Finished, Member
 from dask_gmm.fitting.spec import Spec
 from dask_gmm.fitting.starts import Draws, State
@@ -171,7 +172,7 @@ def believe(
     source, draws, runner, progress
         See `iterate`.
     spec : Spec
-        With beliefs; `Spec.tol` is about the lower bound of all rows together.
+        With beliefs; `Spec.tol`, if there is one, is about the lower bound of all rows together.
     before : float
         Lower bound that led to `Spec.posterior`, if an earlier fit is continued.
     allowed : Allowed
@@ -186,7 +187,7 @@ def believe(
     with ONE_THREAD:
         (known,) = trip.known([spec])
         mass = known.summary.mass
-        asked = replace(spec, tol=(spec.tol or 0.0) / mass)
+        asked = replace(spec, tol=None if spec.tol is None else spec.tol / mass)
         first = candidate(asked, known, draws, before / mass)
         cohort = initialize([first], trip.run_pass, trip.keep)
         if spec.max_iter:
@@ -195,7 +196,7 @@ def believe(
             trip.leave_sample()
     finished = [each for each in map(_unmeasured, cohort) if isinstance(each, Finished)]
     chosen = best(finished) if spec.max_iter else finished[-1]
-    bounds = tuple(mass * each.maximized for each in chosen.history)
+    bounds = tuple(mass * each.maximized for each in chosen.history if each.kept)
     state = finished[-1].state or draws.state
     assert chosen.inference is not None
     return Believed(chosen.inference, bounds, chosen.why.converged, state)

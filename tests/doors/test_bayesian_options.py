@@ -62,13 +62,6 @@ def test_another_text_is_refused(twins: Twins, invoke: Invoke, text: str, said: 
         assert result.exit_code == 0
 
 
-def test_the_solver_fast_is_refused_with_what_to_take(twins: Twins, invoke: Invoke) -> None:
-    result = invoke(*FIT[:-2], "--bayesian", "dirichlet_process")
-    assert result.exit_code == 2
-    assert "Take solver: em" in result.stderr
-    assert twins.calls == []
-
-
 def test_a_settings_file_has_them_by_name(tmp_path: Path) -> None:
     path = tmp_path / "settings.yaml"
     path.write_text(

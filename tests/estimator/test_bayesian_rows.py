@@ -40,9 +40,10 @@ def stored(folder: Path) -> Path:
     return path
 
 
-def test_parameters_and_defaults_are_scikit_learns_and_one_more() -> None:
+def test_parameters_and_defaults_are_scikit_learns_and_three_more() -> None:
     theirs = sklearn.mixture.BayesianGaussianMixture().get_params()
-    assert BayesianGaussianMixture().get_params() == {**theirs, "client": None}
+    ours = {"missing": "error", "solver": "em", "client": None}
+    assert BayesianGaussianMixture().get_params() == {**theirs, **ours}
     assert isinstance(FITTED, sklearn.mixture.BayesianGaussianMixture)
     public = {name for name in dir(sklearn.mixture.BayesianGaussianMixture) if name[0] != "_"}
     assert public <= set(dir(BayesianGaussianMixture))
@@ -142,6 +143,24 @@ def test_dumps_say_the_same_of_rows() -> None:
     twin = joblib.load(file)
     np.testing.assert_array_equal(twin.predict_proba(ROWS), FITTED.predict_proba(ROWS))
     np.testing.assert_array_equal(FITTED.to_xarray()["means"], FITTED.means_)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("family", FAMILIES)
+def test_values_that_are_missing_leave_the_lower_bound_one(family: str) -> None:
+    """It is that of what is there: it never falls, and with nothing missing no byte is another."""
+    rows = ROWS.copy()
+    rows[np.random.default_rng(0).random(rows.shape) < 0.1] = np.nan
+    rows = rows[~np.isnan(rows).all(axis=1)]
+    params = {**PARAMS, "covariance_type": family, "missing": "em", "max_iter": 40, "tol": 0.0}
+    bounds = np.array(BayesianGaussianMixture(**params).fit(rows).lower_bounds_)
+    assert (np.diff(bounds) >= -1e-10 * np.abs(bounds[1:])).all()
+    whole = BayesianGaussianMixture(**params).fit(ROWS)
+    usual = BayesianGaussianMixture(**{**params, "missing": "error"}).fit(ROWS)
+    assert whole.means_.tobytes() == usual.means_.tobytes()
+    assert whole.lower_bounds_ == usual.lower_bounds_
+    with pytest.raises(ValueError, match="NaN"):
+        usual.fit(rows)
 
 
 def test_drawn_rows_are_scikit_learns() -> None:

@@ -37,6 +37,7 @@ ADAPT: Final = ("--adapt", "before", "--relevance", 1e5, "--adapted", "means,cov
 KINDS: Final[Mapping[str, tuple[object, ...]]] = {
     "em": ("fit", "d.zarr", *FIT),
     "bayesian": ("fit", "d.zarr", *FIT, "--bayesian", "dirichlet_process"),
+    "uniting": ("fit", "d.zarr", "--components", 6, "--bayesian", "dirichlet_process"),
     "fast": ("fit", "d.zarr", "--components", 3),
     "missing": ("fit", "gaps.zarr", "--components", 3, "--missing", "em", "--max-iter", 4),
     "told": ("fit", "d.zarr", "--components", 3, "--prior", "alpha=5,nu=500"),

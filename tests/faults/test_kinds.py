@@ -36,6 +36,7 @@ def killed(place: Place, born: Nursery, point: str, *words: object, often: bool 
         pytest.param("lowrank", "pass-2", marks=pytest.mark.slow),
         ("told", "pass-2"),
         pytest.param("told", "write:checkpoint-000002.npz", marks=pytest.mark.slow),
+        ("uniting", "pass-2"),
         pytest.param("select", "pass-2", marks=pytest.mark.slow),
         ("select", "place:checkpoint-000002.json"),
         pytest.param("select", "write:manifest.json", marks=pytest.mark.slow),

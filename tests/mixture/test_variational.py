@@ -15,14 +15,13 @@ from dask_gmm.errors import InputError
 from dask_gmm.fitting.questions import EStep
 from dask_gmm.mixture.beliefs import WEIGHT_PRIORS, Beliefs, Hyperparameters
 from dask_gmm.mixture.covariance import family_of
+from dask_gmm.mixture.evidence import gained_by_order, lower_bound
 from dask_gmm.mixture.frame import Frame
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.statistics import SufficientStatistics
 from dask_gmm.mixture.summary import DataSummary, summarize
 from dask_gmm.mixture.variational import (
     Variational,
-    gained_by_order,
-    lower_bound,
     posterior_of,
     started_at,
     variational_step,
@@ -190,6 +189,11 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"covariance_prior": -np.eye(3)}, "positive definite"),
     ({"covariance_prior": np.eye(3) + np.eye(3, k=1)}, "symmetric"),
 ]
+
+
+def test_covariances_of_factors_have_no_such_prior() -> None:
+    with pytest.raises(InputError, match="Wishart prior"):
+        Beliefs().check(family_of("lowrank-2"), COLUMNS)
 
 
 @pytest.mark.parametrize(("values", "message"), BAD)

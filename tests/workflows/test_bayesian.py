@@ -134,6 +134,32 @@ def test_only_bayesian_runs_have_an_estimator(data: str, tmp_path: Path) -> None
         BayesianGaussianMixture.from_run(tmp_path / "nowhere")
 
 
+def test_the_solver_fast_finds_as_many_as_there_are_in_few_readings(
+    data: str, tmp_path: Path
+) -> None:
+    rows = clusters(120_000)
+    slow = fitted(rows, tmp_path / "em", max_iter=60, tol=1e-12)
+    fast = fitted(rows, tmp_path / "fast", solver="fast", max_iter=60)
+    assert slow.model.inference is not None
+    assert fast.model.inference is not None
+    assert fast.model.converged
+    assert fast.passes < slow.passes / 3
+    assert fast.model.inference.lower_bound > slow.model.inference.lower_bound
+    assert (fast.model.weights > 1e-3).sum() == 3
+    assert "statistical errors" in fast.summary()
+    told = score(ScoreRequest(rows, tmp_path / "fast"), ThreadRunner(2), Silent())
+    assert fast.model.log_likelihood == pytest.approx(told.log_likelihood, rel=1e-12)
+
+
+def test_what_is_tried_and_not_kept_is_marked(data: str, tmp_path: Path) -> None:
+    found = fitted(data, tmp_path / "run", solver="fast", components=6)
+    bounds = [each.maximized for each in found.model.history if each.kept]
+    assert (np.diff(bounds) >= -1e-12 * np.abs(bounds[1:])).all()
+    assert found.model.rejected == sum(not each.kept for each in found.model.history)
+    limited = fitted(data, tmp_path / "limited", solver="fast", components=6, max_passes=6)
+    assert limited.passes == 6
+
+
 def test_the_same_again_is_read_and_says_the_same(data: str, tmp_path: Path) -> None:
     asked: dict[str, Any] = {"bayesian": "dirichlet_process", "max_iter": 5}
     first = fitted(data, tmp_path / "run", **asked)
@@ -228,7 +254,9 @@ def test_the_history_has_a_line_per_pass(run: Path) -> None:
 
 
 BAD: list[tuple[dict[str, Any], str]] = [
-    ({"solver": "fast"}, "Take solver: em"),
+    ({"solver": "fast", "init": "merge"}, "init of a single start"),
+    ({"solver": "fast", "merge_from": 9}, "Wanted merge_from without bayesian"),
+    ({"solver": "fast", "repair": "drop"}, "Wanted repair without bayesian"),
     ({"held_out": 0.1}, "Wanted held_out without bayesian"),
     ({"partitions": {"a": slice(0, 12_000)}}, "Wanted partitions without bayesian"),
     ({"max_passes": 2}, "at least 3"),

@@ -67,6 +67,15 @@ SPECS: dict[str, Spec] = {
         for kind in WEIGHT_PRIORS
         for family in FAMILIES
     },
+    **{
+        f"fast, priors, {family}": Spec(
+            6, family, solver="fast", tol=None, max_iter=12, beliefs=Beliefs(), seed=seed
+        )
+        for seed, family in enumerate(FAMILIES)
+    },
+    "fast, priors, float32": Spec(
+        6, solver="fast", tol=1e-9, precision="float32", max_iter=9, beliefs=Beliefs()
+    ),
     "em, priors, float32": Spec(3, tol=1e-4, precision="float32", beliefs=Beliefs()),
     "em, priors, given": Spec(3, start=START, max_iter=3, beliefs=Beliefs(mean_prior=X[0])),
     **{

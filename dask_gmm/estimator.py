@@ -9,10 +9,11 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from dask_gmm.data.row_data import RowData
 from dask_gmm.errors import InputError
 from dask_gmm.estimator_base import Estimator
+from dask_gmm.estimator_criteria import CriterionMethods
 from dask_gmm.estimator_families import Families, FamilyMethods
-from dask_gmm.estimator_rows import CriterionMethods
 from dask_gmm.estimator_spec import fixed_in, inits_of, last_of, spec_of
 from dask_gmm.fitting.starts import Draws
 from dask_gmm.mixture.background import Background
@@ -180,7 +181,7 @@ class GaussianMixture(Estimator, CriterionMethods, FamilyMethods):
         self.missing = missing
         self.client = client
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, labels: Any = None) -> Self:
         """Fit the mixture to rows by expectation maximization.
 
         Parameters
@@ -188,6 +189,13 @@ class GaussianMixture(Estimator, CriterionMethods, FamilyMethods):
         X : array-like, data frame, dask array or data frame, zarr array, path, or xarray.DataArray
             Rows of shape (N, D).
         y : ignored
+        sample_weight : array-like of shape (N,), optional
+            How often each row counts, at least 0: a row of weight 2 is the row twice, and one of
+            weight 0 is not there. For stored rows also a zarr array of one axis, or its path; for
+            dask collections also a dask array.
+        labels : array-like of shape (N,), optional
+            The component that each row is known to be of, -1 where it is not known, as such an
+            array. Components keep these numbers, and start where their rows are.
 
         Returns
         -------
@@ -197,20 +205,22 @@ class GaussianMixture(Estimator, CriterionMethods, FamilyMethods):
         Raises
         ------
         ValueError
-            If a parameter is outside its domain, before anything is read, or rows are not finite.
+            If a parameter is outside its domain, before anything is read, or rows are not finite,
+            or weights are negative, not finite, or nearly all zero, or a label is no component.
         DataError
             If stored rows are missing or damaged; the message names the place.
         """
         self._validate_params()
         with self._unchanged_columns_if_it_fails():
-            return self._fit(X)
+            return self._fit(X, RowData(sample_weight, labels, self.n_components))
 
-    def _fit(self, X: Any) -> Self:
-        source = self._rows_to_fit(X)
+    def _fit(self, X: Any, beside: RowData) -> Self:
+        source = self._rows_to_fit(X, beside)
         random_state = check_random_state(self.random_state)
         draws = Draws(random_state.get_state(), self.n_init)
         goes_on = self.warm_start and hasattr(self, "converged_")
-        spec = spec_of(self, draws.state, last_of(self) if goes_on else inits_of(self))
+        given = last_of(self) if goes_on else inits_of(self)
+        spec = spec_of(self, draws.state, given, labeled=beside.labels is not None)
         runner = runner_for(self.client, in_memory=not source.shareable)
         rows, listener = spread(source, runner), self._listener()
         allowed = Allowed(missing=self._allows_missing)

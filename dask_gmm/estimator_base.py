@@ -25,9 +25,9 @@ class Estimator(RowMethods):
     max_iter: int
     converged_: bool
 
-    def fit_predict(self, X: Any, y: Any = None) -> Any:
+    def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
         """Fit the mixture to rows, then label them; see `fit` and `predict`."""
-        return self.fit(X).predict(X)
+        return self.fit(X, sample_weight=sample_weight).predict(X)
 
     def _listener(self) -> Progress:
         if not self.verbose:

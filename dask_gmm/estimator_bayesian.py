@@ -10,6 +10,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from dask_gmm.data.row_data import RowData
 from dask_gmm.errors import InputError
 from dask_gmm.estimator_base import Estimator
 from dask_gmm.estimator_posterior import (
@@ -176,7 +177,7 @@ class BayesianGaussianMixture(Estimator, sklearn.mixture.BayesianGaussianMixture
         self.solver = solver
         self.client = client
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, labels: Any = None) -> Self:
         """Fit a variational posterior to rows.
 
         Parameters
@@ -184,6 +185,8 @@ class BayesianGaussianMixture(Estimator, sklearn.mixture.BayesianGaussianMixture
         X : array-like, data frame, dask array or data frame, zarr array, path, or xarray.DataArray
             Rows of shape (N, D).
         y : ignored
+        sample_weight, labels : array-like of shape (N,), optional
+            See `GaussianMixture.fit`.
 
         Returns
         -------
@@ -192,17 +195,15 @@ class BayesianGaussianMixture(Estimator, sklearn.mixture.BayesianGaussianMixture
 
         Raises
         ------
-        ValueError
-            If a parameter is outside its domain, before anything is read, or rows are not finite.
-        DataError
-            If stored rows are missing or damaged; the message names the place.
+        ValueError, DataError
+            See `GaussianMixture.fit`.
         """
         self._validate_params()
         with self._unchanged_columns_if_it_fails():
-            return self._fit(X)
+            return self._fit(X, RowData(sample_weight, labels, self.n_components))
 
-    def _fit(self, X: Any) -> Self:
-        source = self._rows_to_fit(X)
+    def _fit(self, X: Any, beside: RowData) -> Self:
+        source = self._rows_to_fit(X, beside)
         random_state = check_random_state(self.random_state)
         draws = Draws(random_state.get_state(), self.n_init)
         goes_on = self.warm_start and hasattr(self, "converged_")
@@ -219,12 +220,12 @@ class BayesianGaussianMixture(Estimator, sklearn.mixture.BayesianGaussianMixture
             solver=self.solver,
             beliefs=beliefs_of(self),
             posterior=posterior,
+            n_labels=0 if beside.labels is None else self.n_components,
         )
         runner = runner_for(self.client, in_memory=not source.shareable)
         before = self.lower_bound_ if goes_on else -np.inf
-        rows, listener = spread(source, runner), self._listener()
-        allowed = Allowed(missing=self._allows_missing)
-        believed = believe(rows, spec, draws, runner, listener, before, allowed)
+        rows, allowed = spread(source, runner), Allowed(missing=self._allows_missing)
+        believed = believe(rows, spec, draws, runner, self._listener(), before, allowed)
         random_state.set_state(believed.state)
         set_attributes(self, believed.inference)
         self.lower_bounds_ = list(believed.lower_bounds)

@@ -12,10 +12,9 @@ from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from dask_gmm.checks import whole
-from dask_gmm.data.array_source import ArraySource
+from dask_gmm.data.row_data import NOTHING_BESIDE, RowData
 from dask_gmm.data.source import Source
 from dask_gmm.errors import InputError
-from dask_gmm.mixture.criteria import aic, bic
 from dask_gmm.mixture.estep import JointDensity
 from dask_gmm.objects.location import Location
 from dask_gmm.outputs.wanted import Wanted
@@ -169,9 +168,17 @@ class RowMethods(BaseEstimator):  # type: ignore[misc]  # it has no types
             return self._store(X, wanted, out, overwrite, missing=True)
         return self._described(X, wanted, missing=True)["x"]
 
-    def score(self, X: Any, y: Any = None) -> float:
-        """Give the mean log density per row, in nats; stored rows are read once, now."""
-        return self._score(X)[1]
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Give the mean log density per row, in nats; stored rows are read once, now.
+
+        Parameters
+        ----------
+        X : see `predict`
+        y : ignored
+        sample_weight : array-like of shape (N,), optional
+            How often each row counts; see `fit`.
+        """
+        return self._score(X, sample_weight)[1]
 
     def _described(self, X: Any, wanted: Wanted, *, missing: bool = False) -> dict[str, Any]:
         density, missing = self._density(), missing or self._allows_missing
@@ -196,9 +203,9 @@ class RowMethods(BaseEstimator):  # type: ignore[misc]  # it has no types
         told = density, wanted, out, runner
         return describe_store(rows, *told, overwrite=overwrite, missing=missing).path
 
-    def _score(self, X: Any) -> tuple[int, float]:
-        missing = self._allows_missing
-        density, source = self._density(), self._source(X, missing=missing)
+    def _score(self, X: Any, sample_weight: Any) -> tuple[float, float]:
+        missing, beside = self._allows_missing, RowData(sample_weight)
+        density, source = self._density(), self._source(X, beside, missing=missing)
         runner = runner_for(self.client, in_memory=not source.shareable)
         return score_rows(spread(source, runner), density, runner, missing=missing)
 
@@ -215,14 +222,21 @@ class RowMethods(BaseEstimator):  # type: ignore[misc]  # it has no types
             self.covariance_type,
         )
 
-    def _source(self, X: Any, *, reset: bool = False, missing: bool = False) -> Source:
+    def _source(
+        self,
+        X: Any,
+        beside: RowData = NOTHING_BESIDE,
+        *,
+        reset: bool = False,
+        missing: bool = False,
+    ) -> Source:
         """Give rows as a source, checked as scikit-learn checks them."""
         kind = kind_of(X)
         if kind is Kind.MEMORY:
-            return ArraySource.of(self._memory_rows(X, reset, missing))
+            return source_of(self._memory_rows(X, reset, missing), beside=beside)
         if kind is Kind.DASK:
             self._dask_rows(X, reset=reset)
-        source = source_of(X, client=self.client)
+        source = source_of(X, beside=beside, client=self.client)
         if kind is Kind.STORED:
             self._check_columns(X, (source.layout.rows, source.n_features), reset=reset)
         return source
@@ -268,8 +282,8 @@ class RowMethods(BaseEstimator):  # type: ignore[misc]  # it has no types
             self.__dict__.update(before)
             raise
 
-    def _rows_to_fit(self, X: Any) -> Source:
-        source = self._source(X, reset=True, missing=self._allows_missing)
+    def _rows_to_fit(self, X: Any, beside: RowData) -> Source:
+        source = self._source(X, beside, reset=True, missing=self._allows_missing)
         rows = source.layout.rows
         if rows < self.n_components:
             raise InputError(
@@ -283,17 +297,3 @@ class RowMethods(BaseEstimator):  # type: ignore[misc]  # it has no types
         tags.array_api_support = False
         tags.input_tags.allow_nan = self._allows_missing
         return tags
-
-
-class CriterionMethods(RowMethods):
-    """The methods that say how well a mixture of so many parameters describes rows."""
-
-    def aic(self, X: Any) -> float:
-        """Give Akaike's information criterion on rows; smaller is better."""
-        rows, value = self._score(X)
-        return aic(value, rows, self._n_parameters())
-
-    def bic(self, X: Any) -> float:
-        """Give Schwarz's information criterion on rows; smaller is better."""
-        rows, value = self._score(X)
-        return bic(value, rows, self._n_parameters())

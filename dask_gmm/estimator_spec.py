@@ -61,7 +61,7 @@ def fixed_in(estimator: Any) -> Fixed:
     return prior.fixed | fixed if isinstance(prior, Background) else fixed
 
 
-def spec_of(estimator: Any, state: State, given: Given) -> Spec:
+def spec_of(estimator: Any, state: State, given: Given, *, labeled: bool = False) -> Spec:
     """Give what a candidate is asked to be.
 
     Parameters
@@ -71,6 +71,8 @@ def spec_of(estimator: Any, state: State, given: Given) -> Spec:
         Of the random state that starts are drawn from.
     given : Given
         Where it starts.
+    labeled : bool
+        Whether rows may be known to be of components.
 
     Raises
     ------
@@ -100,6 +102,7 @@ def spec_of(estimator: Any, state: State, given: Given) -> Spec:
         given=given,
         prior=prior if isinstance(prior, Background) else prior_of_user(prior),
         fixed=fixed_in(estimator),
+        n_labels=estimator.n_components if labeled else 0,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any, Self
 from distributed import Client
 
 from dask_gmm.checks import whole
+from dask_gmm.data.row_data import RowData
 from dask_gmm.errors import NotFittedError
 from dask_gmm.fitting.result import FittedMixture
 from dask_gmm.fitting.spec import MERGE, Spec
@@ -108,6 +109,8 @@ class GaussianMixtureModel:
         columns: Sequence[int | str] | None = None,
         rows: slice | None = None,
         missing_chunks: str = "error",
+        sample_weight: Any = None,
+        labels: Any = None,
     ) -> Self:
         """Fit the mixture to rows.
 
@@ -123,6 +126,10 @@ class GaussianMixtureModel:
             Rows to use, in steps of 1.
         missing_chunks : {"error", "fill"}, default "error"
             Whether a chunk that is not stored is an error, or reads as the fill value of its array.
+        sample_weight : array-like of shape (N,), optional
+            How often each row of the data counts; for stored rows also a zarr array, or its path.
+        labels : array-like of shape (N,), optional
+            The component that each row is known to be of, -1 where it is not known, so too.
 
         Returns
         -------
@@ -136,13 +143,15 @@ class GaussianMixtureModel:
         DataError
             If rows are not finite, missing or damaged; the message names the place.
         """
-        spec, n_init = self._spec(), whole("n_init", self.n_init, 1)
+        n_labels = 0 if labels is None else self.num_components
+        spec, n_init = self._spec(n_labels), whole("n_init", self.n_init, 1)
         source = source_of(
             data,
             array=array,
             columns=columns,
             rows=rows,
             missing_chunks=missing_chunks,
+            beside=RowData(sample_weight, labels, self.num_components),
             client=self.client,
         )
         runner = runner_for(self.client, in_memory=not source.shareable)
@@ -185,7 +194,7 @@ class GaussianMixtureModel:
             f"num_iters={self.num_iters}): {state}"
         )
 
-    def _spec(self) -> Spec:
+    def _spec(self, n_labels: int) -> Spec:
         fast = self.solver == "fast"
         return Spec(
             n_components=whole("num_components", self.num_components, 1),
@@ -198,4 +207,5 @@ class GaussianMixtureModel:
             precision=self.precision,
             seed=whole("seed", self.seed, 0),
             start=self.start,
+            n_labels=n_labels,
         )

@@ -64,6 +64,10 @@ class FittingSettings(Settings):
     """With init merge, from how many components it begins; or twice as many as are asked for."""
     precision: FloatType = "float64"
     """Type in which a pass computes."""
+    sample_weight: Where | None = None
+    """A zarr array that says how often each row counts, at least 0, in chunks of the same rows."""
+    labels: Where | None = None
+    """A zarr array that says of which component each row is known to be, -1 for unknown."""
     array: str | None = None
     """Name of the array inside a group; by default x, else the only one with two axes."""
     columns: Columns | None = None

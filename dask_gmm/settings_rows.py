@@ -68,6 +68,8 @@ class ScoreSettings(AskingSettings):
 
     against_quantile: float | None = None
     """Count rows of less density than this share of the fitted rows; 0.001 where it is known."""
+    sample_weight: Where | None = None
+    """A zarr array that says how often each row counts, at least 0, in chunks of the same rows."""
     fail_below: float | None = None
     """Exit with code 3 if log-likelihoods are lower than the fit's by more, in nats per row."""
     missing: Missing = "error"

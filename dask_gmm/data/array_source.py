@@ -1,7 +1,7 @@
 """Arrays in memory as sources: read in place where possible."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,14 @@ import numpy.typing as npt
 
 from dask_gmm.data.blocks import array_layout
 from dask_gmm.data.frames import frame_values, is_frame
+from dask_gmm.data.row_data import (
+    NOTHING_BESIDE,
+    UNKNOWN,
+    Columns,
+    RowData,
+    labels_in_memory,
+    weights_in_memory,
+)
 from dask_gmm.data.selection import (
     as_index,
     refuse_bad_shape,
@@ -42,6 +50,8 @@ class ArraySource:
         The number that the array has for the first of the rows.
     weights : ndarray of float64, shape (n_rows,), optional
         How often each row counts; without them, once.
+    labels : ndarray of int64, shape (n_rows,), optional
+        The component that each row is known to be of, -1 where it is not known.
     """
 
     rows: npt.NDArray[Any]
@@ -50,6 +60,7 @@ class ArraySource:
     layout: Layout
     first_row: int
     weights: npt.NDArray[np.float64] | None = None
+    labels: npt.NDArray[np.int64] | None = None
 
     @classmethod
     def of(
@@ -58,7 +69,7 @@ class ArraySource:
         columns: Sequence[int | str] | None = None,
         rows: slice | None = None,
         layout: Layout | None = None,
-        weights: npt.ArrayLike | None = None,
+        beside: RowData = NOTHING_BESIDE,
     ) -> "ArraySource":
         """Make a source of what numpy takes for an array, or of a pandas data frame.
 
@@ -72,14 +83,16 @@ class ArraySource:
             The rows to read, of step 1.
         layout : Layout, optional
             Other leaves than those that an array of this shape has.
-        weights : array_like of shape (n_rows,), optional
-            How often each row of the array counts, above zero; without them, once.
+        beside : RowData
+            Weights and labels of the rows of the array, as arrays in memory.
 
         Raises
         ------
         InputError
             If it is not an array of numbers with rows and columns, or has not those asked for, or
-            the weights are not one positive number for each row.
+            there is not a weight or label for each row.
+        DataError
+            If one of them is wrong.
         """
         if isinstance(data, np.ma.MaskedArray):
             raise InputError(
@@ -93,9 +106,33 @@ class ArraySource:
         selected = selected_rows(rows, n_rows, NAME)
         width = n_features if chosen is None else len(chosen)
         leaves = layout or array_layout(len(selected), width, dtype.itemsize)
-        rows_read = array[_slice(selected)]
-        weighed = None if weights is None else _weights(weights, n_rows)[_slice(selected)]
-        return cls(rows_read, chosen, dtype, leaves, selected.start, weighed)
+        rows_read = array[selected.start : selected.stop]
+        source = cls(rows_read, chosen, dtype, leaves, selected.start)
+        return source.with_beside(beside, n_rows, selected)
+
+    def with_beside(self, beside: RowData, n_rows: int, rows: range) -> "ArraySource":
+        """Give the same rows with what is said of each of them.
+
+        Parameters
+        ----------
+        beside : RowData
+            Of all rows of the array.
+        n_rows : int
+            How many these are.
+        rows : range
+            Those that are read.
+
+        Raises
+        ------
+        InputError, DataError
+            See `ArraySource.of`.
+        """
+        weights, labels, read = None, None, slice(rows.start, rows.stop)
+        if beside.weights is not None:
+            weights = weights_in_memory(beside.weights, n_rows)[read]
+        if beside.labels is not None:
+            labels = labels_in_memory(beside.labels, n_rows, beside.n_labels)[read]
+        return replace(self, weights=weights, labels=labels)
 
     def values(self) -> npt.NDArray[np.floating]:
         """Give all rows of all leaves: a view where possible."""
@@ -105,6 +142,14 @@ class ArraySource:
     def name(self) -> str:
         """What messages call it."""
         return NAME
+
+    @property
+    def beside(self) -> Columns:
+        """What is said of each row beside its values."""
+        if self.labels is None:
+            return Columns(self.weights is not None)
+        n_labels = int(self.labels.max(initial=UNKNOWN)) + 1
+        return Columns(self.weights is not None, True, n_labels)
 
     @property
     def n_features(self) -> int:
@@ -130,7 +175,9 @@ class ArraySource:
         """Give one leaf: a view where neither type nor order of columns asks for a copy."""
         start, stop = self.layout.bounds(index)
         weights = None if self.weights is None else self.weights[start:stop]
-        return Block(index, start, stop, self._given(self.rows[start:stop]), NO_DIGESTS, weights)
+        labels = None if self.labels is None else self.labels[start:stop]
+        rows = self._given(self.rows[start:stop])
+        return Block(index, start, stop, rows, NO_DIGESTS, weights, labels)
 
     def _given(self, rows: npt.NDArray[Any]) -> npt.NDArray[np.floating]:
         if self.columns is not None:
@@ -162,25 +209,3 @@ def _array(data: object) -> npt.NDArray[Any]:
             f"Data must be what numpy makes an array of, but of the {type(data).__name__} given "
             f"it does not ({error}). Give rows of equal length."
         ) from error
-
-
-def _slice(rows: range) -> slice:
-    return slice(rows.start, rows.stop)
-
-
-def _weights(weights: npt.ArrayLike, n_rows: int) -> npt.NDArray[np.float64]:
-    given = np.array(weights, dtype=np.float64)
-    if given.shape != (n_rows,):
-        raise InputError(
-            f"Wanted a weight for each of the {n_rows:,} rows of {NAME}, found weights of shape "
-            f"{given.shape}. Give one number for each row."
-        )
-    fine = np.isfinite(given) & (given > 0)
-    if not fine.all():
-        row = int(np.argmin(fine))
-        raise InputError(
-            f"Wanted weights above zero, found {given[row]:g} for row {row:,} of {NAME}. Leave out "
-            "rows that do not count."
-        )
-    given.setflags(write=False)
-    return given

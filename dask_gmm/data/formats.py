@@ -28,7 +28,7 @@ EXACT = {"bytes", "transpose", "zstd", "sharding_indexed"} | VERIFYING
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ArrayFormat:
-    """What a reader has to know of a zarr array of two axes.
+    """What a reader has to know of a zarr array of two axes, or of one that is read as a column.
 
     Parameters
     ----------
@@ -56,6 +56,8 @@ class ArrayFormat:
         Whether a chunk with a flipped bit, or cut short, cannot be decoded.
     shards : ShardIndex or None
         Where a shard says what it holds, if the array is sharded and it can be read.
+    axes : int
+        Those that it is stored with, 1 or 2; what has one axis is here a column of rows.
     """
 
     document: bytes
@@ -72,6 +74,7 @@ class ArrayFormat:
     detects_flips: bool
     detects_truncation: bool
     shards: ShardIndex | None
+    axes: int = 2
 
     @property
     def counts(self) -> tuple[int, int]:
@@ -103,7 +106,7 @@ class ArrayFormat:
 
     def key(self, row: int, column: int) -> str:
         """Key of a chunk, within the array."""
-        return f"{self.prefix}{row}{self.separator}{column}"
+        return f"{self.prefix}{row}" + f"{self.separator}{column}" * (self.axes > 1)
 
     def extent(self, row: int, column: int) -> tuple[int, int]:
         """Rows and columns of a chunk that lie within the array."""
@@ -113,8 +116,8 @@ class ArrayFormat:
         )
 
 
-def array_format(document: bytes, zarr_format: int) -> ArrayFormat:
-    """Read a metadata document of an array of two axes.
+def array_format(document: bytes, zarr_format: int, axes: int = 2) -> ArrayFormat:
+    """Read a metadata document of an array of two axes, or of one.
 
     Raises
     ------
@@ -126,8 +129,10 @@ def array_format(document: bytes, zarr_format: int) -> ArrayFormat:
         chunk = array.shards or array.chunks
     except Exception as error:
         raise DamagedChunkError(f"cannot be understood ({error})") from error
-    if array.ndim != 2 or 0 in array.shape:
+    if array.ndim != axes or 0 in array.shape:
         raise DamagedChunkError(f"has the shape {array.shape}, not rows and columns")
+    n_rows, n_columns = (*array.shape, 1)[:2]
+    height, width = (*chunk, 1)[:2]
     meta: Json = json.loads(document)
     codecs = list(_flat(_chain(meta)))
     names = tuple(name for name, _ in codecs)
@@ -137,8 +142,8 @@ def array_format(document: bytes, zarr_format: int) -> ArrayFormat:
     return ArrayFormat(
         document,
         zarr_format,
-        (array.shape[0], array.shape[1]),
-        (chunk[0], chunk[1]),
+        (n_rows, n_columns),
+        (height, width),
         array.dtype.newbyteorder("="),
         0 if array.fill_value is None else array.fill_value,
         prefix,
@@ -148,7 +153,8 @@ def array_format(document: bytes, zarr_format: int) -> ArrayFormat:
         checksummed=outermost[-1] == "crc32c" and zarr_format == 3 and names.count("crc32c") == 1,
         detects_flips=flips,
         detects_truncation=flips or set(names) <= EXACT,
-        shards=shard_index(meta["codecs"], (chunk[0], chunk[1])) if zarr_format == 3 else None,
+        shards=shard_index(meta["codecs"], (height, width)) if zarr_format == 3 else None,
+        axes=axes,
     )
 
 

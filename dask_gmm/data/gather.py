@@ -141,6 +141,8 @@ class Decoded:
         height, width = self._chunks.format.chunk
         rows = slice(first * height, last * height)
         try:
+            if self._chunks.format.axes == 1:
+                return np.asarray(self._array[rows]).reshape(-1, 1)
             return np.asarray(self._array[rows, column * width : (column + 1) * width])
         except MemoryError:
             raise

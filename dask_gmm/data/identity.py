@@ -4,8 +4,11 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+from dask_gmm.data.array_source import ArraySource
+from dask_gmm.data.beside import RowsBeside
 from dask_gmm.data.parquet_file import stamp_or_none
 from dask_gmm.data.parquet_source import ParquetSource
+from dask_gmm.data.row_data import LABELS, WEIGHTS
 from dask_gmm.data.selection import column_parts
 from dask_gmm.data.source import Source
 from dask_gmm.data.zarr_source import ZarrSource
@@ -24,6 +27,8 @@ def identity_of(source: Source) -> dict[str, Any] | None:
         None for rows of which nothing is known before they are read: those in memory, of a dask
         array, and of a zarr store without digests that is not a folder.
     """
+    if isinstance(source, RowsBeside):
+        return _of_all(source)
     if isinstance(source, ParquetSource):
         return _of_files(source)
     if not isinstance(source, ZarrSource):
@@ -38,6 +43,21 @@ def identity_of(source: Source) -> dict[str, Any] | None:
         "columns": None if source.columns is None else list(source.columns),
         "missing_chunks": source.chunks.missing_chunks,
     }
+
+
+def _of_all(source: RowsBeside) -> dict[str, Any] | None:
+    rows = identity_of(source.source)
+    for name, column in ((WEIGHTS, source.weights), (LABELS, source.labels)):
+        if column is not None and rows is not None:
+            known = _of_column(column)
+            rows = None if known is None else {**rows, name: known}
+    return rows
+
+
+def _of_column(column: ZarrSource | ArraySource) -> dict[str, Any] | None:
+    if isinstance(column, ArraySource):
+        return {"sha256": hashlib.sha256(column.values().tobytes()).hexdigest()}
+    return identity_of(column)
 
 
 def _of_files(source: ParquetSource) -> dict[str, Any]:

@@ -47,7 +47,9 @@ def write_digests(group: Location, name: str, grid: npt.NDArray[np.uint32]) -> N
     write_plain(spec.path(group / DIGESTS, 0), [spec.chunk_of(grid)])
 
 
-def read_digests(place: Place, counts: tuple[int, int]) -> npt.NDArray[np.uint32] | None:
+def read_digests(
+    place: Place, counts: tuple[int, int], axes: int = 2
+) -> npt.NDArray[np.uint32] | None:
     """Find the digests kept beside an array; None where there are none.
 
     Parameters
@@ -56,6 +58,8 @@ def read_digests(place: Place, counts: tuple[int, int]) -> npt.NDArray[np.uint32
         Where they would be.
     counts : tuple of int
         Chunks of the array along each axis.
+    axes : int
+        Those that it is stored with, 1 or 2.
 
     Raises
     ------
@@ -69,7 +73,7 @@ def read_digests(place: Place, counts: tuple[int, int]) -> npt.NDArray[np.uint32
     except DamagedChunkError as error:
         raise _unusable(place, error) from error
     try:
-        grid = _grid(place, array_format(document, 3))
+        grid = _grid(place, array_format(document, 3, axes))
     except DamagedChunkError as error:
         raise _unusable(place, error) from error
     if grid.shape != counts:

@@ -11,9 +11,10 @@ from dask_gmm.data.address_store import zarr_store
 from dask_gmm.data.array_source import ArraySource
 from dask_gmm.data.chunks import MissingChunks
 from dask_gmm.data.damage import DamagedChunkError, kind_of_damage
-from dask_gmm.data.formats import METADATA_KEYS, array_format
+from dask_gmm.data.formats import METADATA_KEYS, ArrayFormat, array_format
 from dask_gmm.data.parquet_files import column_types, parquet_files
 from dask_gmm.data.parquet_source import parquet_source
+from dask_gmm.data.place import Place
 from dask_gmm.data.selection import numbered, refuse_bad_shape
 from dask_gmm.data.source import Source
 from dask_gmm.data.stores import place_of
@@ -99,6 +100,42 @@ def _refuse_array(array: str | None, found: str) -> None:
         )
 
 
+def open_column(data: object, name: str, missing_chunks: str = "error") -> ZarrSource:
+    """Open a zarr array of one axis, or of a single column, as rows of one column.
+
+    Parameters
+    ----------
+    data : zarr.Array, str or Path
+        The array, or the path or address of its folder.
+    name : str
+        What its numbers are, for messages.
+    missing_chunks : {"error", "fill"}
+        See `open_source`.
+
+    Raises
+    ------
+    InputError
+        If there is no such array, or it has several columns.
+    DataError
+        If its metadata or digests are damaged.
+    """
+    one_of("missing_chunks", missing_chunks, get_args(MissingChunks))
+    found = _opened(location(data)) if isinstance(data, str | os.PathLike | Address) else data
+    if not isinstance(found, zarr.Array):
+        raise InputError(
+            f"Wanted a zarr array as {name}, found {data}, which is a group. Give the path of one "
+            "of its arrays."
+        )
+    place = place_of(found.store, found.path)
+    if found.ndim not in (1, 2) or found.shape[1:] not in ((), (1,)) or not found.shape[0]:
+        raise InputError(
+            f"Wanted one number for each row as {name}, found an array of shape {found.shape} in "
+            f"{place.name}. Give an array of one axis."
+        )
+    form = _format(found, place)
+    return zarr_source(place, form, None, None, cast(MissingChunks, missing_chunks))
+
+
 def is_stored(data: object) -> bool:
     """Whether data are an array or a group in zarr, or a path."""
     return isinstance(data, str | os.PathLike | Address | zarr.Array | zarr.Group)
@@ -164,16 +201,20 @@ def _zarr(
 ) -> ZarrSource:
     place = place_of(found.store, found.path)
     refuse_bad_shape(found.shape, place.name)
+    form = _format(found, place)
+    return zarr_source(place, form, columns, rows, missing_chunks)
+
+
+def _format(found: zarr.Array[Any], place: Place) -> ArrayFormat:
     zarr_format = found.metadata.zarr_format
     try:
         document = place.read(METADATA_KEYS[zarr_format]).tobytes()
-        form = array_format(document, zarr_format)
+        return array_format(document, zarr_format, found.ndim)
     except DamagedChunkError as error:
         raise kind_of_damage(error)(
             f"The metadata of an array must say how it is stored, but {METADATA_KEYS[zarr_format]} "
             f"of {place.name} {error}. {error.cure}."
         ) from error
-    return zarr_source(place, form, columns, rows, missing_chunks)
 
 
 def _chosen(group: zarr.Group, wanted: str | None) -> zarr.Array[Any]:

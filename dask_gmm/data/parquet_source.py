@@ -139,6 +139,10 @@ class ParquetSource:
         for group, digest in zip(groups, block.digests, strict=True):
             self.strict.check(group, int(digest), group in bad, group in self.skipped)
 
+    def n_digests(self, start: int, stop: int) -> int:
+        """Give the number of row groups that are read for some rows."""
+        return len(self._touched(start, stop))
+
     def pinned(
         self, digests: npt.NDArray[np.uint32], bad_chunks: Sequence[BadChunk] = ()
     ) -> "ParquetSource":

@@ -60,6 +60,6 @@ def shard_index(codecs: list[dict[str, Any]], shard: tuple[int, int]) -> ShardIn
     endian = conf["index_codecs"][0].get("configuration", {}).get("endian", "little")
     if index_codecs != INDEX_CODECS or endian != "little":
         return None
-    inner = (conf["chunk_shape"][0], conf["chunk_shape"][1])
-    counts = (shard[0] // inner[0], shard[1] // inner[1])
-    return ShardIndex(inner, counts, conf.get("index_location", "end") == "end")
+    height, width = (*conf["chunk_shape"], 1)[:2]
+    counts = (shard[0] // height, shard[1] // width)
+    return ShardIndex((height, width), counts, conf.get("index_location", "end") == "end")

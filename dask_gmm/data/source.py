@@ -50,7 +50,9 @@ class Block:
         Digest of each chunk read for it, as `dask_gmm.data.manifest` defines it, in the order of
         the chunk grid; empty where nothing is stored in chunks.
     weights : ndarray of float64, shape (stop - start,), optional
-        How often each row counts; without them, once.
+        How often each row counts, from 0; without them, once.
+    labels : ndarray of int64, shape (stop - start,), optional
+        The component that each row is known to be of, -1 where it is not known.
     bad_chunks : tuple of BadChunk
         Those that this reading found, or that one before left out, in the order of their rows. Of
         several about the same rows it is the first.
@@ -62,6 +64,7 @@ class Block:
     rows: npt.NDArray[np.floating]
     digests: npt.NDArray[np.uint32]
     weights: npt.NDArray[np.float64] | None = None
+    labels: npt.NDArray[np.int64] | None = None
     bad_chunks: tuple[BadChunk, ...] = ()
 
 

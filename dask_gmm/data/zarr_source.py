@@ -176,6 +176,10 @@ class ZarrSource:
                 if len(others):
                     self.chunks.refuse(row, columns[others[0]], self.chunks.mismatch())
 
+    def n_digests(self, start: int, stop: int) -> int:
+        """Give the number of chunks that are read for some rows."""
+        return len(self._chunks_of(start, stop)) * len(self._parts)
+
     def pinned(
         self, digests: npt.NDArray[np.uint32], bad_chunks: Sequence[BadChunk] = ()
     ) -> "ZarrSource":
@@ -207,9 +211,7 @@ class ZarrSource:
             )
         known = self.chunks.digests
         skipped = self._grid_rows(bad_chunks)
-        grid = (
-            np.zeros(self.chunks.format.counts, dtype=np.uint32) if known is None else known.copy()
-        )
+        grid = np.zeros(self.chunks.format.counts, np.uint32) if known is None else known.copy()
         read = [row for row in rows if row not in skipped]
         found = digests.reshape(len(rows), len(columns))
         grid[np.ix_(read, columns)] = found[np.array(read, dtype=np.intp) - rows.start]
@@ -291,6 +293,6 @@ def zarr_source(
     selected = selected_rows(rows, n_rows, place.name)
     chosen = selected_columns(columns, n_features, place.name)
     layout = zarr_layout(form.shape, form.chunk[0], dtype.itemsize, selected)
-    digests = read_digests(place.digests(), form.counts)
+    digests = read_digests(place.digests(), form.counts, form.axes)
     chunks = StrictChunks(place, form, missing_chunks, digests)
     return ZarrSource(chunks, selected, chosen, dtype, layout)

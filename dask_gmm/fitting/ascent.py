@@ -223,7 +223,7 @@ class Ascending:
         return replace(self, step=trial.step, reached=trial.reached, needed=trial.needed)
 
     def _enough(self) -> float:
-        mixture, rows = self.step.mixture, self.summary.rows
+        mixture, rows = self.step.mixture, self.summary.mass
         if self.on_all_rows and self.base is not None:
             likelihood = self.base.evaluation.log_likelihood
             return enough(self.spec, mixture, rows, likelihood)

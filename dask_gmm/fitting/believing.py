@@ -200,7 +200,7 @@ class Believing:
     def _has_converged(self, change: float) -> bool:
         if not self.unites:
             return change < self._enough
-        kept, rows = _kept(self.made), self.at.summary.rows
+        kept, rows = _kept(self.made), self.at.summary.mass
         wanted = enough(self.spec, self.step.posterior.mixture, rows, self.bound)
         return max(left_to_gain(kept[:-1]), left_to_gain(kept)) < wanted
 

@@ -76,7 +76,7 @@ class Initializing:
         )
         columns = first_step.family.start_columns(len(survey.frame.shift))
         rows = Rows(sample_size(spec.n_components, columns), at_once=True)
-        return Question(rows, DrawStarts(spec.init, first_step, self.draws))
+        return Question(rows, DrawStarts(spec.init, first_step, self.draws, survey.centers))
 
     def tell(self, answer: DrawnStarts) -> "tuple[Begun, ...]":
         """Give a candidate for each start, with the parameters that were given in its place."""
@@ -178,7 +178,7 @@ class Climbing:
         return self._finish(why) if self.history else None
 
     def _is_enough(self, history: tuple[Evaluation, ...], change: float) -> bool:
-        rows, last = self.survey.summary.rows, history[-1].log_likelihood
+        rows, last = self.survey.summary.mass, history[-1].log_likelihood
         wanted = enough(self.spec, self.step.mixture, rows, last)
         if self.spec.tol is not None:
             return change < wanted

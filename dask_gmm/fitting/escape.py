@@ -113,12 +113,12 @@ class Escaping:
 
     def _judged(self, found: Ascended) -> "Escaping | Drawing | Ascending | Finished":
         home = self.home
-        mixture, rows = home.base.step.mixture, home.at.summary.rows
+        mixture, rows = home.base.step.mixture, home.at.summary.mass
         gain = found.base.value - home.base.value
         if gain <= statistical_share(mixture, rows):
             return self._back()
         share = gain / statistical_error(mixture.n_parameters, rows)
-        found_there = f"{share:.2g} statistical errors of {rows:,} rows better"
+        found_there = f"{share:.2g} statistical errors of {home.at.summary.rows:,} rows better"
         note = f"{self._reason()}{self.way}: {found_there}"
         history = (*home.history, *found.history)
         notes = (*home.at.notes, note)
@@ -137,7 +137,7 @@ class Escaping:
     def _reason(self) -> str:
         if isinstance(self.path, Following):
             return f"a direction of curvature {self.path.curvature:.2g} "
-        mixture, rows = self.home.base.step.mixture, self.home.at.summary.rows
+        mixture, rows = self.home.base.step.mixture, self.home.at.summary.mass
         return "".join(f"{each}; " for each in Faults.of(mixture, rows).texts)
 
 
@@ -173,7 +173,7 @@ def onward(ended: Ascended) -> Drawing | Ascending | Finished:
 def _may_escape(ended: Ascended) -> bool:
     """Whether it has converged on the last sample, or on all rows where there are no samples."""
     sampled = ended.at.level == max(len(ended.at.survey.levels) - 2, 0)
-    free = ended.spec.start is None and ended.spec.n_components > 1
+    free = ended.spec.start is None and ended.spec.n_components > 1 and not ended.spec.n_labels
     whole = ended.base.step.mixture.n_components == ended.spec.n_components
     return sampled and free and whole and ended.why.converged
 

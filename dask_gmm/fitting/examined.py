@@ -19,19 +19,22 @@ class Examined:
     Parameters
     ----------
     rows : int
+    mass : float
+        Sum of their weights: without weights, their number. All sums are of so many rows.
     above, squares : float
         Sum of the log densities less a stated one, in nats, and of the squares of that.
     responsibilities : ndarray of shape (K,)
         Sum of the probabilities of each component.
-    below : int
+    below : float
         Number of rows whose log density is below a bound.
     """
 
     rows: int
+    mass: float
     above: float
     squares: float
     responsibilities: Array
-    below: int
+    below: float
 
     def __post_init__(self) -> None:
         freeze(self.responsibilities)
@@ -39,6 +42,7 @@ class Examined:
     def __add__(self, other: "Examined") -> "Examined":
         return Examined(
             self.rows + other.rows,
+            self.mass + other.mass,
             self.above + other.above,
             self.squares + other.squares,
             self.responsibilities + other.responsibilities,
@@ -48,15 +52,15 @@ class Examined:
     @property
     def mean(self) -> float:
         """Mean of the log densities less the stated one, in nats."""
-        return self.above / self.rows
+        return self.above / self.mass
 
     @property
     def standard_error(self) -> float | None:
         """Standard error of that mean; None of a single row, or if it is no number of float64."""
-        variance = self.squares / self.rows - self.mean * self.mean
-        if self.rows == 1 or not math.isfinite(variance):
+        variance = self.squares / self.mass - self.mean * self.mean
+        if self.rows == 1 or self.mass <= 1 or not math.isfinite(variance):
             return None
-        return math.sqrt(max(variance, 0.0) / (self.rows - 1))
+        return math.sqrt(max(variance, 0.0) / (self.mass - 1))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,7 +93,7 @@ class Examine:
 class _Examining:
     def __init__(self, fold: Examine) -> None:
         self._fold = fold
-        self._answer = Examined(0, 0.0, 0.0, np.zeros(len(fold.density.constants)), 0)
+        self._answer = Examined(0, 0, 0.0, 0.0, np.zeros(len(fold.density.constants)), 0)
 
     def add(self, tile: Tile) -> None:
         fold = self._fold
@@ -97,11 +101,22 @@ class _Examining:
         above, shares = tile.workspace.array("examined", (2, len(values)), np.float64)
         np.subtract(values, fold.usual, out=above)
         np.divide(1.0, total, out=shares)
-        below = int(np.count_nonzero(values < fold.bound))
-        with np.errstate(over="ignore"):
-            squares = float(above @ above)
-        mass = relative @ shares
-        self._answer += Examined(len(values), float(above.sum()), squares, mass, below)
+        rare = values < fold.bound
+        mass: float
+        below: float
+        if tile.weights is None:
+            with np.errstate(over="ignore"):
+                squares = float(above @ above)
+            mass, below, total_above = len(values), int(rare.sum()), float(above.sum())
+        else:
+            weights = tile.weights
+            with np.errstate(over="ignore"):
+                squares = float(weights @ above**2)
+            mass, below = float(weights.sum()), float(weights[rare].sum())
+            total_above = float(weights @ above)
+            shares *= weights
+        responsibilities = relative @ shares
+        self._answer += Examined(len(values), mass, total_above, squares, responsibilities, below)
 
     def answer(self) -> Examined:
         return self._answer

@@ -32,7 +32,7 @@ class Faults:
     alike: tuple[tuple[int, int], ...]
 
     @classmethod
-    def of(cls, mixture: Mixture, rows: int) -> "Faults":
+    def of(cls, mixture: Mixture, rows: float) -> "Faults":
         """Look for them in a mixture of so many rows."""
         full = mixture.weights * rows >= 1 - ROUNDED_ROWS
         costs = np.where(np.logical_and.outer(full, full), merge_costs(mixture), np.inf)

@@ -47,14 +47,18 @@ class FirstStep:
         """The family of the covariances."""
         return family_of(self.covariance_type)
 
-    def of_responsibilities(self, rows: Array, responsibilities: Array) -> MStep:
-        """Take the M-step of responsibilities (n, K) for rows (n, D).
+    def of_responsibilities(
+        self, rows: Array, responsibilities: Array, weights: Array | None = None
+    ) -> MStep:
+        """Take the M-step of responsibilities (n, K) for rows (n, D), which count so often (n,).
 
         It is taken again about the means of components that turn out to be thin.
         """
+        if weights is not None:
+            responsibilities = responsibilities * weights[:, None]
         if self.family.factored:
-            return self._of_variation(rows, responsibilities)
-        summary = summarize(rows)
+            return self._of_variation(rows, responsibilities, weights)
+        summary = summarize(rows, weights=weights)
         last, nowhere = self._spread_out(summary), Centers(np.empty(0, np.intp), rows[:0])
         statistics = self._statistics(rows, responsibilities, nowhere)
         ridge = 0.0 if self.prior.proper else self.reg_covar
@@ -65,9 +69,9 @@ class FirstStep:
             step = m_step(statistics, last, summary, ridge, prior=self.prior)
         return step
 
-    def _of_variation(self, rows: Array, responsibilities: Array) -> MStep:
+    def _of_variation(self, rows: Array, responsibilities: Array, weights: Array | None) -> MStep:
         """Begin with what the rows of each component vary along most."""
-        family, summary = self.family, summarize(rows, matrix=False)
+        family, summary = self.family, summarize(rows, weights=weights, matrix=False)
         last, mass = self._spread_out(summary), responsibilities.sum(axis=0)
         empty, centered = mass <= SMALLEST_MASS, rows - self.frame.shift
         means = (responsibilities.T @ centered) / np.maximum(mass, SMALLEST_MASS)[:, None]
@@ -96,23 +100,27 @@ class FirstStep:
         about = centers.of_all(self.frame, self.n_components)
         return SufficientStatistics(len(rows), 0.0, sums, self.frame, centers=about)
 
-    def of_rows(self, rows: Array, chosen: npt.NDArray[np.intp]) -> MStep:
+    def of_rows(
+        self, rows: Array, chosen: npt.NDArray[np.intp], counts: Array | None = None
+    ) -> MStep:
         """Give each component one of the rows (n, D), ``chosen`` (K,), as its mean.
 
         As in scikit-learn, its covariance is ``reg_covar`` alone, a common covariance is that of
-        all rows about zero less the chosen ones, and weights are shares of all rows: they sum to
-        K / n, until the first M-step. Those of a factored family need more rows than one: each
-        component has those that are nearest to its own.
+        all rows about zero less the chosen ones, and weights are shares of all rows, which count
+        so often (n,): without counts they sum to K / n, until the first M-step. Those of a factored
+        family need more rows than one: each component has those that are nearest to its own.
         """
         if self.family.factored:
-            nearest = pairwise_distances_argmin(rows, rows[chosen])
-            return self._of_variation(rows, np.eye(len(chosen))[nearest])
-        summary, family, means = summarize(rows), self.family, rows[chosen]
+            nearest = np.eye(len(chosen))[pairwise_distances_argmin(rows, rows[chosen])]
+            return self.of_responsibilities(rows, nearest, counts)
+        summary = summarize(rows, weights=counts)
+        family, means = self.family, rows[chosen]
         covariances = family.estimate_rows(means, summary.scatter_about(np.zeros(rows.shape[1])))
         covariances = family.add_to_diagonal(covariances, np.full(means.shape[1], self.reg_covar))
         floor = VARIANCE_FLOORS["float64"]
         covariances, thin = family.floored(covariances, summary.variance, floor)
-        weights = np.full(len(means), 1 / len(rows))
+        shares = np.full(len(means), 1.0) if counts is None else counts[chosen]
+        weights = shares / summary.mass
         mixture = Mixture.of(weights, means - self.frame.shift, covariances, self.covariance_type)
         return MStep(mixture, repairs(np.zeros(len(means), dtype=bool), thin))
 

@@ -1,13 +1,14 @@
 """What candidates will ask of all rows, known before the first pass."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
 import numpy as np
 
 from dask_gmm.fitting.questions import EStep
-from dask_gmm.fitting.spec import DROP, Spec
+from dask_gmm.fitting.spec import DROP, TRIES, USUAL, Spec
 from dask_gmm.fitting.survey import SurveyAnswer, SurveyFold
 from dask_gmm.mixture.covariance import family_of
 from dask_gmm.mixture.frame import Frame
@@ -25,7 +26,19 @@ def survey_of(specs: Sequence[Spec], n_rows: int, n_features: int) -> SurveyFold
     """
     size = max(each.sample_rows(n_rows, n_features) for each in specs)
     matrix = not all(family_of(each.covariance_type).factored for each in specs)
-    return SurveyFold(specs[0].seed, size, n_rows, specs[0].held_out, matrix=matrix)
+    n_labels = min(each.n_labels for each in specs)
+    fold = SurveyFold(specs[0].seed, size, n_rows, specs[0].held_out, matrix=matrix)
+    return replace(fold, n_labels=n_labels)
+
+
+def knowing(spec: Spec, *, labeled: bool) -> Spec:
+    """Give what is asked where it is known whether rows are labeled.
+
+    A start from labeled rows is one of as many components as are asked for.
+    """
+    if not labeled:
+        return replace(spec, n_labels=0)
+    return replace(spec, init=USUAL if spec.init in TRIES else spec.init, merge_from=None)
 
 
 def largest_e_step(specs: Sequence[Spec], n_features: int) -> EStep:

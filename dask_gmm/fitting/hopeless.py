@@ -15,14 +15,14 @@ BOUNDED: Final = ("bic", "aic", "icl")
 MARGIN: Final = 10.0
 
 
-def without_hopeless(members: Sequence[Member], rows: int, criterion: str) -> list[Member]:
+def without_hopeless(members: Sequence[Member], rows: float, criterion: str) -> list[Member]:
     """End those that cannot become better by a criterion than another has been measured to be.
 
     Parameters
     ----------
     members : sequence of members
-    rows : int
-        All of the fit.
+    rows : float
+        All of the fit, each as often as its weight says.
     criterion : {"bic", "aic", "icl"}
 
     Notes
@@ -44,7 +44,7 @@ def _ended(member: Member) -> Member:
     return ended or member
 
 
-def _measured(member: Member, rows: int, criterion: str) -> float | None:
+def _measured(member: Member, rows: float, criterion: str) -> float | None:
     """The criterion of the best parameters that all rows have measured; None without."""
     parameters = _parameters(member)
     if parameters is None:
@@ -58,7 +58,7 @@ def _measured(member: Member, rows: int, criterion: str) -> float | None:
     return _by(criterion, last.log_likelihood, rows, parameters)
 
 
-def _least(member: Member, rows: int, criterion: str) -> float:
+def _least(member: Member, rows: float, criterion: str) -> float:
     """The least that the criterion may become; minus infinity where nothing is known."""
     parameters, left = _parameters(member), _left(member)
     if parameters is None:
@@ -67,7 +67,7 @@ def _least(member: Member, rows: int, criterion: str) -> float:
     return _by(criterion, most, rows, parameters)
 
 
-def _by(criterion: str, log_likelihood: float, rows: int, n_parameters: int) -> float:
+def _by(criterion: str, log_likelihood: float, rows: float, n_parameters: int) -> float:
     by = aic if criterion == "aic" else bic
     return by(log_likelihood, rows, n_parameters)
 

@@ -74,11 +74,12 @@ def levels_of(
     sample: Sample, sizes: Iterable[int], correlation: Array | None = None
 ) -> dict[int, Level]:
     """Give the levels of these sizes; with the ``correlation`` (D, D) of incomplete rows."""
-    firsts = ((size, sample.first(size).in_row_order()) for size in sorted(sizes))
-    return {size: Level(Rows(size), _summary(rows, correlation)) for size, rows in firsts}
+    firsts = ((size, sample.first(size).in_order) for size in sorted(sizes))
+    return {size: Level(Rows(size), _summary(first, correlation)) for size, first in firsts}
 
 
-def _summary(rows: Array, correlation: Array | None) -> DataSummary:
+def _summary(sample: Sample, correlation: Array | None) -> DataSummary:
+    rows, weights = sample.in_row_order(), sample.counts
     if correlation is None:
-        return summarize(rows)
-    return summarize(rows, incomplete=True).completed(correlation)
+        return summarize(rows, weights=weights)
+    return summarize(rows, weights=weights, incomplete=True).completed(correlation)

@@ -33,10 +33,17 @@ class DensityQuantiles:
     values: Mapping[str, float | None]
 
     @classmethod
-    def of(cls, log_densities: Array) -> "DensityQuantiles":
-        """Take those of rows, of which the log densities (n,) are given, in any order."""
-        ordered = np.sort(log_densities)
-        return cls(len(ordered), {name_of(share): _quantile(ordered, share) for share in SHARES})
+    def of(cls, log_densities: Array, weights: Array | None = None) -> "DensityQuantiles":
+        """Take those of rows, of which the log densities (n,) are given, in any order.
+
+        With weights (n,), a share is one of their sum.
+        """
+        order = np.argsort(log_densities, kind="stable")
+        ordered, upto = log_densities[order], None
+        if weights is not None:
+            upto = np.cumsum(weights[order])
+        values = {name_of(share): _quantile(ordered, upto, share) for share in SHARES}
+        return cls(len(ordered), values)
 
     def at(self, share: float) -> float | None:
         """Give the quantile at one of `SHARES`; None where there is none."""
@@ -64,6 +71,9 @@ class DensityQuantiles:
         return cls(whole(ROWS, facts[ROWS], 1), found)
 
 
-def _quantile(ordered: Array, share: float) -> float | None:
-    value = float(np.quantile(ordered, share))
+def _quantile(ordered: Array, upto: Array | None, share: float) -> float | None:
+    if upto is None:
+        value = float(np.quantile(ordered, share))
+    else:
+        value = float(ordered[np.searchsorted(upto, share * upto[-1])])
     return value if np.searchsorted(ordered, value) >= FEWEST_BELOW else None

@@ -12,6 +12,7 @@ from dask_gmm.fitting.rare import Drawn
 from dask_gmm.fitting.tiles import (
     along_factors,
     built_features,
+    counted,
     density_bytes,
     fillings_of,
     judged,
@@ -20,7 +21,7 @@ from dask_gmm.fitting.tiles import (
     standardized,
 )
 from dask_gmm.mixture.centers import Centers
-from dask_gmm.mixture.estep import JointDensity, normalize
+from dask_gmm.mixture.estep import JointDensity, keep_to_labels, normalize
 from dask_gmm.mixture.features import Array, Floats
 from dask_gmm.mixture.filling import Filling
 from dask_gmm.mixture.frame import Frame
@@ -148,6 +149,7 @@ class _EStepMeter:
         density, rows = self._density, len(tile.rows)
         fillings = fillings_of(tile, density)
         logits = log_joint(tile, density, fillings)
+        keep_to_labels(logits, tile.labels)
         work = tile.workspace.array("normalizer", (2, rows), density.dtype)
         weights = self._held_out.weights(tile)
         self._log_likelihood += normalize(logits, work, weights)
@@ -250,12 +252,13 @@ class Scored:
 
     Parameters
     ----------
-    rows : int
+    rows : float
+        Number of rows, each as often as its weight says.
     log_likelihood : float
-        Sum of the log densities of the rows, in nats.
+        Sum of the log densities of the rows, each times its weight, in nats.
     """
 
-    rows: int
+    rows: float
     log_likelihood: float
 
     def __add__(self, other: "Scored") -> "Scored":
@@ -290,7 +293,7 @@ class _ScoreMeter:
 
     def add(self, tile: Tile) -> None:
         values = row_log_densities(tile, self._density)
-        self._answer += Scored(len(tile.rows), float(values.sum(dtype=np.float64)))
+        self._answer += Scored(*counted(values, tile.weights))
 
     def answer(self) -> Scored:
         return self._answer

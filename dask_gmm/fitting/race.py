@@ -46,7 +46,7 @@ class Lost:
     def to(cls, best: Ascended | Tried, ended: Ascended | Tried) -> "Lost":
         """Keep what it reached."""
         value, mixture, rows = ended.value, ended.step.mixture, ended.rows
-        below = (best.value - value) / statistical_error(mixture.n_parameters, rows)
+        below = (best.value - value) / statistical_error(mixture.n_parameters, _mass(ended))
         origin = CROSSED if _is_crossed(ended) else ended.spec.init
         return cls(ended.spec, value, rows, below, origin, ended.history)
 
@@ -97,7 +97,9 @@ def _ranked(member: Ascended, members: Sequence[Member]) -> tuple[Member, ...]:
     ended = [each for each in members if isinstance(each, Ascended) and each.spec.race == race]
     best, *others = sorted(ended, key=lambda each: each.value, reverse=True)
     other = next((each for each in others if _are_distinct(best, each)), None)
-    crosses = len(ended) > 2 and best.why.converged and not any(map(_is_crossed, ended))
+    # Merging would forget which component is which.
+    crosses = len(ended) > 2 and best.why.converged and not best.spec.n_labels
+    crosses = crosses and not any(map(_is_crossed, ended))
     if member is best:
         return (member,) if crosses and other else (after(member),)
     if member is not other:
@@ -110,15 +112,23 @@ def _ranked(member: Ascended, members: Sequence[Member]) -> tuple[Member, ...]:
 
 def _are_distinct(best: Ascended, other: Ascended) -> bool:
     """Whether the values of two say that they are two optima."""
-    return other.value < best.value - statistical_share(best.step.mixture, best.rows)
+    return other.value < best.value - statistical_share(best.step.mixture, _mass(best))
 
 
 def _is_open(best: Ascended, other: Ascended) -> bool:
     """Whether a larger sample is needed to tell which of two is the better, and there is one."""
-    undecided = UNDECIDED * statistical_error(best.step.mixture.n_parameters, best.rows)
+    undecided = UNDECIDED * statistical_error(best.step.mixture.n_parameters, _mass(best))
     larger = best.at.level < len(best.at.survey.levels) - 2
     return larger and other.value > best.value - undecided
 
 
 def _is_crossed(ended: Ascended | Tried) -> bool:
     return isinstance(ended, Ascended) and CROSSED in ended.at.notes
+
+
+def _mass(ended: Ascended | Tried) -> float:
+    """Give the number of rows of the level, each as often as its weight says."""
+    survey, level = (
+        (ended.at.survey, ended.at.level) if isinstance(ended, Ascended) else (ended.survey, 0)
+    )
+    return survey.levels[level].summary.mass

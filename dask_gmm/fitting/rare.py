@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from dask_gmm.fitting.sample import Sample, keys_of
+from dask_gmm.fitting.sample import Sample, keys_of, together
 from dask_gmm.mixture.features import Array, freeze
 
 KEYS: Final = 2.0**64
@@ -21,22 +21,25 @@ class Drawn:
     size : int
         Number of rows at most. One more is kept: its rank says by how much all chances would have
         to be smaller for no more rows than these.
-    total : int
-        Number of rows of the data.
+    total : float
+        Number of rows of the data, each as often as its weight says.
     ranks : ndarray of float64, shape (n,)
         Rising: the share of keys that are below that of the row, over its chance.
     index : ndarray of int64, shape (n,)
         Number of each row in the data.
     chances : ndarray of float64, shape (n,)
     rows : ndarray of shape (n, n_features)
+    weights : ndarray of float64, shape (n,), optional
+        How often each row counts.
     """
 
     size: int
-    total: int
+    total: float
     ranks: Array
     index: npt.NDArray[np.int64]
     chances: Array
     rows: npt.NDArray[np.floating]
+    weights: Array | None = None
 
     def __post_init__(self) -> None:
         freeze(self.ranks, self.chances)
@@ -45,17 +48,19 @@ class Drawn:
     def of(
         cls,
         size: int,
-        total: int,
+        total: float,
         seed: int,
         numbers: npt.NDArray[np.int64],
         rows: npt.NDArray[np.floating],
         chances: npt.NDArray[np.floating],
+        weights: Array | None = None,
     ) -> "Drawn":
-        """Draw from rows (B, D) of these numbers (B,) with chances (B,)."""
+        """Draw from rows (B, D) of these numbers and weights (B,) with chances (B,)."""
         ranks = keys_of(seed, numbers) / (KEYS * np.maximum(chances, 1 / KEYS))
         at = np.flatnonzero(ranks < 1)
         taken = np.asarray(chances[at], np.float64)
-        return cls(size, total, ranks[at], numbers[at], taken, rows[at])._smallest()
+        counts = None if weights is None else weights[at]
+        return cls(size, total, ranks[at], numbers[at], taken, rows[at], counts)._smallest()
 
     def __add__(self, other: "Drawn") -> "Drawn":
         if not len(other.ranks):
@@ -67,6 +72,7 @@ class Drawn:
             np.concatenate([self.index, other.index]),
             np.concatenate([self.chances, other.chances]),
             np.concatenate([self.rows, other.rows]),
+            together([self.weights, other.weights]),
         )._smallest()
 
     def _smallest(self) -> "Drawn":
@@ -79,20 +85,28 @@ class Drawn:
             index=self.index[at],
             chances=self.chances[at],
             rows=self.rows[at],
+            weights=None if self.weights is None else self.weights[at],
         )
 
-    def likelier(self, uniform: float) -> "Drawn":
-        """Give those of at most ``size`` rows that are likelier than a row of a uniform sample.
+    def likelier(self, sample: Sample) -> "Drawn":
+        """Give those of at most ``size`` rows that are likelier than they are in a sample.
 
         Their chances are those of so many rows, as if these alone had been wanted.
         """
+        uniform = self._in_sample(sample, self.weights)
         limit = float(self.ranks[self.size]) if len(self.ranks) > self.size else 1.0
         chances = self.chances * limit
         likelier = np.flatnonzero((chances > uniform) & (self.ranks < limit))
         return replace(self, chances=chances)._at(likelier)
 
+    def _in_sample(self, sample: Sample, weights: Array | None) -> float | Array:
+        """Give the chances (n,) of rows of some weights to be in a sample."""
+        if weights is None:
+            return len(sample.rows) / self.total
+        return np.asarray(-np.expm1(-weights * sample.beyond))
+
     def joined(self, sample: Sample) -> tuple[Array, Array]:
-        """Give these rows and those of a uniform sample of the same seed, with their weights.
+        """Give these rows and those of a sample of the same seed, with their weights.
 
         Parameters
         ----------
@@ -104,15 +118,18 @@ class Drawn:
         rows : ndarray of float64, shape (n, n_features)
             In the order of the data.
         weights : ndarray of float64, shape (n,)
-            One over the chance of each row, such that their sum is ``total``: sums over the rows,
-            so weighed, are those over all rows, on average (Horvitz and Thompson, 1952).
+            How often each row counts over its chance, such that their sum is ``total``: sums over
+            the rows, so weighed, are those over all rows, on average (Horvitz and Thompson, 1952).
         """
-        uniform = len(sample.rows) / self.total
-        more = self.likelier(uniform)
+        more = self.likelier(sample)
         others = np.flatnonzero(~np.isin(sample.index, more.index))
         index = np.concatenate([sample.index[others], more.index])
         rows = np.concatenate([sample.rows[others], more.rows])
-        weights = 1 / np.concatenate([np.full(len(others), uniform), more.chances])
+        left = None if sample.weights is None else sample.weights[others]
+        uniform = np.broadcast_to(self._in_sample(sample, left), len(others))
+        weights = 1 / np.concatenate([uniform, more.chances])
+        if left is not None and more.weights is not None:
+            weights *= np.concatenate([left, more.weights])
         order = np.argsort(index)
         weights *= self.total / weights.sum()
         return np.ascontiguousarray(rows[order], dtype=np.float64), weights[order]

@@ -63,7 +63,7 @@ class Reseeding:
     def ask(self) -> Question:
         """Ask for the worst-explained rows of the level."""
         at, mixture = self.home.at, self.home.base.step.mixture
-        free = len(Faults.of(mixture, at.summary.rows).spare)
+        free = len(Faults.of(mixture, at.summary.mass).spare)
         share = int(LARGEST_SHARE * at.summary.rows)
         size = max(min(ROWS_PER_COLUMN * mixture.n_features * free, share), free)
         fold = WorstRows.under(mixture, at.survey.frame, size)
@@ -73,7 +73,7 @@ class Reseeding:
         """Climb the level anew."""
         at, frame = self.home.at, self.home.at.survey.frame
         worst = np.asarray(answer.rows, dtype=np.float64) - frame.shift
-        start = without_faults(self.home.base.step.mixture, at.summary.rows, worst, frame.scale)
+        start = without_faults(self.home.base.step.mixture, at.summary.mass, worst, frame.scale)
         return (Ascending(self.spec, at.survey, at.level, MStep(start, ())),)
 
 
@@ -81,7 +81,7 @@ def reseeding(home: Ascended) -> Reseeding | None:
     """Give what sets spare components elsewhere, if there are any and that is asked for."""
     if home.spec.repair != RESEED:
         return None
-    faults = Faults.of(home.base.step.mixture, home.at.summary.rows)
+    faults = Faults.of(home.base.step.mixture, home.at.summary.mass)
     return Reseeding(home) if faults.spare else None
 
 
@@ -93,7 +93,7 @@ def dropped(ended: Ascended) -> Ascending | None:
     at, mixture = ended.at, ended.base.step.mixture
     if ended.spec.repair != DROP or at.level < len(at.survey.levels) - 1:
         return None
-    faults = Faults.of(mixture, at.summary.rows)
+    faults = Faults.of(mixture, at.summary.mass)
     if not faults.spare:
         return None
     step = MStep(_without(mixture, faults), tuple(f"{each}: dropped" for each in faults.texts))
@@ -111,7 +111,7 @@ def _without(mixture: Mixture, faults: Faults) -> Mixture:
     return Mixture.of(weights / weights.sum(), means, covariances, kind)
 
 
-def without_faults(mixture: Mixture, rows: int, worst: Array, scale: Array) -> Mixture:
+def without_faults(mixture: Mixture, rows: float, worst: Array, scale: Array) -> Mixture:
     """Give a mixture whose spare components are set on groups of the worst-explained rows.
 
     Each has the mean of a group, as much weight as its rows, at least one more than columns, and
@@ -121,8 +121,8 @@ def without_faults(mixture: Mixture, rows: int, worst: Array, scale: Array) -> M
     Parameters
     ----------
     mixture : Mixture
-    rows : int
-        Of the level.
+    rows : float
+        Of the level, each as often as its weight says.
     worst : ndarray of shape (n, D)
         In the coordinates of the mixture, the worst of them first.
     scale : ndarray of shape (D,)

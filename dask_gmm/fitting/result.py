@@ -12,6 +12,7 @@ from dask_gmm.fitting.stopping import statistical_error
 from dask_gmm.mixture.criteria import aic, bic, icl
 from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.model import Mixture
+from dask_gmm.mixture.summary import DataSummary
 from dask_gmm.mixture.variational import Inference
 
 
@@ -64,6 +65,8 @@ class FittedMixture:
         The other candidates, and how far below they were.
     quantiles : DensityQuantiles, optional
         Of the log densities of a sample of these rows, where that was looked at.
+    mass : float, optional
+        Sum of the weights of these rows, where that is not their number.
     rows_read : int, optional
         Of a model that an incremental step led to, the number of rows that it read: the
         log-likelihoods are theirs, before the step and after it, or NaN if there are none.
@@ -86,13 +89,14 @@ class FittedMixture:
     rows_read: int | None = None
     inference: Inference | None = None
     n_fixed: int = 0
+    mass: float | None = None
 
     @classmethod
     def of(
-        cls, finished: Finished, rows: int, dropped: tuple[Dropped, ...] = ()
+        cls, finished: Finished, summary: DataSummary, dropped: tuple[Dropped, ...] = ()
     ) -> "FittedMixture":
-        """Take what a candidate ended with, and which others were dropped."""
-        why = finished.why
+        """Take what a candidate ended with on the rows of a summary, and which were dropped."""
+        why, rows = finished.why, summary.rows
         return cls(
             finished.mixture,
             finished.history,
@@ -105,6 +109,7 @@ class FittedMixture:
             dropped,
             inference=finished.inference,
             n_fixed=finished.spec.fixed.n_parameters(finished.mixture),
+            mass=None if summary.mass == rows else summary.mass,
         )
 
     @property
@@ -126,6 +131,11 @@ class FittedMixture:
     def precisions(self) -> Array:
         """Inverses of the covariances, in their shape."""
         return self.mixture.precisions
+
+    @property
+    def counted(self) -> float:
+        """Number of rows, each as often as its weight says."""
+        return self.rows if self.mass is None else self.mass
 
     @property
     def incremental(self) -> bool:
@@ -168,7 +178,7 @@ class FittedMixture:
     @property
     def statistical_error(self) -> float:
         """What the fit gains over the true parameters by chance, on average, in nats per row."""
-        return statistical_error(self.n_parameters, self.rows)
+        return statistical_error(self.n_parameters, self.counted)
 
     @property
     def n_iter(self) -> int:
@@ -184,14 +194,18 @@ class FittedMixture:
     def aic(self) -> float:
         """Akaike's criterion on the rows of the fit; smaller is better; NaN if incremental."""
         return (
-            np.nan if self.incremental else aic(self.log_likelihood, self.rows, self.n_parameters)
+            np.nan
+            if self.incremental
+            else aic(self.log_likelihood, self.counted, self.n_parameters)
         )
 
     @property
     def bic(self) -> float:
         """Schwarz's criterion on the rows of the fit; smaller is better; NaN if incremental."""
         return (
-            np.nan if self.incremental else bic(self.log_likelihood, self.rows, self.n_parameters)
+            np.nan
+            if self.incremental
+            else bic(self.log_likelihood, self.counted, self.n_parameters)
         )
 
     @property
@@ -204,20 +218,25 @@ class FittedMixture:
         last, n_parameters = self.last, self.n_parameters
         if last.entropy is None:
             return None
-        return icl(last.log_likelihood, last.entropy, self.rows, n_parameters)
+        return icl(last.log_likelihood, last.entropy, self.counted, n_parameters)
 
 
-def dropped_of(members: Sequence[Member], chosen: Finished, rows: int) -> tuple[Dropped, ...]:
-    """Give the record of all candidates but the one that was chosen."""
-    return tuple(_dropped(members, chosen, rows))
+def dropped_of(
+    members: Sequence[Member], chosen: Finished, summary: DataSummary
+) -> tuple[Dropped, ...]:
+    """Give the record of all candidates but the one that was chosen on the rows of a summary."""
+    return tuple(_dropped(members, chosen, summary))
 
 
-def _dropped(members: Sequence[Member], chosen: Finished, rows: int) -> Iterator[Dropped]:
+def _dropped(
+    members: Sequence[Member], chosen: Finished, summary: DataSummary
+) -> Iterator[Dropped]:
     for each in members:
         spec = each.spec
         if isinstance(each, Lost):
             yield Dropped(each.origin, spec.restart, each.rows, each.value, each.below)
         elif isinstance(each, Finished) and each is not chosen:
-            value, error = each.value, statistical_error(each.mixture.n_parameters, rows)
+            value, n_parameters = each.value, each.mixture.n_parameters
+            error = statistical_error(n_parameters, summary.mass)
             below = (chosen.value - value) / error
-            yield Dropped(spec.init, spec.restart, rows, value, below)
+            yield Dropped(spec.init, spec.restart, summary.rows, value, below)

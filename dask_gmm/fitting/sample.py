@@ -1,11 +1,18 @@
-"""A uniform sample of rows, drawn in one pass, the same for any layout of the rows."""
+"""A sample of rows, uniform or by weight, drawn in one pass, the same for any layout of the rows.
+
+By weight, the rank of a row is an exponential variable over its weight, and rows of the smallest
+ranks are drawn (Cohen and Kaplan, 2007): of two rows the heavier is the likelier in proportion, and
+a row of nearly all the weight is always there.
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+
+from dask_gmm.mixture.features import Array
 
 Keys = npt.NDArray[np.uint64]
 
@@ -39,6 +46,26 @@ def keys_of(seed: int, numbers: npt.NDArray[np.int64]) -> Keys:
     return np.asarray(state ^ (state >> np.uint64(31)))
 
 
+def ranks_of(keys: Keys, weights: Array) -> Array:
+    """Give the rank (n,) of rows of weights (n,) above zero, given keys as good as random.
+
+    A row is below a rank r with a chance of ``1 - exp(-r * weight)``.
+    """
+    uniform = np.minimum((keys.astype(np.float64) + 0.5) / 2.0**64, 1 - 2.0**-53)
+    with np.errstate(over="ignore"):
+        return np.asarray(-np.log1p(-uniform) / weights)
+
+
+def keys_by_weight(keys: Keys, weights: Array) -> Keys:
+    """Give whole numbers (n,) that are in the order of ranks."""
+    return ranks_of(keys, weights).view(np.uint64)
+
+
+def key_of_rank(rank: float) -> int:
+    """Give the whole number of a rank; see `keys_by_weight`."""
+    return int(np.array(rank, dtype=np.float64).view(np.uint64))
+
+
 def key_limit(size: int, rows: int) -> int:
     """Keys below this are enough for a sample, but for a chance of 1e-9, and hardly more."""
     share = (size + 6 * size**0.5) / rows
@@ -58,12 +85,21 @@ class Sample:
     index : ndarray of int64, shape (n,)
         Number of each row in the data.
     rows : ndarray of shape (n, n_features)
+    weights : ndarray of float64, shape (n,), optional
+        Of rows that are drawn by weight; keys are in the order of ranks then.
+    beyond : float
+        No row that is not here has a smaller rank: infinity where all are here.
+    labels : ndarray of int64, shape (n,), optional
+        The component that each row is known to be of, -1 where it is not known.
     """
 
     size: int
     keys: Keys
     index: npt.NDArray[np.int64]
     rows: npt.NDArray[np.floating]
+    weights: Array | None = None
+    beyond: float = np.inf
+    labels: npt.NDArray[np.int64] | None = None
 
     @classmethod
     def smallest_of(cls, parts: Sequence["Sample"]) -> "Sample":
@@ -71,20 +107,58 @@ class Sample:
         keys = np.concatenate([part.keys for part in parts])
         index = np.concatenate([part.index for part in parts])
         rows = np.concatenate([part.rows for part in parts])
-        size = parts[0].size
-        order = np.lexsort((index, keys))[:size]
-        return cls(size, keys[order], index[order], rows[order])
+        weights = together([part.weights for part in parts])
+        labels = together([part.labels for part in parts])
+        size, beyond = parts[0].size, min(part.beyond for part in parts)
+        order = np.lexsort((index, keys))
+        if weights is not None and len(order) > size:
+            beyond = min(beyond, float(keys.view(np.float64)[order[size]]))
+        whole = cls(size, keys, index, rows, weights, beyond, labels)
+        return whole._at(order[:size])
+
+    def _at(self, order: Any) -> "Sample":
+        return replace(
+            self,
+            keys=self.keys[order],
+            index=self.index[order],
+            rows=self.rows[order],
+            weights=None if self.weights is None else self.weights[order],
+            labels=None if self.labels is None else self.labels[order],
+        )
 
     def __add__(self, other: "Sample") -> "Sample":
         return Sample.smallest_of((self, other))
 
     def first(self, size: int | None) -> "Sample":
         """Give the sample of so many rows, which this one holds; all of it if it has fewer."""
-        return Sample(self.size, self.keys[:size], self.index[:size], self.rows[:size])
+        first = self._at(slice(size))
+        if self.weights is None or size is None or size >= len(self.keys):
+            return first
+        return replace(first, beyond=float(self.keys.view(np.float64)[size]))
 
     def in_row_order(self) -> npt.NDArray[np.float64]:
         """Give the rows (n, n_features) as float64, in the order of the data."""
         return np.ascontiguousarray(self.rows[np.argsort(self.index)], dtype=np.float64)
+
+    @property
+    def in_order(self) -> "Sample":
+        """The same rows, as float64 (n, n_features), in the order of the data."""
+        return replace(self._at(np.argsort(self.index)), rows=self.in_row_order())
+
+    @property
+    def counts(self) -> Array | None:
+        """How often each row (n,) counts for all rows; None where each counts once.
+
+        Of all rows it is the weight. Of a part, it is the weight over the chance to be drawn
+        (Horvitz and Thompson, 1952; Cohen and Kaplan, 2007), such that the sum is the number of
+        equal rows that would tell as much (Kish, 1965).
+        """
+        if self.weights is None or self.beyond == np.inf:
+            return self.weights
+        with np.errstate(over="ignore", under="ignore"):
+            counts = self.weights / -np.expm1(-self.weights * self.beyond)
+            counts = counts / counts.max()
+        return np.asarray(counts * (counts.sum() / (counts @ counts)))
 
     def distinct(self, enough: int) -> int:
         """Count rows that differ from each other, and stop when there are enough of them."""
@@ -93,3 +167,9 @@ class Sample:
         if found < enough and taken < len(self.rows):
             found = len(np.unique(self.rows, axis=0))
         return min(found, enough)
+
+
+def together(parts: Sequence[npt.NDArray[Any] | None]) -> npt.NDArray[Any] | None:
+    """Put arrays (n,) one behind the other, if there are any."""
+    there = [part for part in parts if part is not None]
+    return np.concatenate(there) if there else None

@@ -113,6 +113,8 @@ class Selected:
     rows : int
         Of the fits.
     criterion : {"bic", "aic", "icl", "held_out"}
+    mass : float, optional
+        Sum of the weights of these rows, where that is not their number.
 
     Raises
     ------
@@ -124,6 +126,12 @@ class Selected:
     entries: tuple[Entry, ...]
     rows: int
     criterion: str = "bic"
+    mass: float | None = None
+
+    @property
+    def counted(self) -> float:
+        """Number of rows, each as often as its weight says."""
+        return self.rows if self.mass is None else self.mass
 
     def __post_init__(self) -> None:
         one_of("criterion", self.criterion, CRITERIA)
@@ -159,7 +167,7 @@ class Selected:
         ranked = self.ranked(criterion)
         if not ranked:
             return None
-        same = SAME if criterion == "held_out" else 2 * SAME * self.rows
+        same = SAME if criterion == "held_out" else 2 * SAME * self.counted
         return self._simplest(criterion, ranked[0].loss(criterion) + same)
 
     @property

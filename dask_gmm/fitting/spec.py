@@ -10,6 +10,7 @@ from dask_gmm.errors import InputError
 from dask_gmm.fitting.bounds import LARGEST_SHARE, MERGED_FROM
 from dask_gmm.fitting.given import NOTHING_GIVEN, Given
 from dask_gmm.fitting.held_out import NONE_HELD_OUT, HeldOut
+from dask_gmm.fitting.labeled import check_labels
 from dask_gmm.fitting.levels import level_sizes, loose_size, reservoir_size
 from dask_gmm.fitting.sample import sample_size
 from dask_gmm.fitting.starts import KINDS
@@ -94,6 +95,8 @@ class Spec:
         covariances, ``reg_covar`` is not added.
     fixed : Fixed
         Parameters that stay as they are in the start, or as they are given.
+    n_labels : int
+        Rows may be known to be of so many of the first components, whose numbers are kept.
 
     Raises
     ------
@@ -122,6 +125,7 @@ class Spec:
     posterior: Variational | None = None
     prior: MixturePrior | Background | None = None
     fixed: Fixed = NOTHING_FIXED
+    n_labels: int = 0
 
     def __post_init__(self) -> None:
         whole("components", self.n_components, 1)
@@ -151,6 +155,7 @@ class Spec:
             self._check_numbered()
         if family_of(self.covariance_type).factored:
             self._check_factors()
+        check_labels(self.n_labels, self.n_components, self.repair, self.solver, self.beliefs)
 
     def candidates(self, n_init: int) -> "tuple[Spec, ...]":
         """Give what each candidate is asked to be, where so many starts are asked for.

@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from dask_gmm.data.source import Block
 from dask_gmm.fitting.first_step import FirstStep
+from dask_gmm.fitting.labeled import StartRows
 from dask_gmm.fitting.sample import sample_size
 from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.mstep import MStep
@@ -82,11 +83,14 @@ class DrawStarts:
     first_step : FirstStep
         What is made of each.
     draws : Draws
+    centers : ndarray of shape (L, D), optional
+        See `StartRows`.
     """
 
     init: str
     first_step: FirstStep
     draws: Draws
+    centers: Array | None = None
 
     def begin(self, block: Block) -> "_StartMeter":
         """Start on the sample."""
@@ -106,7 +110,8 @@ class DrawStarts:
 class _StartMeter:
     def __init__(self, fold: DrawStarts, block: Block) -> None:
         self._fold = fold
-        self._rows = np.asarray(block.rows, dtype=np.float64)
+        rows = np.asarray(block.rows, dtype=np.float64)
+        self._given = StartRows(rows, block.weights, block.labels, fold.centers)
 
     def add(self, tile: Tile) -> None:
         """Wait for the whole sample, which is at hand from the start."""
@@ -117,32 +122,44 @@ class _StartMeter:
         kind, first_step = KINDS[self._fold.init], self._fold.first_step
         starts = []
         for _ in range(self._fold.draws.count):
-            step = kind(self._rows, first_step, random_state)
+            step = kind(self._given, first_step, random_state)
             starts.append(DrawnStart(step, random_state.get_state()))
         return DrawnStarts(tuple(starts))
 
 
-def _clusters(rows: Array, first_step: FirstStep, random_state: RandomState) -> MStep:
+def _clusters(given: StartRows, first_step: FirstStep, random_state: RandomState) -> MStep:
     """Each row is wholly in its cluster of k-means (Arthur and Vassilvitskii 2007)."""
-    labels = _labels(rows, first_step.n_components, random_state)
-    return first_step.of_responsibilities(rows, _one_hot(labels, first_step.n_components))
+    return _of_clusters(_labels(given, first_step.n_components, random_state), given, first_step)
 
 
-def _standardized_clusters(rows: Array, first_step: FirstStep, random_state: RandomState) -> MStep:
+def _standardized_clusters(
+    given: StartRows, first_step: FirstStep, random_state: RandomState
+) -> MStep:
     """The same, of rows whose columns vary alike."""
     frame = first_step.frame
-    z = (rows - frame.shift) * frame.scale
-    labels = _labels(z, first_step.n_components, random_state)
-    return first_step.of_responsibilities(rows, _one_hot(labels, first_step.n_components))
+    z = given.about(frame.shift, frame.scale)
+    return _of_clusters(_labels(z, first_step.n_components, random_state), given, first_step)
 
 
-def _labels(rows: Array, n_components: int, random_state: RandomState) -> npt.NDArray[np.int32]:
+def _of_clusters(labels: npt.NDArray[np.int32], given: StartRows, first_step: FirstStep) -> MStep:
+    one_hot = given.responsibilities(_one_hot(labels, first_step.n_components))
+    return first_step.of_responsibilities(given.rows, one_hot, given.weights)
+
+
+def _labels(
+    given: StartRows, n_components: int, random_state: RandomState
+) -> npt.NDArray[np.int32]:
+    rows, weights = given.rows, given.weights
     # OpenMP counts threads by thread: the limit is set where k-means runs.
     with threadpool_limits(limits=1, user_api="openmp"), warnings.catch_warnings():
         # Fewer distinct rows than clusters leave clusters empty: the M-step keeps such a one.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        labels = KMeans(n_components, n_init=1, random_state=random_state).fit(rows).labels_
-    return np.asarray(labels)
+        found = KMeans(n_components, n_init=1, random_state=random_state)
+        found.fit(rows, sample_weight=weights)
+        if len(given.known):
+            seeds = given.seeds(found.cluster_centers_)
+            found = KMeans(n_components, init=seeds, n_init=1).fit(rows, sample_weight=weights)
+    return np.asarray(found.labels_)
 
 
 def _one_hot(labels: npt.NDArray[np.int32], n_components: int) -> Array:
@@ -151,27 +168,41 @@ def _one_hot(labels: npt.NDArray[np.int32], n_components: int) -> Array:
     return one_hot
 
 
-def _random(rows: Array, first_step: FirstStep, random_state: RandomState) -> MStep:
+def _random(given: StartRows, first_step: FirstStep, random_state: RandomState) -> MStep:
     """Each row has responsibilities drawn at random."""
-    drawn = random_state.uniform(size=(len(rows), first_step.n_components))
+    drawn = random_state.uniform(size=(len(given.rows), first_step.n_components))
     drawn /= drawn.sum(axis=1, keepdims=True)
-    return first_step.of_responsibilities(rows, drawn)
+    responsibilities = given.responsibilities(drawn)
+    return first_step.of_responsibilities(given.rows, responsibilities, given.weights)
 
 
-def _random_rows(rows: Array, first_step: FirstStep, random_state: RandomState) -> MStep:
-    """Each component is one row, drawn at random."""
-    chosen = random_state.choice(len(rows), size=first_step.n_components, replace=False)
-    return first_step.of_rows(rows, chosen)
+def _random_rows(given: StartRows, first_step: FirstStep, random_state: RandomState) -> MStep:
+    """Each component is one row, drawn at random, by weight."""
+    weights, size = given.weights, first_step.n_components
+    chances = None if weights is None else weights / weights.sum()
+    chosen = random_state.choice(len(given.rows), size=size, replace=False, p=chances)
+    return _of_rows(chosen, given, first_step)
 
 
-def _spread_rows(rows: Array, first_step: FirstStep, random_state: RandomState) -> MStep:
+def _spread_rows(given: StartRows, first_step: FirstStep, random_state: RandomState) -> MStep:
     """Each component is one row, drawn far from those before it: the seeding of k-means."""
+    weights, size = given.weights, first_step.n_components
     with threadpool_limits(limits=1, user_api="openmp"):
-        _, chosen = kmeans_plusplus(rows, first_step.n_components, random_state=random_state)
-    return first_step.of_rows(rows, chosen)
+        _, chosen = kmeans_plusplus(
+            given.rows, size, sample_weight=weights, random_state=random_state
+        )
+    return _of_rows(chosen, given, first_step)
 
 
-KINDS: Final[Mapping[str, Callable[[Array, FirstStep, RandomState], MStep]]] = MappingProxyType(
+def _of_rows(chosen: npt.NDArray[np.intp], given: StartRows, first_step: FirstStep) -> MStep:
+    if len(given.known):
+        chosen = chosen[given.places(given.rows[chosen])]
+    step = first_step.of_rows(given.rows, chosen, given.weights)
+    return given.moved(step, first_step.frame.shift)
+
+
+Kind: TypeAlias = Callable[[StartRows, FirstStep, RandomState], MStep]
+KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
     {
         "kmeans": _clusters,
         STANDARDIZED: _standardized_clusters,

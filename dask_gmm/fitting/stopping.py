@@ -17,7 +17,7 @@ QUIET_PASSES: Final = 2
 WORSE_PASSES: Final = 2
 
 
-def statistical_error(n_parameters: int, rows: int) -> float:
+def statistical_error(n_parameters: int, rows: float) -> float:
     """Give what the likeliest parameters of so many rows gain over the true ones, in nats per row.
 
     It is half a parameter per row, on average (Wilks, 1938).
@@ -25,19 +25,19 @@ def statistical_error(n_parameters: int, rows: int) -> float:
     return n_parameters / (2 * rows)
 
 
-def statistical_share(mixture: Mixture, rows: int) -> float:
+def statistical_share(mixture: Mixture, rows: float) -> float:
     """Give what may be left to gain: a tenth of the statistical error, in nats per row."""
     return STATISTICAL_SHARE * statistical_error(mixture.n_parameters, rows)
 
 
-def enough(spec: Spec, mixture: Mixture, rows: int, value: float) -> float:
+def enough(spec: Spec, mixture: Mixture, rows: float, value: float) -> float:
     """Give what may be left to gain, in nats per row, by the tolerances that are asked for.
 
     Parameters
     ----------
     spec : Spec
     mixture : Mixture
-    rows : int
+    rows : float
     value : float
         Of the log-likelihood per row.
     """

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dask_gmm.mixture.estep import JointDensity
-from dask_gmm.mixture.features import Floats, Strip
+from dask_gmm.mixture.features import Array, Floats, Strip
 from dask_gmm.mixture.filling import Filling
 from dask_gmm.mixture.fillings import Fillings
 from dask_gmm.mixture.frame import Frame
@@ -124,6 +124,13 @@ def relative_densities(
     return logits, total, log_densities(peak, total, values)
 
 
+def counted(values: Floats, weights: Array | None) -> tuple[float, float]:
+    """Give the number of rows, each as often as its weight says, and the sum of values (B,) so."""
+    if weights is None:
+        return len(values), float(values.sum(dtype=np.float64))
+    return float(weights.sum()), float(weights @ values)
+
+
 def judged(
     tile: Tile, density: JointDensity, log_densities: Floats, marks: npt.NDArray[np.bool_]
 ) -> Judged:
@@ -131,7 +138,10 @@ def judged(
     found = log_densities[marks].astype(np.float64)
     if density.lacks_common and not tile.incomplete:
         found -= _common(standardized(tile, density.frame, density.dtype)[:, marks], density)
-    return Judged(len(found), float(found.sum()), float(found @ found))
+    if tile.weights is None:
+        return Judged(len(found), float(found.sum()), float(found @ found))
+    weights = tile.weights[marks]
+    return Judged(float(weights.sum()), float(weights @ found), float(weights @ found**2))
 
 
 def density_bytes(density: JointDensity, n_features: int) -> int:

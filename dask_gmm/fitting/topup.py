@@ -53,18 +53,19 @@ class TopUp:
         Of the uniform sample.
     size : int
         Number of rows at most.
-    total : int
-        Number of rows of the data.
+    total : float
+        Number of rows of the data, each as often as its weight says.
     factors : ndarray of shape (K,)
         The chance of a row for each share of responsibility of a component.
     uniform : float
-        That of a row of the uniform sample: rows that are not likelier are not drawn.
+        That of a row of the sample, or of one that counts once: rows that are not likelier are not
+        drawn.
     """
 
     e_step: EStep
     seed: int
     size: int
-    total: int
+    total: float
     factors: Array
     uniform: float
 
@@ -82,25 +83,30 @@ class _TopUpMeter:
     def __init__(self, fold: TopUp, block: Block) -> None:
         self._fold = fold
         self._e_step = fold.e_step.begin(block)
-        self._drawn = self._taken(np.empty(0, np.int64), block.rows[:0], np.empty(0))
+        weights = None if block.weights is None else block.weights[:0]
+        self._drawn = self._taken(np.empty(0, np.int64), block.rows[:0], np.empty(0), weights)
 
     def add(self, tile: Tile) -> None:
         fold = self._fold
         responsibilities = self._e_step.measured(tile)
         chances = fold.factors.astype(responsibilities.dtype) @ responsibilities
-        likelier = chances > fold.uniform
+        uniform: float | Array = fold.uniform
+        if tile.weights is not None:
+            uniform = -np.expm1(-fold.uniform * tile.weights)
+        likelier = chances > uniform
         if likelier.any():
             chances = np.where(likelier, np.minimum(chances, 1.0), 0.0)
-            self._drawn += self._taken(tile.numbers, tile.rows, chances)
+            self._drawn += self._taken(tile.numbers, tile.rows, chances, tile.weights)
 
     def _taken(
         self,
         numbers: npt.NDArray[np.int64],
         rows: npt.NDArray[np.floating],
         chances: npt.NDArray[np.floating],
+        weights: Array | None,
     ) -> Drawn:
         fold = self._fold
-        return Drawn.of(fold.size, fold.total, fold.seed, numbers, rows, chances)
+        return Drawn.of(fold.size, fold.total, fold.seed, numbers, rows, chances, weights)
 
     def answer(self) -> Counted:
         return Counted(self._e_step.answer(), self._drawn)
@@ -141,7 +147,7 @@ class Drawing:
 
     def _with_rows(self, e_step: EStep) -> Fold:
         home, rare = self.home, rare_components(self.home)
-        mixture, sampled, rows = home.step.mixture, _sample(home).summary.rows, home.summary.rows
+        mixture, sampled, rows = home.step.mixture, _sample(home).summary.rows, home.summary.mass
         # All rare components together get no more rows than the sample has.
         wanted = min(ENOUGH * mixture.n_features, sampled // len(rare))
         factors = np.zeros(mixture.n_components)
@@ -212,8 +218,11 @@ class Topping:
 
 
 def topped(member: Ascending | Finished) -> Drawing | Ascending | Finished:
-    """Draw rows of rare components in the first pass over all rows, if there are any."""
-    if isinstance(member, Finished) or not _climbed_samples(member):
+    """Draw rows of rare components in the first pass over all rows, if there are any.
+
+    What is drawn knows no labels: where there are some, nothing is.
+    """
+    if isinstance(member, Finished) or member.spec.n_labels or not _climbed_samples(member):
         return member
     return Drawing(member) if len(rare_components(member)) else member
 
@@ -221,7 +230,7 @@ def topped(member: Ascending | Finished) -> Drawing | Ascending | Finished:
 def rare_components(member: Ascending) -> npt.NDArray[np.intp]:
     """Give the components of which there are few rows in the largest sample."""
     mixture = member.step.mixture
-    few = mixture.weights * _sample(member).summary.rows < RARE * mixture.n_features
+    few = mixture.weights * _sample(member).summary.mass < RARE * mixture.n_features
     return np.flatnonzero(few)
 
 

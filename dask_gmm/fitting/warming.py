@@ -75,7 +75,7 @@ class Warming:
         return (replace(self, path=told, value=value),)
 
     def _left(self, ended: Ascended) -> "Warming | Drawing | Ascending | Ascended | Finished":
-        error = statistical_error(self.start.mixture.n_parameters, ended.rows)
+        error = statistical_error(self.start.mixture.n_parameters, ended.at.summary.mass)
         value = ended.value if self.value is None else self.value
         if ended.value - value > UNTOLD * error:
             return ended

@@ -16,17 +16,17 @@ from dask_gmm.mixture.summary import DataSummary
 LARGEST_ROUNDING: Final = 1e-7
 
 
-def aic(log_likelihood: float, rows: int, n_parameters: int) -> float:
+def aic(log_likelihood: float, rows: float, n_parameters: int) -> float:
     """Akaike's criterion (1974) from the mean log-likelihood per row, in nats."""
     return 2 * n_parameters - 2 * log_likelihood * rows
 
 
-def bic(log_likelihood: float, rows: int, n_parameters: int) -> float:
+def bic(log_likelihood: float, rows: float, n_parameters: int) -> float:
     """Schwarz's criterion (1978) from the mean log-likelihood per row, in nats."""
     return n_parameters * float(np.log(rows)) - 2 * log_likelihood * rows
 
 
-def icl(log_likelihood: float, entropy: float, rows: int, n_parameters: int) -> float:
+def icl(log_likelihood: float, entropy: float, rows: float, n_parameters: int) -> float:
     """The integrated completed likelihood from the same and the mean entropy per row, in nats.
 
     Biernacki, Celeux and Govaert (2000): Schwarz's criterion, and twice what rows leave open about

@@ -221,6 +221,16 @@ def _bound(
     return np.asarray(np.finfo(dtype).eps * (np.abs(form) @ sizes + explained))
 
 
+def keep_to_labels(logits: Floats, labels: npt.NDArray[np.int64] | None) -> None:
+    """Leave rows of known components (B,), -1 for unknown, no other in their logits (K, B)."""
+    if labels is None:
+        return
+    known = np.flatnonzero(labels >= 0)
+    own = logits[labels[known], known]
+    logits[:, known] = -np.inf
+    logits[labels[known], known] = own
+
+
 def normalize(logits: Floats, work: Floats, weights: Array | None = None) -> float:
     """Turn logits (K, B) into responsibilities in place; give the sum of log densities.
 

@@ -90,7 +90,7 @@ class Prior:
             A covariance that takes its place, but for the ridge.
         """
         varying = ~summary.constant
-        covariance = summary.scatter_about(summary.mean) / max(summary.rows, 1)
+        covariance = summary.scatter_about(summary.mean) / (summary.mass or 1.0)
         seen = family.seen(covariance * np.outer(varying, varying))
         shape = family.shape(1, len(summary.mean))
         thick, _ = family.floored(seen.reshape(shape), summary.variance, THINNEST)

@@ -16,14 +16,15 @@ class Judged:
 
     Parameters
     ----------
-    rows : int
+    rows : float
+        Number of rows, each as often as its weight says.
     log_likelihood : float
-        Sum of their log densities, in nats.
+        Sum of their log densities, each times its weight, in nats.
     squares : float
-        Sum of the squares of their log densities.
+        Sum of the squares of their log densities, so too.
     """
 
-    rows: int = 0
+    rows: float = 0
     log_likelihood: float = 0.0
     squares: float = 0.0
 

@@ -16,7 +16,7 @@ FAR: Final = 30.0
 NOTHING: Final = 1e-10
 
 
-def typical_covariance(rows: Array, summary: DataSummary) -> Array:
+def typical_covariance(rows: Array, summary: DataSummary, weights: Array | None = None) -> Array:
     """Give a covariance (D, D) that no few rows decide, however far from the others they are.
 
     Parameters
@@ -26,17 +26,20 @@ def typical_covariance(rows: Array, summary: DataSummary) -> Array:
     summary : DataSummary
         Of all rows. Its covariance takes the place where most rows of the sample are far from
         others in some column, and in directions in which the typical ones do not vary.
+    weights : ndarray of shape (n,), optional
+        How often each row counts.
     """
-    whole, typical = _covariance(summary), rows[_are_typical(rows)]
-    if 2 * len(typical) < len(rows):
+    whole, marks = _covariance(summary), _are_typical(rows)
+    counts = np.ones(len(rows)) if weights is None else weights
+    if 2 * counts[marks].sum() < counts.sum():
         return whole
-    found = _covariance(summarize(typical))
+    found = _covariance(summarize(rows[marks], weights=None if weights is None else weights[marks]))
     return found + _where_it_vanishes(found, whole)
 
 
 def _covariance(summary: DataSummary) -> Array:
     varying = ~summary.constant
-    covariance = summary.scatter_about(summary.mean) / max(summary.rows, 1)
+    covariance = summary.scatter_about(summary.mean) / (summary.mass or 1.0)
     return np.asarray(covariance * np.outer(varying, varying))
 
 

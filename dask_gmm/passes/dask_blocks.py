@@ -6,6 +6,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from dask_gmm.data.row_data import NO_COLUMNS, Columns, checked_labels, checked_weights
 from dask_gmm.data.source import Block, Layout
 from dask_gmm.errors import DataError
 
@@ -45,6 +46,8 @@ class DaskBlocks:
         float64 or float32, what the rows are converted to.
     origin : Origin
         Of which array they are which rows and columns.
+    beside : Columns
+        What the last columns of the blocks are instead of columns of rows.
     """
 
     layout: Layout
@@ -52,6 +55,7 @@ class DaskBlocks:
     stated: np.dtype[Any]
     dtype: np.dtype[np.floating]
     origin: Origin
+    beside: Columns = NO_COLUMNS
 
     def where(self, row: int, column: int) -> str:
         """Name a row and a column as the array numbers them, and the block that they lie in."""
@@ -71,10 +75,11 @@ class DaskBlocks:
     def block(self, index: int, values: Any) -> Block:
         """Make a leaf of what its block computed to."""
         start, stop = self.layout.bounds(index)
-        wanted = f"{self.stated} of shape {(stop - start, self.n_features)}"
+        width = self.n_features + self.beside.count
+        wanted = f"{self.stated} of shape {(stop - start, width)}"
         rows = np.asanyarray(values)
         full = not isinstance(rows, np.ma.MaskedArray)
-        if not (full and rows.dtype.kind in NUMBERS and rows.shape[1:] == (self.n_features,)
+        if not (full and rows.dtype.kind in NUMBERS and rows.shape[1:] == (width,)
                 and len(rows) == stop - start):  # fmt: skip
             kind = type(values).__name__
             raise DataError(
@@ -82,4 +87,19 @@ class DaskBlocks:
                 f"is {kind} of {rows.dtype} and shape {rows.shape}. Correct the function that "
                 "makes the block, or what is stated of it."
             )
-        return Block(index, start, stop, rows.astype(self.dtype, copy=False), NO_DIGESTS)
+        values = rows[:, : self.n_features].astype(self.dtype, copy=False)
+        if not self.beside.count:
+            return Block(index, start, stop, values, NO_DIGESTS)
+        weights, labels = self._beside(rows[:, self.n_features :], start)
+        return Block(index, start, stop, values, NO_DIGESTS, weights, labels)
+
+    def _beside(
+        self, columns: npt.NDArray[Any], start: int
+    ) -> tuple[npt.NDArray[np.float64] | None, npt.NDArray[np.int64] | None]:
+        def where(row: int) -> str:
+            return f"row {start + row + self.origin.first_row:,}, in {self._block(start)}"
+
+        weights = checked_weights(columns[:, 0], where) if self.beside.weights else None
+        if not self.beside.labels:
+            return weights, None
+        return weights, checked_labels(columns[:, -1], self.beside.n_labels, where)

@@ -1,8 +1,8 @@
 """A dask array as a source: its row blocks are the leaves, its graph is used as it is."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import dask
 import dask.array as da
@@ -12,10 +12,19 @@ from dask.delayed import Delayed
 from distributed import Client
 
 from dask_gmm.data.blocks import irregular_layout
+from dask_gmm.data.row_data import (
+    LABELS,
+    NOTHING_BESIDE,
+    WEIGHTS,
+    Columns,
+    RowData,
+    column_of,
+    joined,
+)
 from dask_gmm.data.selection import refuse_bad_shape, row_dtype, selected_columns, selected_rows
 from dask_gmm.data.source import BadChunk, Block, Layout
 from dask_gmm.errors import InputError
-from dask_gmm.passes.dask_blocks import DaskBlocks, Origin
+from dask_gmm.passes.dask_blocks import NUMBERS, DaskBlocks, Origin
 
 # Rows of this process travel in tasks, which are made again when their holder dies.
 LARGE_GRAPHS: Final = {"distributed.admin.large-graph-warning-threshold": "1 TiB"}
@@ -31,21 +40,33 @@ class DaskSource:
         Numbers in one block per run of rows.
     blocks : DaskBlocks
         What is known of its blocks.
+    weights : dask.array.Array of shape (n_rows,), optional
+        How often each row counts; the array has them as a column besides.
     """
 
     array: da.Array
     blocks: DaskBlocks
+    weights: da.Array | None = None
 
     @classmethod
     def of(
-        cls, array: da.Array, columns: Sequence[int | str] | None = None, rows: slice | None = None
+        cls,
+        array: da.Array,
+        columns: Sequence[int | str] | None = None,
+        rows: slice | None = None,
+        beside: RowData = NOTHING_BESIDE,
     ) -> "DaskSource":
         """Take the rows and columns of a dask array.
+
+        Beside the rows may be dask arrays, in any chunks, or arrays in memory.
 
         Raises
         ------
         InputError
-            If it does not have two axes, numbers, known chunk sizes, and the rows and columns.
+            If it does not have two axes, numbers, known chunk sizes, and the rows and columns, or
+            there is not one number for each row beside it.
+        DataError
+            If one of those in memory is wrong.
         """
         name = f"dask array {array.name}"
         check_rows(array, name)
@@ -57,16 +78,54 @@ class DaskSource:
             array = array[selected.start : selected.stop]
         if chosen is not None:
             array = array[:, list(chosen)]
-        return cls._of_blocks(array, Origin(name, selected.start, chosen))
+        source = cls._of_blocks(array, Origin(name, selected.start, chosen))
+        return source._with(beside, n_rows, selected) if beside.any else source
 
     @classmethod
     def persisted(
-        cls, leaves: Sequence[npt.NDArray[np.floating]], origin: Origin, client: Client
+        cls, leaves: Sequence[Block], beside: Columns, origin: Origin, client: Client
     ) -> "DaskSource":
-        """Give rows of this process (n, n_features), leaf by leaf, to the workers to hold."""
-        blocks = [da.from_array(leaf, chunks=-1) for leaf in leaves]
+        """Give leaves of this process, and what is said of their rows, to the workers to hold."""
+        whole = [joined(leaf.rows, (leaf.weights, leaf.labels)) for leaf in leaves]
+        blocks = [da.from_array(leaf, chunks=-1) for leaf in whole]
         with dask.config.set(LARGE_GRAPHS):
-            return cls._of_blocks(client.persist(da.concatenate(blocks)), origin)
+            source = cls._of_blocks(client.persist(da.concatenate(blocks)), origin)
+        dtype, n_features = leaves[0].rows.dtype, leaves[0].rows.shape[1]
+        known = replace(source.blocks, dtype=dtype, n_features=n_features, beside=beside)
+        weights = source.array[:, n_features] if beside.weights else None
+        return replace(source, blocks=known, weights=weights)
+
+    def _with(self, beside: RowData, n_rows: int, read: range) -> "DaskSource":
+        """Put the numbers beside those rows of an array that are read to the right of them."""
+        weights = self._column(beside.weights, WEIGHTS, n_rows, read)
+        labels = self._column(beside.labels, LABELS, n_rows, read)
+        columns = Columns(weights is not None, labels is not None, beside.n_labels)
+        there = [each[:, None] for each in (weights, labels) if each is not None]
+        array = da.concatenate([self.array, *there], axis=1).rechunk({1: -1})
+        blocks = replace(self.blocks, stated=array.dtype, beside=columns)
+        return DaskSource(array, blocks, weights)
+
+    def _column(self, given: Any, name: str, n_rows: int, read: range) -> da.Array | None:
+        if given is None:
+            return None
+        column: da.Array
+        if not isinstance(given, da.Array):
+            numbers = column_of(given, n_rows, name)[read.start : read.stop]
+            column = da.from_array(numbers)
+            return self._beside(column)
+        if given.shape not in ((n_rows,), (n_rows, 1)) or given.dtype.kind not in NUMBERS:
+            raise InputError(
+                f"Wanted a number for each of the {n_rows:,} rows of {self.name} as {name}, found "
+                f"a dask array of shape {given.shape} of {given.dtype}. Give one number for each "
+                "row; where sizes of chunks are unknown, call its compute_chunk_sizes() first."
+            )
+        column = given.reshape(n_rows)[read.start : read.stop]
+        return self._beside(column)
+
+    def _beside(self, column: da.Array) -> da.Array:
+        """Give numbers (n_rows,) in blocks of the same rows."""
+        found: da.Array = column.astype(np.float64).rechunk({0: self.array.chunks[0]})
+        return found
 
     @classmethod
     def _of_blocks(cls, array: da.Array, origin: Origin) -> "DaskSource":
@@ -116,7 +175,8 @@ class DaskSource:
 
     def task_bytes(self) -> int:
         """Three of the largest blocks: one in use, one computed ahead, and its parts."""
-        return 3 * self.layout.largest * self.n_features * int(self.array.dtype.itemsize)
+        width = self.n_features + self.blocks.beside.count
+        return 3 * self.layout.largest * width * int(self.array.dtype.itemsize)
 
     def pinned(
         self, digests: npt.NDArray[np.uint32], bad_chunks: Sequence[BadChunk] = ()

@@ -83,13 +83,15 @@ class Tile:
     workspace : Workspace
     weights : ndarray of float64, shape (B,), optional
         How often each row counts; without them, once.
+    labels : ndarray of int64, shape (B,), optional
+        The component that each row is known to be of, -1 where it is not known.
     kept : ndarray of int64, shape (B,), optional
         How far each row is behind row number ``start``; without it, one is behind the other.
     incomplete : bool
         Whether NaN stand for values that are missing.
     """
 
-    __slots__ = ("_kept", "_memo", "incomplete", "rows", "start", "weights", "workspace")
+    __slots__ = ("_kept", "_memo", "incomplete", "labels", "rows", "start", "weights", "workspace")
 
     def __init__(
         self,
@@ -98,6 +100,7 @@ class Tile:
         workspace: Workspace,
         weights: npt.NDArray[np.float64] | None = None,
         kept: npt.NDArray[np.int64] | None = None,
+        labels: npt.NDArray[np.int64] | None = None,
         *,
         incomplete: bool = False,
     ) -> None:
@@ -106,6 +109,7 @@ class Tile:
         self.workspace = workspace
         self.weights = weights
         self.incomplete = incomplete
+        self.labels = labels
         self._kept = kept
         self._memo: dict[Hashable, Any] = {}
 
@@ -120,13 +124,14 @@ class Tile:
         at = np.flatnonzero(marks)
         kept = at if self._kept is None else self._kept[at]
         weights = None if self.weights is None else self.weights[at]
-        there = self.start, self.workspace
-        return Tile(self.rows[at], *there, weights, kept, incomplete=self.incomplete)
+        labels = None if self.labels is None else self.labels[at]
+        there, incomplete = (self.start, self.workspace), self.incomplete
+        return Tile(self.rows[at], *there, weights, kept, labels, incomplete=incomplete)
 
     def as_incomplete(self) -> "Tile":
         """Give a tile of the same rows in which NaN stand for values that are missing."""
-        there = self.start, self.workspace
-        return Tile(self.rows, *there, self.weights, self._kept, incomplete=True)
+        there = self.start, self.workspace, self.weights, self._kept, self.labels
+        return Tile(self.rows, *there, incomplete=True)
 
     def once(self, key: Hashable, build: Callable[[], T]) -> T:
         """Give what ``build`` makes of this tile, made once however many folds ask."""
@@ -171,13 +176,22 @@ def tile_rows(n_features: int) -> int:
 
 
 def tiles(block: Block, workspace: Workspace) -> Iterator[Tile]:
-    """Cut a block into tiles, in order; a block without columns has none."""
+    """Cut a block into tiles, in order; a block without columns has none.
+
+    Rows of weight zero are in none of them, as if they were not there.
+    """
     n_features = block.rows.shape[1]
-    if n_features:
-        step = tile_rows(n_features)
-        for at in range(0, len(block.rows), step):
-            weights = None if block.weights is None else block.weights[at : at + step]
-            yield Tile(block.rows[at : at + step], block.start + at, workspace, weights)
+    if not n_features:
+        return
+    step = tile_rows(n_features)
+    for at in range(0, len(block.rows), step):
+        weights = None if block.weights is None else block.weights[at : at + step]
+        labels = None if block.labels is None else block.labels[at : at + step]
+        rows = block.rows[at : at + step]
+        tile = Tile(rows, block.start + at, workspace, weights, labels=labels)
+        counted = tile if weights is None or weights.all() else tile.only(weights > 0)
+        if len(counted.rows):
+            yield counted
 
 
 class Answers(tuple[Any, ...]):

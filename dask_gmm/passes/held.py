@@ -147,7 +147,8 @@ class Piece:
 
     def __sizeof__(self) -> int:
         """Bytes of its arrays, which is what Dask wants to know."""
-        return sum(block.rows.nbytes + block.digests.nbytes for block in self.blocks)
+        arrays = ((block.rows, block.digests, block.weights, block.labels) for block in self.blocks)
+        return sum(each.nbytes for block in arrays for each in block if each is not None)
 
     def held(self, source: StoredSource) -> HeldHere:
         """Give the source with these leaves held."""

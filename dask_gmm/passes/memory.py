@@ -4,11 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from dask_gmm.data.beside import RowsBeside
 from dask_gmm.data.source import Source
 from dask_gmm.errors import MemoryLimitError
 from dask_gmm.passes.fold import Fold
 from dask_gmm.passes.held import Held
 
+# Of a weight, or of a label.
+NUMBER_BYTES: Final = 8
 PROCESS_BYTES: Final = 300 * 2**20
 # So much more than its share of all rows may a process come to hold.
 IMBALANCE: Final = 1.5
@@ -102,8 +105,11 @@ def project(
 
 
 def bytes_of(source: Source) -> int:
-    """Bytes of all rows of a source, decoded."""
-    return source.layout.rows * source.n_features * source.dtype.itemsize
+    """Bytes of all rows of a source, and of what lies beside them, decoded."""
+    if isinstance(source, Held):
+        return bytes_of(source.source)
+    beside = len(source.columns) * NUMBER_BYTES if isinstance(source, RowsBeside) else 0
+    return source.layout.rows * (source.n_features * source.dtype.itemsize + beside)
 
 
 def _mib(size: int) -> str:

@@ -9,7 +9,7 @@ from zarr.abc.buffer import Buffer
 from zarr.codecs import Crc32cCodec
 from zarr.storage import MemoryStore
 
-from dask_gmm.checks import number_or_none, whole
+from dask_gmm.checks import number, number_or_none, whole
 from dask_gmm.data.address_store import zarr_store
 from dask_gmm.errors import DataError, kind_of_any, output_errors
 from dask_gmm.fitting.members import Evaluation
@@ -25,6 +25,8 @@ from dask_gmm.records.publish import aside, publish, refuse_existing
 
 KEY: Final = "dask_gmm"
 VERSION: Final = 1
+# The sum of the weights of the rows, where that is not their number.
+MASS: Final = "mass"
 DIMENSIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "weights": ("component",),
     "means": ("component", "feature"),
@@ -182,6 +184,7 @@ def _fitted(arrays: Mapping[str, Array], facts: Mapping[str, Any]) -> FittedMixt
         quantiles=quantiles,
         rows_read=None if read is None else whole("rows_read", read, 0),
         n_fixed=whole("n_fixed", facts.get("n_fixed", 0), 0),
+        mass=_mass(facts),
     )
 
 
@@ -189,6 +192,13 @@ def _objectives(facts: Mapping[str, Any]) -> list[float | None]:
     """What was maximized in each pass; models of before do not say."""
     found = facts.get("objectives", [None] * len(facts["kept"]))
     return [None if each is None else float(each) for each in found]
+
+
+def _mass(facts: Mapping[str, Any]) -> float | None:
+    if MASS not in facts:
+        return None
+    number(MASS, facts[MASS], 0.0, above=True)
+    return float(facts[MASS])
 
 
 def _said(error: Exception) -> str:
@@ -227,6 +237,7 @@ def _facts(model: FittedMixture) -> dict[str, Any]:
         "converged": model.converged,
         "reason": model.reason,
         "rows": model.rows,
+        **({} if model.mass is None else {MASS: model.mass}),
         "n_iter": model.n_iter,
         "log_likelihood": number_or_none(model.log_likelihood),
         "incremental": model.incremental,

@@ -12,6 +12,7 @@ from dask_gmm.fitting.candidate import Climbing, Initializing
 from dask_gmm.fitting.escape import Escaping
 from dask_gmm.fitting.given import Given
 from dask_gmm.fitting.held_out import HeldOut
+from dask_gmm.fitting.labeled import Labeled
 from dask_gmm.fitting.levels import Level
 from dask_gmm.fitting.measuring import Measuring
 from dask_gmm.fitting.members import Climb, Evaluation, Finished, Why
@@ -71,7 +72,7 @@ VERSIONS: Final[Mapping[type, int]] = MappingProxyType(
         # What members of a cohort hold
         Base: 3,
         Climb: 1,
-        Drawn: 1,
+        Drawn: 2,
         Draws: 1,
         Evaluation: 3,
         Given: 1,
@@ -81,10 +82,11 @@ VERSIONS: Final[Mapping[type, int]] = MappingProxyType(
         Newton: 1,
         Reached: 1,
         Rows: 2,
-        Sample: 1,
-        Spec: 4,
-        Survey: 3,
-        SurveyAnswer: 2,
+        Sample: 2,
+        Labeled: 1,
+        Spec: 5,
+        Survey: 4,
+        SurveyAnswer: 3,
         Why: 1,
         # Members of a cohort
         Ascended: 1,

@@ -12,9 +12,10 @@ from typing import Any, Final
 import numpy as np
 
 from dask_gmm.checks import number_or_none
+from dask_gmm.data.beside import RowsBeside
 from dask_gmm.data.parquet_source import ParquetSource
 from dask_gmm.data.source import Source
-from dask_gmm.data.stored import StoredSource
+from dask_gmm.data.zarr_source import ZarrSource
 from dask_gmm.errors import InputError
 from dask_gmm.fitting.held_out import HeldOut
 from dask_gmm.fitting.result import FittedMixture
@@ -34,6 +35,12 @@ from dask_gmm.workflows.order import Reference
 
 # The same run may be asked for with others of these.
 NOT_SETTINGS: Final = ("out", "overwrite", "cache", "deadline", "require_converged")
+# Arrays beside the rows.
+BESIDE: Final = ("sample_weight", "labels")
+# What rows count whose component is known, in the manifest of a run.
+LABELED: Final = "sum_of_labeled"
+# What is said of an array beside the rows that has no path.
+IN_MEMORY: Final = "in memory"
 USUAL_RIDGE: Final = 1e-6
 PACKAGES: Final = ("dask-gmm", "numpy", "scipy", "scikit-learn", "zarr", "dask", "distributed")
 
@@ -74,6 +81,7 @@ def spec_of(request: FitRequest, start: Reference | None = None) -> Spec:
         repair=request.repair or RESEED,
         beliefs=beliefs_of(request),
         posterior=posterior,
+        n_labels=request.n_labels,
     )
     return with_known(request, spec)
 
@@ -144,6 +152,9 @@ def settings_of(request: Any) -> dict[str, Any]:
     settings = {name: getattr(request, name) for name in names}
     settings["data"] = str(request.data) if isinstance(request.data, str | Location) else None
     settings |= {name: str(each) for name, each in settings.items() if isinstance(each, Location)}
+    for name in BESIDE:
+        if settings.get(name) is not None:
+            settings[name] = _place(settings[name])
     if request.columns is not None:
         settings["columns"] = list(map(_column, request.columns))
     if request.prior is not None:
@@ -157,6 +168,11 @@ def settings_of(request: Any) -> dict[str, Any]:
     return {"settings": settings, "settings_sha256": hashlib.sha256(canonical).hexdigest()}
 
 
+def _place(array: Any) -> str:
+    """Give where an array lies beside the rows, in words."""
+    return str(array) if isinstance(array, str | Location) else IN_MEMORY
+
+
 def _column(column: int | str) -> int | str:
     return column if isinstance(column, str) else index(column)
 
@@ -167,12 +183,19 @@ def _ends(rows: slice) -> list[int | None]:
 
 def refuse_own_rows(source: Source, out: Location) -> None:
     """Refuse a run folder that would replace the rows it is about."""
-    stored = source.home if isinstance(source, StoredSource) else None
-    if stored is not None and out.resolve() in (stored.resolve(), *stored.resolve().parents):
-        raise InputError(
-            f"A run folder must not replace its own rows, but those are in {stored}, and the run "
-            f"folder is {out}. Choose another place."
-        )
+    for stored in _homes(source):
+        if out.resolve() in (stored.resolve(), *stored.resolve().parents):
+            raise InputError(
+                f"A run folder must not replace its own rows, but those are in {stored}, and the "
+                f"run folder is {out}. Choose another place."
+            )
+
+
+def _homes(source: Source) -> list[Location]:
+    """Give where stored rows are, and what lies beside them."""
+    parts = source.parts if isinstance(source, RowsBeside) else (source,)
+    homes = (part.home for part in parts if isinstance(part, ZarrSource | ParquetSource))
+    return [home for home in homes if home is not None]
 
 
 def facts_of(source: Source, survey: SurveyAnswer) -> dict[str, Any]:
@@ -185,10 +208,21 @@ def facts_of(source: Source, survey: SurveyAnswer) -> dict[str, Any]:
             "dtype": str(source.dtype),
             "fingerprint": fingerprint(source, survey),
             "missing": missing_shares(survey),
+            **_beside(survey),
         },
         **LeftOut.of(source, survey).to_json(),
         "versions": {**versions(), **_reading(source)},
     }
+
+
+def _beside(survey: SurveyAnswer) -> dict[str, Any]:
+    """Say how much rows count, where they have weights, and of how many the component is known."""
+    weights, labels = {}, {}
+    if survey.sample.weights is not None:
+        weights = {"sum_of_weights": survey.summary.mass, "rows_without_weight": survey.weightless}
+    if survey.labeled is not None:
+        labels = {LABELED: float(survey.labeled.mass.sum())}
+    return {**weights, **labels}
 
 
 def model_facts(model: FittedMixture) -> dict[str, Any]:
@@ -242,7 +276,8 @@ def fingerprint(source: Source, survey: SurveyAnswer) -> str:
 
 def _reading(source: Source) -> Mapping[str, str]:
     """Give the versions of what reads these rows alone."""
-    return {"pyarrow": version("pyarrow")} if isinstance(source, ParquetSource) else {}
+    rows = source.source if isinstance(source, RowsBeside) else source
+    return {"pyarrow": version("pyarrow")} if isinstance(rows, ParquetSource) else {}
 
 
 def versions() -> Mapping[str, str]:

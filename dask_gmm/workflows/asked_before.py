@@ -18,7 +18,7 @@ from dask_gmm.mixture.parts import USUAL_RELEVANCE, USUALLY_ADAPTED
 from dask_gmm.objects.location import Location, location
 from dask_gmm.records.asked import Asked, asked_in
 from dask_gmm.records.kinds import RUN_FOLDER
-from dask_gmm.workflows.about import USUAL_RIDGE, posterior_of, settings_of
+from dask_gmm.workflows.about import BESIDE, USUAL_RIDGE, posterior_of, settings_of
 from dask_gmm.workflows.fit_request import FitRequest
 from dask_gmm.workflows.order import Reference
 from dask_gmm.workflows.requests import USUAL_BAD_SHARE
@@ -70,6 +70,7 @@ def in_few_words(request: FitRequest | SelectRequest) -> dict[str, Any]:
     for name in NAMES_OF_ROWS:
         settings.pop(name)
     settings |= {name: settings[name] is not None for name in MODELS if name in settings}
+    settings |= {name: None if settings[name] is None else True for name in BESIDE}
     for name, usual in _usual(request).items():
         settings[name] = None if settings[name] == usual else settings[name]
     return settings

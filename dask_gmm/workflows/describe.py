@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from dask_gmm.data.source import Source
 from dask_gmm.data.stored import StoredSource
-from dask_gmm.errors import InputError, MemoryLimitError
+from dask_gmm.errors import DataError, InputError, MemoryLimitError
 from dask_gmm.fitting.incomplete import Incomplete
 from dask_gmm.fitting.questions import Score, Scored
 from dask_gmm.mixture.estep import JointDensity
@@ -154,17 +154,18 @@ def describe_lazily(
 
 def score_rows(
     source: Source, density: JointDensity, runner: Runner, *, missing: bool = False
-) -> tuple[int, float]:
-    """Give the number of rows, and the mean of their log densities in nats.
+) -> tuple[float, float]:
+    """Give the number of rows, each as often as its weight says, and their mean log density.
 
     Raises
     ------
     InputError, DataError
-        See `describe_rows`.
+        See `describe_rows`; or if all weights are zero.
     """
     fold = asked_of_any(Score(density), missing=missing)
     (scored,) = answered(source, density, fold, runner)
     assert isinstance(scored, Scored)
+    refuse_weightless(scored.rows, source.name)
     return scored.rows, scored.log_likelihood / scored.rows
 
 
@@ -188,6 +189,20 @@ def answered(
         return runner.run(source, [fold], progress)
     except BadRowError as bad:
         raise bad.named(source.where) from None
+
+
+def refuse_weightless(mass: float, name: str) -> None:
+    """Refuse weights whose sum is nothing to divide by.
+
+    Raises
+    ------
+    DataError
+    """
+    if not 0 < mass < np.inf:
+        raise DataError(
+            f"Wanted weights whose sum is a number above zero, found {mass:g} in {name}. Give "
+            "other weights."
+        )
 
 
 def _look(source: Source) -> None:

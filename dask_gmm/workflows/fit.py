@@ -123,7 +123,8 @@ def _searched(task: FitTask, work: Work) -> Done:
         course = go_on(work.folder, rows, *asked_so, work.audience, Allowed.by(request))
         outcome = course.outcomes.only
         model = with_quantiles(outcome.model, outcome.survey.sample)
-        ordered = in_order(model, task.reference, numbered=task.spec.numbered)
+        numbered = task.spec.numbered or outcome.survey.knows_labels
+        ordered = in_order(model, task.reference, numbered=numbered)
         if task.partitions is not None:
             readings = Readings(work.runner, work.progress, work.on_pass, outcome.passes)
             stretch, mixture = Stretch.of(source, rows, task.partitions), ordered.model.mixture

@@ -12,6 +12,7 @@ from dask_gmm.mixture.names import rank_of, refuse_factors
 from dask_gmm.objects.location import Location
 from dask_gmm.workflows.bayesian_request import check_bayesian, in_full
 from dask_gmm.workflows.known_request import check_known
+from dask_gmm.workflows.label_request import check_labels
 from dask_gmm.workflows.refresh_request import check_partitions, check_start, distinct
 from dask_gmm.workflows.requests import (
     Cache,
@@ -91,6 +92,13 @@ class FitRequest:
         taken out of the model when all else is done, or kept.
     precision : {"float64", "float32"}, default "float64"
         Type in which a pass computes, whatever the type in which the rows are stored.
+    sample_weight : str, Path, Address, ndarray, zarr.Array or dask array, optional
+        How often each row of the array counts, at least 0: 2 is the row twice, 0 as if it were not
+        there. Of stored rows a zarr array of one axis and of chunks of the same rows, or its path,
+        or an array in memory; of others an array as they are.
+    labels : str, Path, Address, ndarray, zarr.Array or dask array, optional
+        The component that each row of the array is known to be of, -1 where it is not known; such
+        an array as ``sample_weight``. Components keep these numbers.
     array : str, optional
         Name of the array inside a group; by default ``x``, else the only array with two axes.
     columns : tuple of int or str, optional
@@ -172,6 +180,8 @@ class FitRequest:
     reg_covar: float | None = None
     repair: Repair | None = None
     precision: FloatType = "float64"
+    sample_weight: Any = None
+    labels: Any = None
     array: str | None = None
     columns: tuple[int | str, ...] | None = None
     rows: slice | None = None
@@ -217,7 +227,13 @@ class FitRequest:
         """The model to start from, or to adapt; None where there is none."""
         return self.adapt if self.warm_start is None else self.warm_start
 
+    @property
+    def n_labels(self) -> int:
+        """Labels are below it; 0 without labels."""
+        return 0 if self.labels is None else self.components or 0
+
     def _check_mixture(self) -> None:
+        check_labels(self)
         check_start(self)
         check_known(self)
         check_partitions(self)

@@ -11,7 +11,7 @@ from dask_gmm.objects.location import Location
 from dask_gmm.records.model_file import load_model
 from dask_gmm.records.posterior_file import read_posterior
 from dask_gmm.records.run_folder import MODEL, read_manifest
-from dask_gmm.workflows.about import bayesian_facts, held_out
+from dask_gmm.workflows.about import LABELED, bayesian_facts, held_out
 from dask_gmm.workflows.course import seconds_of
 from dask_gmm.workflows.left_out import NOTHING_LEFT_OUT, LeftOut
 from dask_gmm.workflows.order import Ordered, Reference, in_order
@@ -60,6 +60,7 @@ class FitResult:
             "out": str(self.out),
             "done_before": self.done_before,
             "rows": model.rows,
+            **({} if model.mass is None else {"sum_of_weights": model.mass}),
             "converged": model.converged,
             "reason": model.reason,
             "iterations": model.n_iter,
@@ -125,6 +126,7 @@ def stored_fit(path: Location, reference: Reference | None, *, numbered: bool = 
     """
     manifest = read_manifest(path)
     model = replace(load_model(path / MODEL), inference=read_posterior(path))
+    numbered = numbered or bool(manifest["data"].get(LABELED))
     found = in_order(_as_it_was(model, manifest), reference, numbered=numbered)
     ordered = replace(found, order=tuple(manifest["order"]))
     told, seconds = tuple(manifest["warnings"]), seconds_of(manifest)
@@ -169,7 +171,8 @@ def _as_it_was(model: FittedMixture, manifest: Mapping[str, Any]) -> FittedMixtu
 
 def _read(model: FittedMixture) -> str:
     of_all = "" if model.rows_read is None else f"{model.rows_read:,} of "
-    return f"{of_all}{model.rows:,} rows"
+    weigh = "" if model.mass is None else f" that count {model.mass:,.6g} times"
+    return f"{of_all}{model.rows:,} rows{weigh}"
 
 
 def _likelihood(model: FittedMixture) -> str:

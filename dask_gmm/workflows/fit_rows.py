@@ -10,6 +10,7 @@ from dask_gmm.data.source import Source
 from dask_gmm.fitting.believing import Believing, Uniting
 from dask_gmm.fitting.candidate import candidates_of
 from dask_gmm.fitting.cohort import best, carried_out, limited
+from dask_gmm.fitting.foreseen import knowing
 from dask_gmm.fitting.hopeless import without_hopeless
 from dask_gmm.fitting.members import Finished, Member
 from dask_gmm.fitting.overfit import Goal
@@ -161,7 +162,8 @@ def fit_all(
 
 def cohort_of(trip: Trip, specs: Sequence[Spec], n_init: int) -> list[Member]:
     """Make the survey, and give the candidates of all specs, a race of their own for each."""
-    known = zip(specs, trip.known(specs), strict=True)
+    surveys, labeled = trip.known(specs), trip.answer.knows_labels
+    known = zip((knowing(each, labeled=labeled) for each in specs), surveys, strict=True)
     goals = [
         Goal(replace(each, race=race), survey)
         for race, (spec, survey) in enumerate(known)
@@ -232,13 +234,15 @@ def _searched(
         made = len(trip.records) + any(isinstance(each, Believing | Uniting) for each in members)
         ended = limited(members, limits.reached(made, trip.seconds, datetime.now(UTC)))
         by = limits.drop_hopeless_by
-        return ended if by is None else without_hopeless(ended, trip.answer.summary.rows, by)
+        return ended if by is None else without_hopeless(ended, trip.answer.summary.mass, by)
 
     members = carried_out(cohort, trip.run_pass, keep, end)
     races = sorted({each.spec.race for each in members})
     chosen = [_best_of([m for m in members if m.spec.race == race]) for race in races]
-    rows = trip.answer.summary.rows
-    models = tuple(FittedMixture.of(one, rows, dropped_of(all_, one, rows)) for one, all_ in chosen)
+    summary = trip.answer.summary
+    models = tuple(
+        FittedMixture.of(one, summary, dropped_of(all_, one, summary)) for one, all_ in chosen
+    )
     dropped = tuple(text for one, _ in chosen for text in _dropped(one))
     _warn(dropped, stacklevel=6)
     return FitOutcomes(models, trip.answer, tuple(trip.records), (*trip.warnings, *dropped))

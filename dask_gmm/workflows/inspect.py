@@ -221,6 +221,7 @@ def _model_facts(model: FittedMixture) -> dict[str, Any]:
         "components": model.mixture.n_components,
         "columns": model.mixture.n_features,
         "rows": model.rows,
+        **({} if model.mass is None else {"sum of weights": model.mass}),
         "converged": model.converged,
         "reason": model.reason,
         "iterations": model.n_iter,

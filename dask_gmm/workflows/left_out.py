@@ -151,9 +151,9 @@ NOTHING_LEFT_OUT: Final = LeftOut()
 
 
 def rows_left(source: Source, survey: SurveyAnswer) -> int:
-    """Give the number of rows that are not left out; those held out are among them."""
-    summary = survey.summary
-    return source.layout.rows - survey.skipped_rows - summary.bad_rows - summary.empty_rows
+    """Give the number of rows that count and are not left out; those held out are among them."""
+    summary, rows = survey.summary, source.layout.rows - survey.weightless
+    return rows - survey.skipped_rows - summary.bad_rows - summary.empty_rows
 
 
 def check_left(source: Source, survey: SurveyAnswer, allowed: Allowed, least: int) -> None:

@@ -15,6 +15,7 @@ from dask_gmm.fitting.survey import SurveyAnswer
 from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.summary import DataSummary
+from dask_gmm.mixture.typical import typical_covariance
 from dask_gmm.passes.fold import Fold
 from dask_gmm.workflows.left_out import Allowed
 
@@ -36,7 +37,7 @@ class Guess:
         """Make one of what a survey brought home."""
         if not survey.incomplete:
             return cls(None)
-        return cls(gaussian_of(typical_sample(survey.sample)))
+        return cls(gaussian_of(typical_sample(survey.sample).in_row_order()))
 
     @property
     def correlation(self) -> Array | None:
@@ -52,10 +53,17 @@ class Guess:
         """Give rows (n, D) with what the Gaussian expects in the place of what is missing."""
         return rows if self.gaussian is None else filled(rows, self.gaussian)
 
+    def typical(self, sample: Sample, summary: DataSummary) -> Array | None:
+        """Give the covariance of typical rows of a sample, where the summary of all knows one."""
+        first = typical_sample(sample)
+        if not summary.has_matrix:
+            return None
+        return typical_covariance(self.filled(first.in_row_order()), summary, first.counts)
 
-def typical_sample(sample: Sample) -> Array:
-    """Give the rows (n, D) by which it is known what is typical."""
-    return sample.first(SMALLEST_SAMPLE).in_row_order()
+
+def typical_sample(sample: Sample) -> Sample:
+    """Give the rows by which it is known what is typical, in the order of the data."""
+    return sample.first(SMALLEST_SAMPLE).in_order
 
 
 def asked_of(folds: Sequence[Fold], survey: SurveyAnswer) -> list[Fold]:

@@ -99,4 +99,5 @@ def with_quantiles(model: FittedMixture, sample: Sample) -> FittedMixture:
     density, wanted = density_of_mixture(model.mixture), Wanted(log_density=True)
     source, missing = ArraySource.of(sample.rows), bool(np.isnan(sample.rows).any())
     described = describe_rows(source, density, wanted, ThreadRunner(), missing=missing)
-    return replace(model, quantiles=DensityQuantiles.of(described[LOG_DENSITY]))
+    quantiles = DensityQuantiles.of(described[LOG_DENSITY], sample.counts)
+    return replace(model, quantiles=quantiles)

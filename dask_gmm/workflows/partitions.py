@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
 from dask_gmm.data.array_source import ArraySource
+from dask_gmm.data.beside import RowsBeside
 from dask_gmm.data.identity import identity_of_rows
 from dask_gmm.data.parquet_source import ParquetSource
 from dask_gmm.data.source import Source
@@ -144,7 +145,7 @@ def partitions_at(partitions: Mapping[str, slice], source: Source) -> dict[str, 
 def first_row(source: Source) -> int:
     """Give the number that the array has for the first row of a source."""
     match source:
-        case ArraySource() | ZarrSource() | ParquetSource():
+        case ArraySource() | ZarrSource() | ParquetSource() | RowsBeside():
             return source.first_row
         case DaskSource():
             return source.blocks.origin.first_row

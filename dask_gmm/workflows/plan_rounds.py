@@ -10,7 +10,6 @@ from dask_gmm.fitting.foreseen import (
     e_steps_near,
     largest_e_step,
     most_rounds,
-    survey_of,
 )
 from dask_gmm.fitting.questions import EStep
 from dask_gmm.fitting.sample import kept_bytes
@@ -27,6 +26,7 @@ from dask_gmm.workflows.plan_parts import last_reading
 from dask_gmm.workflows.planned import PlannedPass
 from dask_gmm.workflows.probe import Ask
 from dask_gmm.workflows.select_request import SelectRequest
+from dask_gmm.workflows.weighing import first_pass
 
 
 def in_groups(
@@ -115,8 +115,7 @@ class Rounds:
         return asks
 
     def _survey(self) -> SurveyFold:
-        fold, allowed = survey_of(self.specs, *self._shape), self.allowed
-        return replace(fold, usable=allowed.usable, incomplete=allowed.missing)
+        return first_pass(self.specs, self.rows, self.allowed)
 
     def _groups(self) -> list[Sequence[Fold]]:
         sizes = [

@@ -36,7 +36,8 @@ def _lines(step: PlannedStep) -> Iterator[str]:
 def _size(size: Size) -> str:
     shape = f"{size.rows:,} rows x {size.features} columns of {size.dtype}"
     cut = f"{size.blocks:,} blocks, {size.chunks:,} chunks"
-    return f"{shape} in {size.name}, {mib(size.rows * size.row_bytes)} per pass: {cut}"
+    beside = f", with {' and '.join(size.beside)} beside them" if size.beside else ""
+    return f"{shape} in {size.name}{beside}, {mib(size.rows * size.row_bytes)} per pass: {cut}"
 
 
 def _count(step: PlannedStep) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from dask_gmm.data.beside import RowsBeside
 from dask_gmm.data.sink import ArraySpec
 from dask_gmm.data.source import Source
 from dask_gmm.data.stored import StoredSource
@@ -31,6 +32,8 @@ class Size:
         As stored.
     row_bytes : int
         Of a row, decoded.
+    beside : tuple of str
+        What is read beside the rows.
     """
 
     name: str
@@ -40,6 +43,7 @@ class Size:
     blocks: int
     chunks: int
     row_bytes: int
+    beside: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, source: Source) -> "Size":
@@ -48,7 +52,9 @@ class Size:
         chunks = len(source.chunk_keys()) if isinstance(source, StoredSource) else blocks
         row_bytes = source.n_features * dtype.itemsize
         rows, name = source.layout.rows, source.name
-        return cls(name, rows, source.n_features, str(dtype), blocks, chunks, row_bytes)
+        columns = source.columns if isinstance(source, RowsBeside) else ()
+        size = (rows, source.n_features, str(dtype), blocks, chunks, row_bytes)
+        return cls(name, *size, tuple(each.name for each in columns))
 
     @classmethod
     def together(cls, parts: "Sequence[Size]") -> "Size":
@@ -67,6 +73,7 @@ class Size:
             "blocks": self.blocks,
             "chunks": self.chunks,
             "bytes_per_pass": self.rows * self.row_bytes,
+            **({"beside": list(self.beside)} if self.beside else {}),
         }
 
 

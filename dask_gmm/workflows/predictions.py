@@ -14,10 +14,12 @@ import numpy as np
 from dask_gmm.data.array_source import ArraySource
 from dask_gmm.data.blocks import regular_layout
 from dask_gmm.data.identity import identity_of
+from dask_gmm.data.parquet_source import ParquetSource
 from dask_gmm.data.place import DIGESTS
 from dask_gmm.data.sink import ArraySpec, Sink
 from dask_gmm.data.source import Layout, Source
 from dask_gmm.data.stored import StoredSource
+from dask_gmm.data.zarr_source import ZarrSource
 from dask_gmm.errors import InputError, OutputExistsError
 from dask_gmm.mixture.estep import JointDensity
 from dask_gmm.mixture.sampling import component_dtype
@@ -203,7 +205,7 @@ def _power_of_two(most: int) -> int:
 def _in_leaves_of(source: Source, rows: int) -> Source:
     if isinstance(source, DaskSource):
         return source.in_blocks_of(rows)
-    assert isinstance(source, ArraySource | StoredSource)
+    assert isinstance(source, ArraySource | ZarrSource | ParquetSource)  # nothing lies beside it
     return replace(source, layout=regular_layout(source.layout.rows, rows))
 
 

@@ -73,6 +73,11 @@ def check_partitions(request: "FitRequest") -> None:
 
 
 def _check_all_rows(request: "FitRequest") -> None:
+    if request.sample_weight is not None:
+        raise InputError(
+            "Wanted partitions of rows that count once each, found sample_weight beside them. "
+            "Leave one of them out."
+        )
     usual = {"held_out": 0.0, "on_bad_chunk": "fail", "nonfinite": "error", "missing": "error"}
     for name, value in usual.items():
         if (found := getattr(request, name)) != value:

@@ -91,7 +91,7 @@ class ScoreRequest:
         than this, in nats per row, at least 0. By default nothing is said of that.
     missing : {"error", "em"}, default "error"
         See `PredictRequest`.
-    array, columns, rows, missing_chunks
+    sample_weight, array, columns, rows, missing_chunks
         See `FitRequest`.
 
     Raises
@@ -105,6 +105,7 @@ class ScoreRequest:
     against_quantile: float | None = None
     fail_below: float | None = None
     missing: Missing = "error"
+    sample_weight: Any = None
     array: str | None = None
     columns: tuple[int | str, ...] | None = None
     rows: slice | None = None

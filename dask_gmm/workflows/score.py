@@ -11,7 +11,12 @@ from dask_gmm.fitting.bounds import name_of
 from dask_gmm.fitting.examined import Examine, Examined
 from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.runner import Runner
-from dask_gmm.workflows.describe import answered, asked_of_any, refuse_other_columns
+from dask_gmm.workflows.describe import (
+    answered,
+    asked_of_any,
+    refuse_other_columns,
+    refuse_weightless,
+)
 from dask_gmm.workflows.models import KnownModel, density_of_mixture, known_model
 from dask_gmm.workflows.row_requests import ScoreRequest
 from dask_gmm.workflows.sources import source_for, spread
@@ -52,6 +57,8 @@ class ScoreResult:
     fail_below : float, optional
         See `ScoreRequest`.
     seconds : float
+    weighed : bool
+        Whether rows count as often as weights say.
     """
 
     known: KnownModel
@@ -60,6 +67,7 @@ class ScoreResult:
     bound: Bound | None
     fail_below: float | None
     seconds: float
+    weighed: bool = False
 
     @property
     def of_fit(self) -> float | None:
@@ -79,12 +87,12 @@ class ScoreResult:
     @property
     def shares(self) -> list[float]:
         """Share of the rows of each component, as the sum of its responsibilities."""
-        return [float(each) / self.examined.rows for each in self.examined.responsibilities]
+        return [float(each) / self.examined.mass for each in self.examined.responsibilities]
 
     @property
     def share_below(self) -> float:
         """Share of the rows below the bound."""
-        return self.examined.below / self.examined.rows
+        return self.examined.below / self.examined.mass
 
     @property
     def drifted(self) -> bool:
@@ -97,6 +105,7 @@ class ScoreResult:
             "data": self.data,
             "model": str(self.known.path),
             "rows": self.examined.rows,
+            **({"sum_of_weights": self.examined.mass} if self.weighed else {}),
             "log_likelihood": self.log_likelihood,
             "standard_error": self.examined.standard_error,
             "log_likelihood_of_fit": self.of_fit,
@@ -125,7 +134,7 @@ class ScoreResult:
         error = self.examined.standard_error
         said = "" if error is None else f", standard error {error:.2g}"
         lines = [
-            f"{self.examined.rows:,} rows of {self.data}, {self.seconds:.1f} s",
+            f"{self._count()} of {self.data}, {self.seconds:.1f} s",
             f"log-likelihood {self.log_likelihood:.6f} nats per row{said}",
             self._beside(),
         ]
@@ -135,6 +144,10 @@ class ScoreResult:
                 f"({self.bound.value:.6g} nats): {self.share_below:.3g} of the rows"
             )
         return "\n".join([*lines, "", self._components()])
+
+    def _count(self) -> str:
+        rows = f"{self.examined.rows:,} rows"
+        return f"{rows} that count {self.examined.mass:,.6g} times" if self.weighed else rows
 
     def _beside(self) -> str:
         if self.of_fit is None:
@@ -186,8 +199,9 @@ def score(request: ScoreRequest, runner: Runner, progress: Progress) -> ScoreRes
     fold = asked_of_any(examine, missing=request.missing == "em")
     progress.start_pass("score", source.layout.rows)
     (examined,) = answered(spread(source, runner), density, fold, runner, progress)
-    seconds = monotonic() - started
-    result = ScoreResult(known, source.name, examined, bound, request.fail_below, seconds)
+    refuse_weightless(examined.mass, source.name)
+    ending = (request.fail_below, monotonic() - started, request.sample_weight is not None)
+    result = ScoreResult(known, source.name, examined, bound, *ending)
     progress.end_pass(f"log-likelihood {result.log_likelihood:.6f} nats per row")
     _refuse_drift(result)
     return result

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from dask_gmm.data.source import Source
+from dask_gmm.fitting.foreseen import knowing
 from dask_gmm.fitting.result import FittedMixture
 from dask_gmm.fitting.sample import Sample
 from dask_gmm.fitting.selected import Entry, Selected
@@ -164,7 +165,8 @@ def _selected(
             course = go_on(ours, rows, *asked_so, allowed)
         outcome = course.outcomes
         size = (source.layout.rows, source.n_features)
-        ordered = _in_order(outcome, [spec.sample_rows(*size) for spec in specs], reference)
+        sizes = [spec.sample_rows(*size) for spec in specs]
+        ordered = _in_order(outcome, sizes, reference)
         result = _result(request, source, ordered, course)
         manifest = {
             **course.to_json(request.deadline),
@@ -184,7 +186,8 @@ def _in_order(
 ) -> tuple[Ordered, ...]:
     """Put components in order; each model knows quantiles of the rows of its own sample."""
     models = map(with_quantiles, outcome.models, map(outcome.survey.sample.first, sizes))
-    return tuple(in_order(each, reference) for each in models)
+    labeled = outcome.survey.knows_labels
+    return tuple(in_order(each, reference, numbered=labeled) for each in models)
 
 
 def _result(
@@ -192,8 +195,10 @@ def _result(
 ) -> SelectResult:
     outcome = course.outcomes
     models = tuple(each.model for each in ordered)
-    entries = tuple(map(Entry.of, map(spec_of, request.cells()), models))
-    selected = Selected(entries, models[0].rows, request.criterion)
+    labeled = outcome.survey.knows_labels
+    asked = (knowing(spec_of(each), labeled=labeled) for each in request.cells())
+    entries = tuple(map(Entry.of, asked, models))
+    selected = Selected(entries, models[0].rows, request.criterion, models[0].mass)
     ended_so = (len(outcome.passes), course.seconds, outcome.warnings)
     left_out = LeftOut.of(source, outcome.survey)
     return SelectResult(selected, models, request.out, *ended_so, left_out=left_out)

@@ -69,6 +69,8 @@ class SelectRequest:
         See `FitRequest`; of each candidate.
     precision
         See `FitRequest`; of each candidate.
+    sample_weight, labels
+        See `FitRequest`; there are labels of the smallest number of components at most.
     array, columns, rows, missing_chunks, on_bad_chunk, max_bad_share, nonfinite, missing
         See `FitRequest`.
     cache, match, prior, require_converged, overwrite
@@ -99,6 +101,8 @@ class SelectRequest:
     n_init: int = 1
     merge_from: int | None = None
     precision: FloatType = "float64"
+    sample_weight: Any = None
+    labels: Any = None
     array: str | None = None
     columns: tuple[int | str, ...] | None = None
     rows: slice | None = None
@@ -138,9 +142,15 @@ class SelectRequest:
     @property
     def merged_from(self) -> int | None:
         """How many components those of all sizes are merged from; None where each has its own."""
-        if self.merge_from is not None or self.init is not None or self.solver != "fast":
+        apart = self.solver != "fast" or self.labels is not None
+        if self.merge_from is not None or self.init is not None or apart:
             return self.merge_from
         return MERGED_FROM * max(self.components)
+
+    @property
+    def n_labels(self) -> int:
+        """Labels are below it; 0 without labels."""
+        return 0 if self.labels is None else min(self.components)
 
     def cells(self) -> tuple[FitRequest, ...]:
         """Give what each candidate is asked: the grid, numbers of components last."""

@@ -27,6 +27,7 @@ def selected_json(selected: Selected) -> dict[str, Any]:
         "best_by": {name: place(selected.winner_by(name)) for name in CRITERIA},
         "simplest_within_error": place(selected.simplest_within_error),
         "rows": selected.rows,
+        **({} if selected.mass is None else {"sum_of_weights": selected.mass}),
         "candidates": [asdict(each) for each in selected.entries],
     }
 
@@ -64,7 +65,7 @@ def _about(selected: Selected) -> Iterator[list[str]]:
     yield ["iterations", *(str(each.iterations) for each in entries)]
     yield ["log-likelihood", *(f"{each.log_likelihood:.6f}" for each in entries)]
     if any(each.left is not None for each in entries):
-        yield ["left", *(_number(_left(each, selected.rows), ".3f") for each in entries)]
+        yield ["left", *(_number(_left(each, selected.counted), ".3f") for each in entries)]
 
 
 def _criteria(selected: Selected) -> Iterator[list[str]]:
@@ -122,7 +123,7 @@ def _endings(selected: Selected) -> Iterator[str]:
             yield f"not converged: {named(each, selected.entries)}: {each.reason}"
 
 
-def _left(entry: Entry, rows: int) -> float | None:
+def _left(entry: Entry, rows: float) -> float | None:
     return None if entry.left is None else entry.left / statistical_error(entry.n_parameters, rows)
 
 

@@ -5,7 +5,9 @@ from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 from dask_gmm.data.array_source import ArraySource
-from dask_gmm.data.open import open_source
+from dask_gmm.data.open import is_stored, open_source
+from dask_gmm.data.open_beside import refuse_stored, with_beside
+from dask_gmm.data.row_data import NOTHING_BESIDE, RowData
 from dask_gmm.data.source import Source
 from dask_gmm.data.stored import StoredSource
 from dask_gmm.errors import InputError
@@ -33,6 +35,7 @@ def source_of(
     columns: Sequence[int | str] | None = None,
     rows: slice | None = None,
     missing_chunks: str = "error",
+    beside: RowData = NOTHING_BESIDE,
     client: Any = None,
 ) -> Source:
     """Open what a user calls data as rows in leaves.
@@ -49,20 +52,31 @@ def source_of(
     array, columns, rows, missing_chunks
         See `open_source`; columns have numbers, also where they have names, and
         those of parquet files both.
+    beside : RowData
+        Weights and labels: arrays in memory; for stored rows also zarr arrays or their paths, for
+        dask arrays and frames also dask arrays.
     client : distributed.Client, optional
         Cluster on which rows are counted; by default the current client if there is one.
 
     Raises
     ------
     InputError
-        If it is nothing of the kind, or the choice of array, columns or rows is not in it.
+        If it is nothing of the kind, or the choice of array, columns or rows is not in it, or there
+        is not one number for each row beside it.
     DataError
-        If what is said of a stored array is damaged.
+        If what is said of a stored array is damaged, or a weight or a label in memory is wrong.
     """
     data = as_array(data, counted=True, client=client)
+    if not is_stored(data):
+        refuse_stored(beside)
     if is_dask_array(data) and array is None:
-        return DaskSource.of(data, columns, rows)
-    return open_source(data, array=array, columns=columns, rows=rows, missing_chunks=missing_chunks)
+        return DaskSource.of(data, columns, rows, beside)
+    if beside.any and not is_stored(data) and array is None:
+        return ArraySource.of(data, columns, rows, beside=beside)
+    source = open_source(
+        data, array=array, columns=columns, rows=rows, missing_chunks=missing_chunks
+    )
+    return with_beside(source, beside, missing_chunks)
 
 
 def source_for(request: RowsRequest, rows: slice | None = None) -> Source:
@@ -79,7 +93,18 @@ def source_for(request: RowsRequest, rows: slice | None = None) -> Source:
         columns=request.columns,
         rows=request.rows if rows is None else rows,
         missing_chunks=request.missing_chunks,
+        beside=beside_of(request),
     )
+
+
+def beside_of(request: RowsRequest) -> RowData:
+    """Give what is said of each row of a request beside its values."""
+    match request:
+        case FitRequest() | SelectRequest():
+            return RowData(request.sample_weight, request.labels, request.n_labels)
+        case ScoreRequest():
+            return RowData(request.sample_weight)
+    return NOTHING_BESIDE
 
 
 def spread(source: Source, runner: Runner) -> Source:
@@ -94,9 +119,9 @@ def spread(source: Source, runner: Runner) -> Source:
         return source
     if isinstance(source, ArraySource):
         reader = source.open()
-        leaves = [reader.read(index).rows for index in range(len(source.layout))]
+        leaves = [reader.read(index) for index in range(len(source.layout))]
         origin = Origin(source.name, source.first_row, source.columns)
-        return DaskSource.persisted(leaves, origin, runner.client)
+        return DaskSource.persisted(leaves, source.beside, origin, runner.client)
     if not source.shareable:
         raise InputError(
             f"Wanted rows that workers can open, found {source.name}, which lies in this "

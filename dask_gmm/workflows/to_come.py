@@ -14,7 +14,7 @@ from dask_gmm.objects.location import Location, location
 from dask_gmm.passes.dask_frames import is_dask_frame
 from dask_gmm.records.run_folder import MODEL
 from dask_gmm.workflows.models import KnownModel, known_model
-from dask_gmm.workflows.sources import source_for
+from dask_gmm.workflows.sources import beside_of, source_for
 
 
 class NotKnownYet(Exception):
@@ -64,6 +64,11 @@ class ToCome:
         """
         if is_dask_frame(request.data):
             raise NotKnownYet("the rows of a data frame of Dask are counted when they are read")
+        beside = beside_of(request)
+        if beside.any and any(
+            each in self for each in (request.data, beside.weights, beside.labels)
+        ):
+            raise NotKnownYet("what lies beside rows is looked at when they are there")
         if request.data in self:
             return self._source_to_come(location(request.data), request)
         return source_for(request)

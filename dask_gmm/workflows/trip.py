@@ -10,7 +10,7 @@ import numpy as np
 from dask_gmm.data.array_source import ArraySource
 from dask_gmm.data.source import Layout, Source
 from dask_gmm.errors import MemoryLimitError
-from dask_gmm.fitting.foreseen import largest_e_step, survey_of
+from dask_gmm.fitting.foreseen import largest_e_step
 from dask_gmm.fitting.held_out import check_shares
 from dask_gmm.fitting.incomplete import Incomplete
 from dask_gmm.fitting.levels import LARGEST_SAMPLE_BYTES, levels_of
@@ -19,7 +19,6 @@ from dask_gmm.fitting.questions import ALL_ROWS, Question, Rows
 from dask_gmm.fitting.sample import kept_bytes
 from dask_gmm.fitting.spec import Spec
 from dask_gmm.fitting.survey import Survey, SurveyAnswer, SurveyFold
-from dask_gmm.mixture.typical import typical_covariance
 from dask_gmm.passes.cost import Cost
 from dask_gmm.passes.fold import Fold
 from dask_gmm.passes.held import HeldHere
@@ -42,8 +41,8 @@ from dask_gmm.workflows.missing import (
     check_columns,
     largest_asked,
     told_missing,
-    typical_sample,
 )
+from dask_gmm.workflows.weighing import first_pass, weighed
 
 # Bytes of rows of the sample that are held in the order of the data.
 LARGEST_SAMPLES: Final = 2 * LARGEST_SAMPLE_BYTES
@@ -100,13 +99,13 @@ class Trip:
         rows, n_features = self._source.layout.rows, self._source.n_features
         for each in specs:
             check(self._source, each, self._allowed.missing)
-        allowed, fold = self._allowed, survey_of(specs, rows, n_features)
-        fold = replace(fold, usable=allowed.usable, incomplete=allowed.missing)
+        allowed, fold = self._allowed, first_pass(specs, self._source, self._allowed)
         self._runner.outlook(self._source, [fold]).require(self._source.name)
         later = self._runner.beside(kept_bytes(min(fold.size, rows), n_features))
         largest = largest_asked(largest_e_step(specs, n_features), allowed)
         later.outlook(self._source, [largest]).require(self._source.name)
         least = max(map(least_rows, specs))
+        fold = weighed(fold, self._source, least, self._runner, self._progress)
         answer = self._survey(fold, least)
         self._know(answer)
         if specs[0].held_out.any:
@@ -123,7 +122,8 @@ class Trip:
             check_columns(self._source, answer)
             if not answer.leaves_out or len(answer.sample.rows) >= min(fold.size, answer.seen):
                 break
-            fold = replace(fold, usable=rows_left(self._source, answer) / (2 * fold.rows))
+            of_all = self._source.layout.rows - answer.weightless
+            fold = replace(fold, usable=rows_left(self._source, answer) / (2 * of_all))
         return answer
 
     def take_up(self, checkpoint: Checkpoint) -> None:
@@ -187,10 +187,8 @@ class Trip:
         sizes, few = [s.level_sizes(*seen) for s in specs], [s.loose_rows(*seen) for s in specs]
         wanted = {size for each in (*sizes, few) for size in each if size}
         levels = levels_of(sample, wanted, guess.correlation)
-        typical = None
-        if summary.has_matrix:
-            typical = typical_covariance(guess.filled(typical_sample(sample)), summary)
-        whole = Survey.of(summary, self._source.number, typical=typical)
+        typical = guess.typical(sample, summary)
+        whole = Survey.of(summary, self._source.number, typical=typical, centers=answer.centers)
         below = [tuple(levels[size] for size in each) for each in sizes]
         return [
             replace(whole, levels=(*each, *whole.levels), few=levels.get(size))
@@ -244,12 +242,14 @@ class Trip:
     def _chosen(self, rows: Rows) -> ArraySource:
         sample = self.answer.sample.first(rows.size)
         if rows.drawn is None:
-            values = sample.in_row_order()
+            ordered = sample.in_order
+            values = ordered.in_row_order()
             values = self._known_gaps.filled(values) if rows.at_once else values
             leaves = Layout(np.array([0, len(values)])) if rows.at_once else None
-            return ArraySource.of(values, layout=leaves)
+            source = ArraySource.of(values, layout=leaves)
+            return replace(source, weights=ordered.counts, labels=ordered.labels)
         values, weights = rows.drawn.joined(sample)
-        return ArraySource.of(values, weights=weights)
+        return replace(ArraySource.of(values), weights=weights)
 
     def keep(self, members: Sequence[Member]) -> None:
         """Record the pass that has just ended, unless it was over the sample."""

@@ -15,7 +15,7 @@ from dask_gmm.workflows.report_request import ReportRequest
 from dask_gmm.workflows.requests import GenerateRequest
 from dask_gmm.workflows.select_request import SelectRequest
 from tests.doors.conftest import Invoke
-from tests.doors.twins import Twins
+from tests.doors.twins import Twins, only_request
 
 GENERATE = ("generate", "x.zarr", "--rows", "100", "--features", "3", "--components", "2")
 FIT = ("fit", "x.zarr", "--components", "2", "--out", "run")
@@ -75,6 +75,8 @@ FITTING_OPTIONS = {
     "n_init": (("--n-init", "7"), 7),
     "merge_from": (("--merge-from", "9"), 9),
     "precision": (("--precision", "float32"), "float32"),
+    "sample_weight": (("--sample-weight", "x.zarr/w"), Path("x.zarr/w")),
+    "labels": (("--labels", "x.zarr/l"), Path("x.zarr/l")),
     "array": (("--array", "y"), "y"),
     "columns": (("--columns", "0,2,5:8"), (0, 2, 5, 6, 7)),
     "rows": (("--rows", "10:20"), slice(10, 20)),
@@ -109,12 +111,6 @@ REPORT_OPTIONS: dict[str, tuple[tuple[str, ...], Any]] = {
     "features": (("--features", "0,2:4"), (0, 2, 3)),
     "overwrite": (("--overwrite",), True),
 }
-
-
-def only_request(twins: Twins, verb: str) -> Any:
-    ((called, (request, runner, _)),) = twins.calls
-    assert (called, runner) == (verb, "the runner")
-    return request
 
 
 def test_generate_asks_for_the_defaults(twins: Twins, invoke: Invoke) -> None:

@@ -30,4 +30,4 @@ def checks_of(estimator: Any) -> list[str]:
 def test_no_less_is_asked_of_it_than_of_theirs(estimator: Any) -> None:
     kind = getattr(sklearn.mixture, type(estimator).__name__)
     theirs = kind(covariance_type=estimator.covariance_type)
-    assert checks_of(estimator) == checks_of(theirs)
+    assert set(checks_of(theirs)) <= set(checks_of(estimator))

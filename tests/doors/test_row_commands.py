@@ -9,8 +9,7 @@ from dask_gmm.errors import DriftError
 from dask_gmm.settings_rows import ImputeSettings, PredictSettings, ScoreSettings
 from dask_gmm.workflows.row_requests import PredictRequest, ScoreRequest
 from tests.doors.conftest import Invoke
-from tests.doors.test_commands import only_request
-from tests.doors.twins import FakeResult, Twins
+from tests.doors.twins import FakeResult, Twins, only_request
 
 PREDICT = ("predict", "x.zarr", "run", "--out", "y.zarr")
 SCORE = ("score", "x.zarr", "run")
@@ -39,6 +38,7 @@ PREDICT_OPTIONS = {
 SCORE_OPTIONS = {
     **ASKING_OPTIONS,
     "missing": (("--missing", "em"), "em"),
+    "sample_weight": (("--sample-weight", "x.zarr/w"), Path("x.zarr/w")),
     "against_quantile": (("--against-quantile", "0.01"), 0.01),
     "fail_below": (("--fail-below", "0.5"), 0.5),
 }

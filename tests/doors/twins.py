@@ -92,3 +92,9 @@ class Twins:
         module = ModuleType(name)
         vars(module).update(names)
         monkeypatch.setitem(sys.modules, name, module)
+
+
+def only_request(twins: Twins, verb: str) -> Any:
+    ((called, (request, runner, _)),) = twins.calls
+    assert (called, runner) == (verb, "the runner")
+    return request

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from dask_gmm.data.array_source import ArraySource
 from dask_gmm.data.blocks import regular_layout
+from dask_gmm.data.row_data import RowData
 from dask_gmm.fitting.incomplete import Incomplete
 from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.frame import Frame
@@ -34,7 +35,8 @@ def known(rows: Array) -> tuple[DataSummary, Frame]:
 
 
 def answer_of(fold: Fold, rows: Array, weights: Array | None = None) -> SufficientStatistics:
-    source = ArraySource.of(rows, layout=regular_layout(len(rows), 20), weights=weights)
+    beside = RowData(weights)
+    source = ArraySource.of(rows, layout=regular_layout(len(rows), 20), beside=beside)
     (answer,) = ThreadRunner(2).run(source, [Incomplete(fold)], Silent())
     assert isinstance(answer, SufficientStatistics)
     return answer

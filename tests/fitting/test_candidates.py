@@ -102,9 +102,9 @@ def test_k_means_runs_on_one_openmp_thread(monkeypatch: pytest.MonkeyPatch) -> N
     threads: list[int] = []
 
     class Watched(KMeans):  # type: ignore[misc]
-        def fit(self, rows: Array) -> Any:
+        def fit(self, rows: Array, **asked: Any) -> Any:
             threads.append(_openmp_effective_n_threads())
-            return super().fit(rows)
+            return super().fit(rows, **asked)
 
     monkeypatch.setattr(starts, "KMeans", Watched)
     with threadpool_limits(limits=4, user_api="openmp"):

@@ -3,10 +3,22 @@
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dask_gmm.fitting.sample import Sample, key_limit, keys_of, sample_size
+from dask_gmm.fitting.held_out import NONE_HELD_OUT, HeldOut
+from dask_gmm.fitting.sample import (
+    Sample,
+    key_limit,
+    keys_by_weight,
+    keys_of,
+    ranks_of,
+    sample_size,
+)
+from dask_gmm.fitting.weighing import Weigh, Weighing
+from dask_gmm.mixture.features import Array
+from dask_gmm.passes.fold import Tile, Workspace
 
 
 def drawn(size: int, seed: int, start: int, stop: int) -> Sample:
@@ -68,3 +80,104 @@ def test_the_limit_keeps_nearly_all_other_rows_out() -> None:
 def test_large_mixtures_get_larger_samples() -> None:
     assert sample_size(2, 2) == 20_000
     assert sample_size(64, 64) > 20_000
+
+
+def by_weight(size: int, seed: int, start: int, stop: int, weights: Array) -> Sample:
+    """A sample by weight, whatever the ranks that may be in it."""
+    index = np.arange(start, stop)
+    part = weights[start:stop]
+    keys = keys_by_weight(keys_of(seed, index), part)
+    rows = index[:, None].astype(float)
+    return Sample.smallest_of([Sample(size, keys, index, rows, part)])
+
+
+@given(st.integers(1, 60), st.integers(0, 2**40), st.lists(st.integers(0, 200), max_size=5))
+def test_the_layout_does_not_change_a_sample_by_weight(
+    size: int, seed: int, cuts: list[int]
+) -> None:
+    weights = np.random.default_rng(seed).pareto(1.0, 200) + 1e-3
+    parts = [by_weight(size, seed, a, b, weights) for a, b in pairwise([0, *sorted(cuts), 200])]
+    total = parts[0]
+    for part in parts[1:]:
+        total = total + part
+    whole = by_weight(size, seed, 0, 200, weights)
+    for name in ("keys", "index", "rows", "weights", "counts"):
+        np.testing.assert_array_equal(getattr(total, name), getattr(whole, name))
+    assert total.beyond == whole.beyond
+    smaller = by_weight(max(size // 2, 1), seed, 0, 200, weights)
+    np.testing.assert_array_equal(whole.first(smaller.size).counts, smaller.counts)
+
+
+def test_equal_weights_draw_the_rows_that_are_drawn_without() -> None:
+    weighed, plain = by_weight(50, 3, 0, 1000, np.full(1000, 2.5)), drawn(50, 3, 0, 1000)
+    np.testing.assert_array_equal(weighed.index, plain.index)
+    assert weighed.counts is not None
+    np.testing.assert_allclose(weighed.counts, 1.0, rtol=1e-12)
+
+
+def test_all_rows_count_as_often_as_they_weigh() -> None:
+    weights = np.random.default_rng(0).pareto(1.0, 100)
+    whole = by_weight(100, 0, 0, 100, weights)
+    assert whole.beyond == np.inf
+    np.testing.assert_array_equal(whole.in_order.counts, weights)
+
+
+def test_a_row_of_nearly_all_the_weight_is_always_there() -> None:
+    weights = np.ones(10_000)
+    weights[1234] = 1e7
+    for seed in range(20):
+        found = by_weight(50, seed, 0, 10_000, weights)
+        assert 1234 in found.index
+        counts = found.counts
+        assert counts is not None
+        assert counts[found.index == 1234] > 0.99 * counts.sum()
+
+
+def test_sums_over_a_sample_are_those_over_all_rows_on_average() -> None:
+    generator = np.random.default_rng(1)
+    weights, values = generator.pareto(1.5, 2000) + 0.01, generator.normal(3, 1, 2000)
+    estimates = []
+    for seed in range(400):
+        found = by_weight(100, seed, 0, 2000, weights)
+        assert found.weights is not None
+        chances = -np.expm1(-found.weights * found.beyond)
+        estimates.append((found.weights / chances) @ values[found.index])
+    wanted, error = weights @ values, np.std(estimates) / 20
+    assert abs(np.mean(estimates) - wanted) < 4 * error < 0.02 * wanted
+
+
+def test_a_sample_counts_for_as_many_rows_as_would_tell_as_much() -> None:
+    weights = np.ones(5000)
+    counts = by_weight(100, 0, 0, 5000, weights).counts
+    assert counts is not None
+    assert counts.sum() == pytest.approx(100)
+    weights[:50] = 1e3
+    counts = by_weight(100, 0, 0, 5000, weights).counts
+    assert counts is not None
+    assert 50 < counts.sum() < 80
+
+
+def weighed(weights: Array) -> Weighing:
+    meter = Weigh().begin(None)  # type: ignore[arg-type]  # it looks at tiles alone
+    for part in np.array_split(weights, 3):
+        meter.add(Tile(part[:, None], 0, Workspace(), part))
+    return meter.answer()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3])
+@pytest.mark.parametrize("power", [-290, 0, 250])
+def test_few_more_rows_than_are_needed_are_below_the_limit(power: int, share: float) -> None:
+    held_out = HeldOut(share) if share else NONE_HELD_OUT
+    for seed in range(5):
+        generator = np.random.default_rng(seed)
+        weights = generator.lognormal(0, 2, 100_000) * 10.0**power
+        found = weighed(weights)
+        assert found.rows == 100_000
+        assert found.mass == pytest.approx(weights.sum())
+        limit = found.limit(1000, held_out, 1.0)
+        below = int((ranks_of(keys_of(seed, np.arange(100_000)), weights) <= limit).sum())
+        assert 1000 / (1 - share) < below < 3600 / (1 - share)
+
+
+def test_where_all_rows_may_be_needed_there_is_no_limit() -> None:
+    assert weighed(np.ones(1000)).limit(1000, NONE_HELD_OUT, 1.0) == np.inf

@@ -1,5 +1,7 @@
 """A row of weight 2 is the row twice: in the summary, the sums, the objective, and its gradient."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,9 +9,11 @@ from hypothesis import strategies as st
 
 from dask_gmm.data.array_source import ArraySource
 from dask_gmm.data.blocks import regular_layout
-from dask_gmm.errors import InputError
+from dask_gmm.data.row_data import RowData
+from dask_gmm.errors import DataError, InputError
 from dask_gmm.fitting.questions import EStep
 from dask_gmm.fitting.survey import SurveyFold
+from dask_gmm.fitting.weighing import UNKNOWN
 from dask_gmm.mixture.coordinates import gradient, objective
 from dask_gmm.mixture.covariance import family_of
 from dask_gmm.mixture.features import Array
@@ -34,7 +38,7 @@ def answer_of(fold: Fold, source: ArraySource) -> SufficientStatistics:
 
 
 def leafy(rows: Array, weights: Array | None = None) -> ArraySource:
-    return ArraySource.of(rows, layout=regular_layout(len(rows), 70), weights=weights)
+    return ArraySource.of(rows, layout=regular_layout(len(rows), 70), beside=RowData(weights))
 
 
 def assert_same_summary(found: DataSummary, wanted: DataSummary) -> None:
@@ -108,7 +112,7 @@ def test_a_survey_of_weighed_rows_has_their_mass_and_their_number() -> None:
 
 def test_weights_go_with_the_rows_that_are_chosen() -> None:
     rows, weights = np.arange(12.0).reshape(6, 2), np.arange(1.0, 7.0)
-    source = ArraySource.of(rows, rows=slice(2, 5), weights=weights)
+    source = ArraySource.of(rows, rows=slice(2, 5), beside=RowData(weights))
     block = source.open().read(0)
     assert block.weights is not None
     assert block.weights.tolist() == [3, 4, 5]
@@ -119,16 +123,53 @@ def test_weights_go_with_the_rows_that_are_chosen() -> None:
 @pytest.mark.parametrize(
     ("weights", "found"),
     [
-        (
-            [1.0, 2.0],
-            r"each of the 3 rows of the array, found weights of shape \(2,\)",
-        ),
-        ([[1.0], [2], [3]], r"found weights of shape \(3, 1\)"),
-        ([1.0, 0.0, 2.0], r"weights above zero, found 0 for row 1"),
-        ([1.0, 1.0, np.inf], r"weights above zero, found inf for row 2"),
-        ([1.0, np.nan, -1.0], r"found nan for row 1"),
+        ([1.0, 2.0], r"each of the 3 rows as weights, found an array of shape \(2,\)"),
+        ([[1.0, 1.0], [2, 2], [3, 3]], r"found an array of shape \(3, 2\)"),
+        (["a", "b", "c"], r"found an array of shape \(3,\) of <U1"),
+        ([[1.0], [2, 3], [3]], r"of which numpy makes an array, found list"),
+        (np.ma.masked_array([1.0, 2, 3]), r"found a masked array"),
     ],
 )
-def test_what_is_no_weight_is_refused(weights: list[float], found: str) -> None:
+def test_what_are_no_weights_is_refused(weights: Any, found: str) -> None:
     with pytest.raises(InputError, match=found):
-        ArraySource.of(np.zeros((3, 2)), weights=weights)
+        ArraySource.of(np.zeros((3, 2)), beside=RowData(weights))
+
+
+@pytest.mark.parametrize(
+    ("weights", "found"),
+    [
+        ([1.0, 1.0, np.inf], r"at least 0, found inf at row 2"),
+        ([1.0, np.nan, -1.0], r"found nan at row 1"),
+        ([-1e-9, 1.0, 1.0], r"found -1e-09 at row 0"),
+    ],
+)
+def test_a_weight_that_is_wrong_is_named(weights: list[float], found: str) -> None:
+    with pytest.raises(DataError, match=found):
+        ArraySource.of(np.zeros((3, 2)), beside=RowData(weights))
+
+
+def test_weights_are_kept_as_they_were_given() -> None:
+    given = np.array([1.0, 2.0])
+    source = ArraySource.of(np.zeros((2, 2)), beside=RowData(given[:, None]))
+    given[:] = 7
+    assert source.weights is not None
+    assert source.weights.tolist() == [1, 2]
+
+
+def test_rows_of_weight_zero_are_not_there() -> None:
+    rows = rows_of(random_mixture(3, "full", 3, 3), N // 3, 3)
+    weights = np.random.default_rng(0).integers(0, 3, N).astype(float)
+    weights[140:210] = 0  # a whole leaf
+    counted = weights > 0
+    rows[~counted] = np.where(np.arange(3) % 2, np.nan, 1e9)
+    fold = EStep.at(random_mixture(4, "full", 3, 3), Frame.of(summarize(rows[counted])), "float64")
+    weighed = answer_of(fold, leafy(rows, weights))
+    without = answer_of(fold, leafy(rows[counted], weights[counted]))
+    assert weighed.rows == without.rows
+    np.testing.assert_allclose(weighed.sums, without.sums, rtol=1e-12, atol=1e-9)
+    survey = SurveyFold(0, 20, N, weighing=UNKNOWN)
+    (found,) = ThreadRunner(1).run(leafy(rows, weights), [survey], Silent())
+    assert (found.summary.rows, found.weightless) == (counted.sum(), N - counted.sum())
+    assert found.summary.bad_rows == 0
+    assert found.summary.maximum.max() < 1e9
+    assert counted[found.sample.index].all()

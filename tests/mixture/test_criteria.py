@@ -9,6 +9,7 @@ from scipy.special import entr, softmax
 
 from dask_gmm.data.array_source import ArraySource
 from dask_gmm.data.blocks import regular_layout
+from dask_gmm.data.row_data import RowData
 from dask_gmm.fitting.questions import EStep
 from dask_gmm.mixture.criteria import bic, entropy, icl
 from dask_gmm.mixture.features import Array
@@ -26,7 +27,7 @@ def entropy_of(rows: Array, mixture: Mixture, weights: Array | None = None) -> f
     summary = summarize(rows, weights=weights)
     frame = Frame.of(summary)
     centered = mixture.moved(-frame.shift)
-    source = ArraySource.of(rows, layout=regular_layout(len(rows), 70), weights=weights)
+    source = ArraySource.of(rows, layout=regular_layout(len(rows), 70), beside=RowData(weights))
     fold = EStep.at(centered, frame, "float64")
     (sums,) = ThreadRunner(1).run(source, [fold], Silent())
     assert isinstance(sums, SufficientStatistics)

@@ -17,6 +17,7 @@ from click.testing import CliRunner, Result
 
 from dask_gmm import load_model
 from dask_gmm.cli import cli
+from dask_gmm.workflows.drawing import usual_chunk_rows
 from tests.house.tree import ROOT, blocks_of_readme
 
 QUICKSTART = str(ROOT / "configs" / "quickstart.yaml")
@@ -94,7 +95,7 @@ def commands_of_readme() -> list[str]:
 
 
 def write_sources(folder: Path) -> None:
-    """Write what the README ingests."""
+    """Write what the README ingests, and the weights of a million rows of eight columns."""
     rng = np.random.default_rng(0)
     names = ("temperature", "pressure", "a", "b", "c")
     table = pa.table({name: rng.normal(size=5000) for name in names})
@@ -105,6 +106,10 @@ def write_sources(folder: Path) -> None:
     np.savetxt(folder / "answers.csv", answers, delimiter=",", header=header, comments="")
     with h5py.File(folder / "simulated.h5", "w") as file:
         file["run3/positions"] = rng.normal(size=(500, 3))
+    chunks = (usual_chunk_rows(1_000_000, 8, 8),)
+    path = folder / "weights.zarr"
+    weights = zarr.create_array(path, shape=(1_000_000,), chunks=chunks, dtype="f8")
+    weights[...] = rng.uniform(0.5, 1.5, 1_000_000)
     axes = ("time", "latitude", "longitude")
     fields = {name: (axes, rng.normal(size=(4, 5, 6))) for name in "uvt"}
     xarray.Dataset(fields).to_netcdf(folder / "weather.nc", engine="h5netcdf")
@@ -116,7 +121,7 @@ def test_the_commands_of_the_readme_run_as_they_stand(folder: Path) -> None:
     (folder / "configs").symlink_to(ROOT / "configs")
     write_sources(folder)
     commands = ["dask-gmm demo", *commands_of_readme()]
-    assert len(commands) == 30
+    assert len(commands) == 33
     for command in commands:
         _, *args = shlex.split(command)
         subprocess.run([sys.executable, "-m", "dask_gmm", *args], check=True)

@@ -10,6 +10,7 @@ import pytest
 
 from dask_gmm.data.array_source import ArraySource
 from dask_gmm.data.open import open_source
+from dask_gmm.data.row_data import RowData
 from dask_gmm.fitting.ascent import Ascended, Ascending
 from dask_gmm.fitting.escape import Escaping, last_way_out
 from dask_gmm.fitting.members import Member
@@ -127,6 +128,10 @@ def test_every_type_in_the_registry_is_met_in_some_fit(tmp_path: Path) -> None:
     (first, *_) = checkpoints(Spec(2, max_iter=2), source=damaged, allowed=allowed)
     met: set[str] = set(encode(first).document["types"])
     drawn = ("em, kmeans, full", "fast, merge, diag", "fast, short-em, diag")
+    labels = np.maximum(np.arange(len(X)) % 9 - 7, -1)
+    labeled = ArraySource.of(X, beside=RowData(labels=labels, n_labels=2))
+    (known, *_) = checkpoints(Spec(2, max_iter=2, n_labels=2), source=labeled)
+    met |= set(encode(known).document["types"])
     for case in (*drawn, "fast, merge from more, full", "em, given", "fast, given"):
         for checkpoint in checkpoints(SPECS[case]):
             met |= set(encode(checkpoint).document["types"])

@@ -24,17 +24,19 @@ ITERATIONS: Final = 30
 ENOUGH: Final = 1e-3
 
 
-def gaussian_of(rows: Array) -> Mixture:
+def gaussian_of(rows: Array, counts: Array | None = None) -> Mixture:
     """Give a Gaussian to which EM leads from the means and variances of what is there.
 
     Parameters
     ----------
     rows : ndarray of shape (n, D)
         NaN stand for values that are missing; each column has some that are there.
+    counts : ndarray of shape (n,), optional
+        How often each row counts, above 0; without them, once.
     """
     n_features = rows.shape[1]
-    summary = summarize(rows, incomplete=True).completed(np.eye(n_features))
-    frame, block = Frame.of(summary), _block(rows)
+    summary = summarize(rows, weights=counts, incomplete=True).completed(np.eye(n_features))
+    frame, block = Frame.of(summary), _block(rows, counts)
     variances = np.where(summary.variance > 0, summary.variance, 1.0)
     mixture = Mixture.of([1.0], np.zeros((1, n_features)), np.diag(variances)[None])
     prior, before, workspace = Prior.of(summary, mixture.family), -np.inf, Workspace()
@@ -65,5 +67,5 @@ def filled(rows: Array, mixture: Mixture) -> Array:
     return np.concatenate([completed_rows(each, density) for each in parts])
 
 
-def _block(rows: Array) -> Block:
-    return Block(0, 0, len(rows), rows, np.empty(0, np.uint32))
+def _block(rows: Array, counts: Array | None = None) -> Block:
+    return Block(0, 0, len(rows), rows, np.empty(0, np.uint32), counts)

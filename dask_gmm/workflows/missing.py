@@ -37,7 +37,8 @@ class Guess:
         """Make one of what a survey brought home."""
         if not survey.incomplete:
             return cls(None)
-        return cls(gaussian_of(typical_sample(survey.sample).in_row_order()))
+        first = typical_sample(survey.sample)
+        return cls(gaussian_of(first.in_row_order(), first.counts))
 
     @property
     def correlation(self) -> Array | None:

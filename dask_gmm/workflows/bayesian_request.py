@@ -4,18 +4,14 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-
 from dask_gmm.checks import one_of
 from dask_gmm.errors import InputError
-from dask_gmm.fitting.spec import TRIES
-from dask_gmm.mixture.beliefs import WEIGHT_PRIORS, Beliefs
 
 if TYPE_CHECKING:
+    from dask_gmm.mixture.beliefs import Beliefs
     from dask_gmm.workflows.fit_request import FitRequest
 
 KIND: Final = "weight_concentration_prior_type"
-NAMES: Final = tuple(each.name for each in fields(Beliefs))
 # What has another meaning, or none, where all parameters have priors.
 WITHOUT: Final = {
     "held_out": 0.0,
@@ -41,13 +37,16 @@ def in_full(asked: str | Mapping[str, Any]) -> dict[str, Any]:
     InputError
         If a name is unknown, or a value outside its domain.
     """
+    from dask_gmm.mixture.beliefs import WEIGHT_PRIORS, Beliefs
+
     if isinstance(asked, str):
         one_of("bayesian", asked, WEIGHT_PRIORS)
+    names = [each.name for each in fields(Beliefs)]
     named: dict[str, Any] = {KIND: asked} if isinstance(asked, str) else dict(asked)
-    unknown = sorted(set(named) - set(NAMES), key=str)
+    unknown = sorted(set(named) - set(names), key=str)
     if unknown:
         raise InputError(
-            f"Wanted names of priors in bayesian ({', '.join(NAMES)}), found "
+            f"Wanted names of priors in bayesian ({', '.join(names)}), found "
             f"{', '.join(map(str, unknown))}. Correct or leave out."
         )
     given = {name: value for name, value in named.items() if value is not None}
@@ -65,6 +64,8 @@ def check_bayesian(request: "FitRequest") -> None:
     """
     if request.bayesian is None:
         return
+    from dask_gmm.fitting.spec import TRIES
+
     if request.init in TRIES:
         raise InputError(
             f"Wanted an init of a single start with bayesian, found {request.init}. Choose another."
@@ -81,10 +82,12 @@ def check_bayesian(request: "FitRequest") -> None:
         )
 
 
-def beliefs_of(request: "FitRequest") -> Beliefs | None:
+def beliefs_of(request: "FitRequest") -> "Beliefs | None":
     """Give what is asked of priors as a value; None where nothing is."""
+    from dask_gmm.mixture.beliefs import Beliefs
+
     return None if request.bayesian is None else Beliefs(**in_full(request.bayesian))
 
 
 def _json(value: object) -> object:
-    return value.tolist() if isinstance(value, np.ndarray) else value
+    return value.tolist() if hasattr(value, "tolist") else value

@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING
 
 from dask_gmm.errors import InputError
-from dask_gmm.fitting.spec import TRIES
 
 if TYPE_CHECKING:
     from dask_gmm.workflows.fit_request import FitRequest
@@ -18,6 +17,8 @@ def check_labels(request: "FitRequest") -> None:
     """
     if request.labels is None:
         return
+    from dask_gmm.fitting.spec import TRIES
+
     if request.components is None:
         raise InputError(
             "Wanted the number of components with labels, found none. Give components, also where "

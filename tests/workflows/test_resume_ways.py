@@ -132,7 +132,8 @@ def test_every_type_in_the_registry_is_met_in_some_fit(tmp_path: Path) -> None:
     labeled = ArraySource.of(X, beside=RowData(labels=labels, n_labels=2))
     (known, *_) = checkpoints(Spec(2, max_iter=2, n_labels=2), source=labeled)
     met |= set(encode(known).document["types"])
-    for case in (*drawn, "fast, merge from more, full", "em, given", "fast, given"):
+    told = ("fast, priors, full", "em, priors, given", "fast, prior", "em, adapted", "fast, fixed")
+    for case in (*drawn, *told, "fast, merge from more, full", "em, given", "fast, given"):
         for checkpoint in checkpoints(SPECS[case]):
             met |= set(encode(checkpoint).document["types"])
     for first, source in ((with_a_spare(), SOURCE), (with_a_few(), FEW), (at_a_saddle(), SOURCE)):

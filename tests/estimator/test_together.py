@@ -16,7 +16,7 @@ KAPPA, NU, SCATTER = 0.5, 6.0, 0.3
 PRIOR: Final = MixturePrior(alpha=2.0, kappa=KAPPA, mean=[0.0, 1.0], nu=NU, scatter=SCATTER)
 
 
-def asked_of(seed: int, n_features: int = 2) -> tuple[Array, Array, Any]:
+def asked_of(seed: int, n_features: int = 2) -> tuple[Array, Any, Any]:
     """Rows with gaps, weights that are whole numbers, and components of a few rows."""
     generator = np.random.default_rng(seed)
     rows = blobs(seed, N, n_features, 3)
@@ -57,7 +57,7 @@ def test_a_row_of_weight_two_is_the_row_twice_whatever_else_is_known(
         np.testing.assert_allclose(found, wanted, rtol=digits, atol=digits)
 
 
-def log_posterior(mixture: Mixture, rows: Array, times: Array, labels: Any) -> float:
+def log_posterior(mixture: Mixture, rows: Array, times: Any, labels: Any) -> float:
     """The sum that a fit maximizes, written out row by row, of full covariances."""
     found = plain(rows, mixture)
     known = found.log_joint[np.maximum(labels, 0), np.arange(len(rows))]

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from dask_gmm.data.source import Block
 from dask_gmm.mixture.fillings import COPIES, LARGEST_PORTION
 from dask_gmm.passes.fold import Answer, Fold, Meter, Tile, tile_rows
@@ -17,13 +19,16 @@ class Incomplete:
     Parameters
     ----------
     fold : Fold
+    present : bool
+        Whether rows of which nothing is there are kept from it.
     """
 
     fold: Fold
+    present: bool = False
 
     def begin(self, block: Block) -> "_IncompleteMeter":
         """Start on one block."""
-        return _IncompleteMeter(self.fold.begin(block))
+        return _IncompleteMeter(self.fold.begin(block), self.present)
 
     def tile_bytes(self, n_features: int) -> int:
         """Project what the fold holds, and what is found out about missing values."""
@@ -32,11 +37,22 @@ class Incomplete:
 
 
 class _IncompleteMeter:
-    def __init__(self, meter: Meter) -> None:
+    def __init__(self, meter: Meter, present: bool) -> None:
         self._meter = meter
+        self._present = present
 
     def add(self, tile: Tile) -> None:
-        self._meter.add(tile.once("incomplete", tile.as_incomplete))
+        incomplete: Tile = tile.once("incomplete", tile.as_incomplete)
+        if self._present:
+            incomplete = tile.once("present", lambda: _present(incomplete))
+        if len(incomplete.rows):
+            self._meter.add(incomplete)
 
     def answer(self) -> Answer:
         return self._meter.answer()
+
+
+def _present(tile: Tile) -> Tile:
+    """Give the tile of the rows of which something is there."""
+    marks = ~np.isnan(tile.rows).all(axis=1)
+    return tile if marks.all() else tile.only(marks)

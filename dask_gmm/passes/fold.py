@@ -42,6 +42,11 @@ class BadRowError(Exception):
                 f"but {place} is {self.value:g}, too far from all components. Leave out such "
                 "rows, or correct them."
             )
+        if math.isinf(self.value):
+            return DataError(
+                f"All values must be finite, but {place} is {self.value}. Leave out such rows, or "
+                "correct them."
+            )
         return DataError(
             f"All values must be finite, but {place} is {self.value}. Leave out such rows, fill "
             "them in, or take NaN for values that are missing with missing em."

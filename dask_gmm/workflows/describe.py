@@ -88,8 +88,11 @@ def describe_rows(
     return arrays
 
 
-def asked_of_any(fold: Fold, *, missing: bool) -> Fold:
+def asked_of_any(fold: Fold, *, missing: bool, present: bool = False) -> Fold:
     """Give a fold as it is asked of rows that no survey has seen; values may be missing.
+
+    With ``present`` it is not asked of rows of which nothing is there, which have no part in the
+    mean of a fit either.
 
     Raises
     ------
@@ -104,7 +107,7 @@ def asked_of_any(fold: Fold, *, missing: bool) -> Fold:
             "Wanted covariances that are matrices or variances for rows with missing values, found "
             "those of factors. Leave missing out."
         )
-    return Incomplete(fold)
+    return Incomplete(fold, present)
 
 
 def outputs_of(wanted: Wanted, density: JointDensity, dtype: np.dtype[Any]) -> tuple[Output, ...]:
@@ -162,7 +165,7 @@ def score_rows(
     InputError, DataError
         See `describe_rows`; or if all weights are zero.
     """
-    fold = asked_of_any(Score(density), missing=missing)
+    fold = asked_of_any(Score(density), missing=missing, present=True)
     (scored,) = answered(source, density, fold, runner)
     assert isinstance(scored, Scored)
     refuse_weightless(scored.rows, source.name)
@@ -200,8 +203,8 @@ def refuse_weightless(mass: float, name: str) -> None:
     """
     if not 0 < mass < np.inf:
         raise DataError(
-            f"Wanted weights whose sum is a number above zero, found {mass:g} in {name}. Give "
-            "other weights."
+            "Wanted rows with values, whose weights have a number above zero as sum, found "
+            f"{mass:g} in {name}. Give other rows, or other weights."
         )
 
 

@@ -203,6 +203,6 @@ def _bayesian(model: FittedMixture) -> tuple[str, ...]:
         return ()
     bound, n_used = found["lower_bound"], found["components_with_rows"]
     return (
-        f"lower bound of the log evidence {bound:,.3f} nats; {n_used} of "
+        f"lower bound of the log evidence, less what never changes: {bound:,.3f} nats; {n_used} of "
         f"{model.mixture.n_components} components have a row or more",
     )

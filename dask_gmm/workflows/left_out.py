@@ -148,6 +148,7 @@ class LeftOut:
 
 
 NOTHING_LEFT_OUT: Final = LeftOut()
+NAN_IS_MISSING: Final = ", or take NaN for values that are missing with missing em"
 
 
 def rows_left(source: Source, survey: SurveyAnswer) -> int:
@@ -181,11 +182,12 @@ def check_left(source: Source, survey: SurveyAnswer, allowed: Allowed, least: in
         )
     if survey.summary.bad_rows and not allowed.nonfinite:
         row, column = survey.summary.first_bad
+        found = "infinity" if allowed.missing else "NaN or infinity"
+        missing = "" if allowed.missing else NAN_IS_MISSING
         raise DataError(
-            f"Wanted finite values; found NaN or infinity in {survey.summary.bad_rows:,} of "
+            f"Wanted finite values; found {found} in {survey.summary.bad_rows:,} of "
             f"{rows:,} rows, the first at {source.where(row, column)}. Clean the data, or let fit "
-            "or select leave out such rows with nonfinite drop, or take NaN for values that are "
-            "missing with missing em."
+            f"or select leave out such rows with nonfinite drop{missing}."
         )
     left = rows_left(source, survey)
     if survey.leaves_out and left < least:

@@ -127,7 +127,8 @@ def plan_score(
         usual_of(request, known)
     density, source = density_of_mixture(mixture), to_come.source(request)
     refuse_other_columns(source, density)
-    fold = asked_of_any(Examine(density, 0.0), missing=request.missing == "em")
+    missing = request.missing == "em"
+    fold = asked_of_any(Examine(density, 0.0), missing=missing, present=True)
     passes = (PlannedPass("score", 1, 1, runner.outlook(source, [fold])),)
     step = PlannedStep("score", None, Size.of(source), passes, ONE)
     if not n_blocks or not passes[0].outlook.fits:

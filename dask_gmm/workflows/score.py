@@ -196,7 +196,7 @@ def score(request: ScoreRequest, runner: Runner, progress: Progress) -> ScoreRes
     refuse_other_columns(source, density)
     usual = usual_of(request, known)
     examine = Examine(density, usual, -math.inf if bound is None else bound.value)
-    fold = asked_of_any(examine, missing=request.missing == "em")
+    fold = asked_of_any(examine, missing=request.missing == "em", present=True)
     progress.start_pass("score", source.layout.rows)
     (examined,) = answered(spread(source, runner), density, fold, runner, progress)
     refuse_weightless(examined.mass, source.name)

@@ -105,3 +105,11 @@ def test_a_posterior_is_that_of_what_is_there(kind: str) -> None:
     assert found.score(LACKING) == pytest.approx(found.score_samples(LACKING).mean())
     with pytest.raises(ValueError, match="contains NaN"):
         usual.fit(LACKING)
+
+
+def test_rows_without_any_value_are_in_no_score_and_in_no_criterion() -> None:
+    rows = np.insert(LACKING, [0, 400, 900], np.nan, axis=0)
+    for name in ("score", "aic", "bic"):
+        found, known = (getattr(FITTED, name)(each) for each in (rows, LACKING))
+        assert found == pytest.approx(known, rel=1e-12)
+    assert FITTED.score_samples(rows)[0] == pytest.approx(0.0, abs=1e-12)

@@ -13,6 +13,7 @@ from dask_gmm.fitting.result import FittedMixture
 from dask_gmm.fitting.spec import MERGE, Spec
 from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.model import Mixture
+from dask_gmm.mixture.names import rank_of
 from dask_gmm.passes.cluster import runner_for
 from dask_gmm.passes.progress import Silent
 from dask_gmm.records.model_file import save_model
@@ -195,6 +196,7 @@ class GaussianMixtureModel:
         )
 
     def _spec(self, n_labels: int) -> Spec:
+        rank_of(self.covariance_type, "covariance_type")
         fast = self.solver == "fast"
         return Spec(
             n_components=whole("num_components", self.num_components, 1),

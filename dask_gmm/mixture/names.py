@@ -12,8 +12,14 @@ NAMES: Final = f"^({'|'.join(FAMILY_NAMES)}|{LOW_RANK})$"
 EXAMPLES: Final = (*FAMILY_NAMES, "lowrank-RANK")
 
 
-def rank_of(name: object) -> int:
+def rank_of(name: object, asked_as: str = "covariance") -> int:
     """Give the number of factors that a name says, 0 for a family without any.
+
+    Parameters
+    ----------
+    name : object
+    asked_as : str
+        What the user calls it.
 
     Raises
     ------
@@ -24,8 +30,8 @@ def rank_of(name: object) -> int:
         return int(name.rpartition("-")[2])
     if name not in FAMILY_NAMES:
         raise InputError(
-            f"Wanted one of {', '.join(EXAMPLES)}, found {name!r} as covariance. Give another "
-            "value for covariance."
+            f"Wanted one of {', '.join(EXAMPLES)}, found {name!r} as {asked_as}. Give "
+            f"another value for {asked_as}."
         )
     return 0
 

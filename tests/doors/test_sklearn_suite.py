@@ -80,6 +80,7 @@ def ours(tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
     return run_suite(tmp_path_factory.mktemp("suite"), *SWAP)
 
 
+@pytest.mark.slow
 def test_what_fails_is_in_the_table(ours: Outcomes) -> None:
     known = exceptions()
     found = failures(ours).items()

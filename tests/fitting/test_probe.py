@@ -49,7 +49,7 @@ def probed(there: Ascended, trip: Trip | None = None, probes: int = 1) -> Any:
     return followed(last_way_out(there, 0, probes), trip)
 
 
-@pytest.mark.parametrize("precision", ["float64", "float32"])
+@pytest.mark.parametrize("precision", ["float64", pytest.param("float32", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("covariance_type", FAMILIES)
 def test_a_saddle_is_left_along_its_curvature(covariance_type: str, precision: str) -> None:
     there = home(SADDLE, covariance_type, precision=precision)

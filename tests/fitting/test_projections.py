@@ -46,6 +46,7 @@ def test_a_survey_of_many_columns_holds_what_is_projected() -> None:
     assert 0.5 * fold.tile_bytes(D) < peak(fold, rows()) <= fold.tile_bytes(D)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("offset", [0.0, 1e6])
 def test_sums_of_many_columns_hold_what_is_projected(offset: float) -> None:
     """Far from the frame, each component's sums are about its own center."""

@@ -217,7 +217,9 @@ def test_each_repair_ends_elsewhere(start: Any, monkeypatch: pytest.MonkeyPatch)
     assert ends[DROP].why.converged
 
 
-@pytest.mark.parametrize("covariance_type", FAMILIES)
+@pytest.mark.parametrize(
+    "covariance_type", [pytest.param("full", marks=pytest.mark.slow), "tied", "diag", "spherical"]
+)
 def test_where_nothing_is_gained_nothing_changes(
     covariance_type: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -95,6 +95,7 @@ def test_the_chance_falls_with_every_product_and_is_none_at_the_end() -> None:
     assert spanned(hessian, PLAIN, axes[:, 0], 8).chance_below(0.0, 20) == 0.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAMILY_NAMES)
 def test_a_random_gradient_has_the_metric_as_covariance(name: str) -> None:
     mixture, generator = random_mixture(5, name, 3, 2), np.random.default_rng(0)

@@ -50,6 +50,7 @@ def test_pieces_that_die_between_two_passes_are_retries_of_the_next(source: Zarr
         rows.release()
 
 
+@pytest.mark.slow
 def test_a_death_costs_rows_that_are_read_again(source: ZarrSource, tmp_path: Path) -> None:
     deaths = tmp_path / "deaths"
     deaths.mkdir()

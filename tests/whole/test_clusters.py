@@ -111,7 +111,7 @@ def test_a_cluster_is_closed_when_the_command_is_told_to_stop(
         ({"class": "noted.Noted", "options": {}}, 78, "TypeError"),
         ({"class": "noted.Nothing"}, 78, "has no attribute 'Nothing'"),
         ({"scheduler_file": "none.json", "wait": 0.01}, 75, "found none within 0 s"),
-        ({"address": "nonsense"}, 2, "the address of a Dask scheduler, such as"),
+        ({"address": "nonsense"}, 78, "the address of a Dask scheduler, such as"),
         ({"class": "noted.Noted", "scale": 0}, 78, "cluster of c.yaml: Wanted at least 1"),
     ],
 )

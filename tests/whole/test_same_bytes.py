@@ -11,6 +11,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FAMILIES = ("full", "tied", "diag", "spherical", "lowrank-2")
 SLOW = pytest.mark.slow
+# Every kind of fit, in every family, one after another.
+pytestmark = pytest.mark.timeout(600)
 
 
 def run(folder: Path, workers: str, blas_threads: str = "") -> list[str]:
@@ -34,7 +36,9 @@ def test_two_threads(expected: list[str], tmp_path: Path) -> None:
     assert run(tmp_path, "threads2") == expected
 
 
-@pytest.mark.parametrize("blas_threads", [pytest.param("1", marks=pytest.mark.slow), "2", "8"])
+@pytest.mark.parametrize(
+    "blas_threads", [pytest.param("1", marks=SLOW), pytest.param("2", marks=SLOW), "8"]
+)
 def test_threads_of_the_environment(expected: list[str], tmp_path: Path, blas_threads: str) -> None:
     assert run(tmp_path, "threads2", blas_threads) == expected
 

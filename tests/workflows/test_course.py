@@ -121,7 +121,7 @@ def test_the_manifest_adds_up_what_the_passes_took(data: str, tmp_path: Path) ->
     assert cost["worker_peak_bytes"] is None
 
 
-@pytest.mark.parametrize("verb", ["fit", "select"])
+@pytest.mark.parametrize("verb", ["fit", pytest.param("select", marks=pytest.mark.slow)])
 def test_a_run_that_went_on_names_all_its_parts(data: str, tmp_path: Path, verb: str) -> None:
     def make(runner: Runner, out: str = "out") -> FitResult | SelectResult:
         if verb == "fit":

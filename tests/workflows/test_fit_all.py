@@ -52,6 +52,7 @@ def test_each_has_the_bytes_that_it_has_alone() -> None:
         assert list(differences(alone.model, model)) == []
 
 
+@pytest.mark.slow
 def test_there_are_no_more_readings_than_the_slowest_needs() -> None:
     outcome = together(ThreadRunner(2))
     alone = [len(fit_rows(SOURCE, each, 2, ThreadRunner(2), Silent()).passes) for each in SPECS]

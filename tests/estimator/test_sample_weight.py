@@ -149,7 +149,7 @@ def test_weights_that_say_nothing_are_refused(weights: Array, found: str) -> Non
     with pytest.raises(DataError, match=found):
         GaussianMixture(3).fit(ROWS, sample_weight=weights)
     if not weights.any():
-        with pytest.raises(DataError, match=r"a sum is a number above zero|whose sum is a number"):
+        with pytest.raises(DataError, match="a number above zero as sum"):
             GaussianMixture(3).fit(ROWS).score(ROWS, sample_weight=weights)
 
 

@@ -199,7 +199,7 @@ def test_a_score_weighs_rows(data: Path, tmp_path: Path, asked: dict[str, Any]) 
     told = found.to_json()
     assert (told["rows"], told["sum_of_weights"]) == ((WEIGHTS > 0).sum(), WEIGHTS.sum())
     assert "that count" in found.to_text()
-    with pytest.raises(DataError, match="sum is a number above zero"):
+    with pytest.raises(DataError, match="a number above zero as sum"):
         score(ScoreRequest(data, out, sample_weight=np.zeros(N)), TWO, Silent())
 
 

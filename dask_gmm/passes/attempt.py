@@ -1,7 +1,7 @@
 """One attempt of a pass on a cluster: tasks out, sums up the tree, one answer back."""
 
 import queue
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ from dask_gmm.passes.fold import Answers, Fold, Workspace, measure
 from dask_gmm.passes.held import Piece
 from dask_gmm.passes.patience import Patience
 from dask_gmm.passes.pieces import HeldThere, Pieces, same
-from dask_gmm.passes.progress import Progress, Silent
+from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.task import answer_node
 from dask_gmm.passes.threads import ONE_THREAD
 from dask_gmm.passes.tree import fold_in_order, level_for, nodes
@@ -112,10 +112,11 @@ class Attempt:
         try:
             *answers, peak = (self._collect if one_by_one else self._climb)(parts, progress)
         except KilledWorker as killed:
-            raise DeadlyRowsError(_blamed(parts)) from killed
+            raise DeadlyRowsError(_blamed(parts, killed)) from killed
         finally:
-            # What is not done has no use any more, and what is done has been taken.
-            self.client.cancel([question, *(part.task for part in parts)])
+            # What is not done has no use any more, and what is done has been taken. (The time
+            # that Dask takes to cancel many tasks at once grows with their square.)
+            _release([question, *(part.task for part in parts)])
         return Outcome(Answers(answers), len(parts), peak)
 
     @property
@@ -166,7 +167,20 @@ class Attempt:
         return (f"{self.prefix}-{LEAVES}", first, last)
 
     def _climb(self, parts: Sequence[Part], progress: Progress) -> Answers:
-        level, tasks = 0, [part.task for part in parts]
+        top = self._sum([part.task for part in parts])
+        try:
+            for part in self._ended(parts):
+                progress.advance(part.stop - part.start)
+                if part.task is not top:
+                    # Its sum wants it yet; workers hold it no longer than until that is there.
+                    part.task.release()
+            answers: Answers = self._result(top)
+        finally:
+            _release([top])
+        return answers
+
+    def _sum(self, tasks: Sequence[Task]) -> Task:
+        level = 0
         while len(tasks) > 1:
             level += 1
             groups = [tasks[i : i + FAN_IN] for i in range(0, len(tasks), FAN_IN)]
@@ -174,26 +188,24 @@ class Attempt:
                 self.client.submit(_add, group, key=(f"{self.prefix}-sums", level, number))
                 for number, group in enumerate(groups)
             ]
-        self._watch(parts, progress)
-        self._watch([Part(tasks[0], 0, 0)], Silent())
-        answers: Answers = self._result(tasks[0])
-        return answers
+        return tasks[0]
 
     def _collect(self, parts: Sequence[Part], progress: Progress) -> Answers:
-        self._watch(parts, Silent())
-        progress.advance(parts[0].stop)
         answers, peaks = zip(*(self._result(part.task) for part in parts), strict=True)
+        progress.advance(parts[0].stop)
         return Answers((*answers, fold_in_order(peaks)))
 
     def _result(self, task: Task) -> Any:
         """Fetch the answer of a task, whose holder may be lost meanwhile."""
+        for _ in self._ended([Part(task, 0, 0)]):
+            break
         try:
             return task.result(timeout=self.patience.stall_seconds)
         except TimeoutError:
             raise self.patience.stalled() from None
 
-    def _watch(self, parts: Sequence[Part], progress: Progress) -> None:
-        """Tell of tasks as they end; return early if one has failed."""
+    def _ended(self, parts: Sequence[Part]) -> Iterator[Part]:
+        """Give parts as they end, until one has failed."""
         ended: queue.SimpleQueue[Part] = queue.SimpleQueue()
         for part in parts:
             part.task.add_done_callback(_tell(ended, part))
@@ -201,11 +213,21 @@ class Attempt:
             part = self.patience.next(ended)
             if part.task.status != "finished":
                 return
-            progress.advance(part.stop - part.start)
+            yield part
 
 
-def _blamed(parts: Sequence[Part]) -> frozenset[tuple[int, int]]:
-    return frozenset((part.start, part.stop) for part in parts if part.task.status == "error")
+def _release(tasks: Sequence[Task]) -> None:
+    for task in tasks:
+        task.release()
+
+
+def _blamed(parts: Sequence[Part], killed: KilledWorker) -> frozenset[tuple[int, int]]:
+    """Those that have failed, also where their answers were there once and lost again."""
+    return frozenset(
+        (part.start, part.stop)
+        for part in parts
+        if part.task.status == "error" or part.task.key == killed.task
+    )
 
 
 def _tell(ended: "queue.SimpleQueue[Part]", part: Part) -> Callable[[Task], None]:

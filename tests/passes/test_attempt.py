@@ -59,7 +59,8 @@ def test_rows_are_blamed_too_whose_answer_was_there_and_was_lost_again(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def lost(self: Attempt, task: attempt.Task) -> None:
-        raise KilledWorker(("lost-leaves", 3, 4), None, 3)
+        worker: Any = None
+        raise KilledWorker(("lost-leaves", 3, 4), worker, 3)
 
     monkeypatch.setattr(Attempt, "_result", lost)
     with pytest.raises(DeadlyRowsError) as caught:

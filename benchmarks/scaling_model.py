@@ -24,7 +24,6 @@ PLAIN, ZSTD = "plain", "zstd"
 # Leaves that a thread holds of plain chunks: in use, read ahead, not yet let go.
 LEAVES_HELD = 3
 # So many passes, and the time of one no longer changes the tasks of the next.
-PASSES = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,11 +167,14 @@ class Job:
         """Leaves of the rows, a chunk each."""
         return -(-self.rows // (self.chunk_bytes // self.shape.row_bytes))
 
-    def tasks(self, seconds: float | None) -> int:
-        """Tasks of a pass, when the one before took so many seconds."""
-        worked = None if seconds is None else seconds * self.threads
+    def tasks(self, worked: float | None) -> int:
+        """Tasks of a pass, when threads worked on those of the one before for so many seconds."""
         level = level_for(self.leaves, tasks_wanted(self.threads, worked, self.n_bytes))
         return -(-self.leaves >> level)
+
+    def per_row(self, row: float, read: float) -> float:
+        """Seconds of a thread for a row, of what a core takes to compute on it and to read it."""
+        return max(row, read, (row + read) * self.threads / self.cores)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +223,7 @@ def one_pass(job: Job, tasks: int, row: float, read: float, dask: Dask) -> Fores
         Seconds of a core to read and decode a row, while another one is computed on.
     dask : Dask
     """
-    per_row = max(row, read, (row + read) * job.threads / job.cores)
+    per_row = job.per_row(row, read)
     turns = -(-tasks // job.threads)
     computing = turns * (job.rows / tasks * per_row + dask.worker)
     scheduling = tasks * max(dask.scheduler, dask.client)
@@ -231,10 +233,7 @@ def one_pass(job: Job, tasks: int, row: float, read: float, dask: Dask) -> Fores
 
 def later_pass(job: Job, row: float, read: float, dask: Dask) -> Foreseen:
     """A pass whose tasks those before have settled."""
-    found = one_pass(job, job.tasks(None), row, read, dask)
-    for _ in range(PASSES):
-        found = one_pass(job, job.tasks(found.seconds), row, read, dask)
-    return found
+    return one_pass(job, job.tasks(job.rows * job.per_row(row, read)), row, read, dask)
 
 
 def levels(tasks: int) -> int:

@@ -31,7 +31,7 @@ from distributed import Client, Worker
 from benchmarks.overhead import SameRows
 from dask_gmm.fitting.questions import EStep
 from dask_gmm.passes.attempt import Attempt
-from dask_gmm.passes.cost import Peak
+from dask_gmm.passes.cost import Spent
 from dask_gmm.passes.patience import Patience
 from dask_gmm.passes.progress import Silent
 
@@ -136,7 +136,7 @@ def simulate(tasks: int, workers: int, components: int, features: int) -> Simula
         {name: after[name].peak for name in pids},
         {name: after[name].peak - before[name].peak for name in pids},
         transfers,
-        len(pickle.dumps((statistics, Peak.here()))),
+        len(pickle.dumps((statistics, Spent.since(0.0)))),
         len(pickle.dumps((source, (fold,)))),
     )
 

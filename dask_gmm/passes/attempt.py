@@ -1,6 +1,7 @@
 """One attempt of a pass on a cluster: tasks out, sums up the tree, one answer back."""
 
 import queue
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -10,7 +11,7 @@ from distributed import Client, Future, KilledWorker
 
 from dask_gmm.data.source import Source
 from dask_gmm.data.stored import StoredSource
-from dask_gmm.passes.cost import Peak
+from dask_gmm.passes.cost import Spent
 from dask_gmm.passes.dask_blocks import DaskBlocks
 from dask_gmm.passes.dask_source import DaskSource
 from dask_gmm.passes.fold import Answers, Fold, Workspace, measure
@@ -62,13 +63,13 @@ class Outcome:
     answers : Answers
     tasks : int
         Those that read rows.
-    peak : Peak
-        The most that a worker has held until its last task ended.
+    spent : Spent
+        By workers on these tasks.
     """
 
     answers: Answers
     tasks: int
-    peak: Peak
+    spent: Spent
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,14 +111,14 @@ class Attempt:
         else:
             parts = self._submit_nodes(source, question, n_tasks)
         try:
-            *answers, peak = (self._collect if one_by_one else self._climb)(parts, progress)
+            *answers, spent = (self._collect if one_by_one else self._climb)(parts, progress)
         except KilledWorker as killed:
             raise DeadlyRowsError(_blamed(parts, killed)) from killed
         finally:
             # What is not done has no use any more, and what is done has been taken. (The time
             # that Dask takes to cancel many tasks at once grows with their square.)
             _release([question, *(part.task for part in parts)])
-        return Outcome(Answers(answers), len(parts), peak)
+        return Outcome(Answers(answers), len(parts), spent)
 
     @property
     def groups(self) -> frozenset[str]:
@@ -191,9 +192,9 @@ class Attempt:
         return tasks[0]
 
     def _collect(self, parts: Sequence[Part], progress: Progress) -> Answers:
-        answers, peaks = zip(*(self._result(part.task) for part in parts), strict=True)
+        answers, spent = zip(*(self._result(part.task) for part in parts), strict=True)
         progress.advance(parts[0].stop)
-        return Answers((*answers, fold_in_order(peaks)))
+        return Answers((*answers, fold_in_order(spent)))
 
     def _result(self, task: Task) -> Any:
         """Fetch the answer of a task, whose holder may be lost meanwhile."""
@@ -245,9 +246,10 @@ def _asked(source: Source) -> Source | DaskBlocks:
 
 
 def _answer(question: Question, node: tuple[int, int], piece: Piece | None) -> Answers:
-    source, folds = question
+    started, (source, folds) = time.monotonic(), question
     rows = piece.held(source) if piece and isinstance(source, StoredSource) else source
-    return _with_peak(answer_node(rows, folds, node, Workspace(), lambda rows: None))
+    answers = answer_node(rows, folds, node, Workspace(), lambda rows: None)
+    return Answers((*answers, Spent.since(started)))
 
 
 def _answer_one(question: Question, fold: int, piece: Piece | None) -> Answers:
@@ -256,14 +258,10 @@ def _answer_one(question: Question, fold: int, piece: Piece | None) -> Answers:
 
 
 def _answer_block(question: BlockQuestion, index: int, values: Any) -> Answers:
-    blocks, folds = question
+    started, (blocks, folds) = time.monotonic(), question
     with ONE_THREAD:
-        return _with_peak(measure(folds, blocks.block(index, values), Workspace()))
-
-
-def _with_peak(answers: Answers) -> Answers:
-    """Add what the worker has held, which goes up the tree with the answers."""
-    return Answers((*answers, Peak.here()))
+        answers = measure(folds, blocks.block(index, values), Workspace())
+    return Answers((*answers, Spent.since(started)))
 
 
 def _add(parts: Sequence[Answers]) -> Answers:

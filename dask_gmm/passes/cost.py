@@ -3,6 +3,7 @@
 import re
 import resource
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -100,3 +101,27 @@ class Peak:
 
     def __add__(self, other: "Peak") -> "Peak":
         return Peak(max(self.held, other.held))
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What tasks have taken, in sum.
+
+    Parameters
+    ----------
+    seconds : float
+        Of the threads that worked on them, be it that they read or computed.
+    peak : Peak
+        Of the processes that they ran in, until then.
+    """
+
+    seconds: float
+    peak: Peak
+
+    @classmethod
+    def since(cls, started: float) -> "Spent":
+        """Give what a task has taken here that began at a time of the monotonic clock."""
+        return cls(time.monotonic() - started, Peak.here())
+
+    def __add__(self, other: "Spent") -> "Spent":
+        return Spent(self.seconds + other.seconds, self.peak + other.peak)

@@ -1,6 +1,5 @@
 """Passes on a Dask cluster: the same tree of sums, climbed by the workers."""
 
-import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError
@@ -75,7 +74,6 @@ class DistributedRunner:
             prefix = f"dask-gmm-{self._run}-{self._passes}-{len(losses)}"
             attempt = Attempt(self.client, prefix, self._patience)
             groups |= attempt.groups
-            started = time.monotonic()
             try:
                 with dask.config.set(LARGE_GRAPHS):
                     outcome = attempt.run(source, tuple(folds), n_tasks, progress)
@@ -84,7 +82,7 @@ class DistributedRunner:
                 self._give_up_or_go_on(source, losses)
             else:
                 if len(source.layout) > 1:  # a sample says nothing about all rows
-                    self._thread_seconds = (time.monotonic() - started) * threads
+                    self._thread_seconds = outcome.spent.seconds
                 pieces = source.pieces.groups if isinstance(source, HeldThere) else frozenset()
                 lost_there = self._log.of(groups | pieces)
                 cost = _cost(source, outlook, outcome, len(losses) + 1, lost_there)
@@ -169,5 +167,5 @@ def _cost(
         retries=losses.tasks,
         decoded_bytes=bytes_of(source),
         peak_bytes=Peak.here().held,
-        worker_peak_bytes=outcome.peak.held,
+        worker_peak_bytes=outcome.spent.peak.held,
     )

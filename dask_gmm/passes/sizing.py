@@ -18,7 +18,8 @@ def tasks_wanted(n_threads: int, thread_seconds: float | None, n_bytes: int) -> 
     n_threads : int
         Threads that will work on it.
     thread_seconds : float or None
-        Seconds of one thread that the pass before took in all, None before the first.
+        Seconds that threads worked on the tasks of the pass before, in sum, None before the first.
+        Not the time that it took, which may be the scheduler's: more tasks would make it longer.
     n_bytes : int
         Bytes of the rows, times the number of folds that are asked of them.
     """

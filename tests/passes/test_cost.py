@@ -10,7 +10,7 @@ from distributed import Client
 
 from dask_gmm.passes import cost
 from dask_gmm.passes.attempt import Attempt, Outcome
-from dask_gmm.passes.cost import Cost, Peak
+from dask_gmm.passes.cost import Cost, Peak, Spent
 from dask_gmm.passes.distributed_runner import DistributedRunner
 from dask_gmm.passes.fold import Fold
 from dask_gmm.passes.losses import Losses, LossLog
@@ -100,6 +100,7 @@ def test_the_peak_is_known_where_the_system_does_not_tell_it(
 
 def test_the_largest_peak_goes_up_the_tree() -> None:
     assert Peak(3) + Peak(5) + Peak(4) == Peak(5)
+    assert Spent(2.0, Peak(3)) + Spent(0.5, Peak(1)) == Spent(2.5, Peak(3))
 
 
 class Scheduler:

@@ -28,6 +28,7 @@ from dask_gmm.data.blocks import regular_layout
 from dask_gmm.data.open import open_source
 from dask_gmm.fitting.questions import EStep
 from dask_gmm.passes.attempt import Attempt
+from dask_gmm.passes.cost import Peak, Spent
 from dask_gmm.passes.distributed_runner import DistributedRunner
 from dask_gmm.passes.memory import project
 from dask_gmm.passes.patience import Patience
@@ -56,8 +57,8 @@ class Told:
     def add_done_callback(self, call: Any) -> None:
         call(self)
 
-    def result(self, timeout: float) -> tuple[int, int]:
-        return (0, 0)
+    def result(self, timeout: float) -> tuple[int, Spent]:
+        return (0, Spent(0.0, Peak(0)))
 
     def release(self) -> None:
         pass
@@ -92,7 +93,7 @@ def test_tasks_are_those_that_a_runner_foresees(
         sync=lambda *_, **__: {},
     )
     runner = DistributedRunner(client)
-    runner._thread_seconds = None if seconds is None else seconds * threads
+    runner._thread_seconds = seconds
     source: Any = Sized(leaves)
     assert job.leaves == leaves
     assert job.tasks(seconds) == runner.outlook(source, [FOLD]).tasks

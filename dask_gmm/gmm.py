@@ -60,7 +60,8 @@ class GaussianMixtureModel:
     weights : ndarray of shape (K,)
     means : ndarray of shape (K, D)
     covariances : ndarray of shape (K, D, D)
-        Full matrices, whatever the family.
+        Full matrices, whatever the family; only those of ``lowrank-RANK``, of which none are made,
+        are noise and loadings (K, D, 1 + RANK).
     result : FittedMixture
         Everything else: history, convergence, precisions, criteria.
 
@@ -181,8 +182,9 @@ class GaussianMixtureModel:
 
     @property
     def covariances(self) -> Array:
-        """Covariances of the components as matrices (K, D, D), whatever the family."""
-        return self.result.mixture.full_covariances()
+        """Covariances of the components as matrices (K, D, D); those of factors as they are."""
+        found = self.result.mixture
+        return found.covariances if found.family.factored else found.full_covariances()
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write the fitted mixture as a zarr group; see `save_model`."""

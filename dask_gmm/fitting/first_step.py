@@ -9,7 +9,7 @@ from sklearn.metrics import pairwise_distances_argmin
 from dask_gmm.mixture.centers import Centers
 from dask_gmm.mixture.covariance import family_of
 from dask_gmm.mixture.estep import JointDensity
-from dask_gmm.mixture.family import CovarianceFamily
+from dask_gmm.mixture.family import CovarianceFamily, FactoredFamily
 from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.frame import Frame
 from dask_gmm.mixture.model import Mixture
@@ -56,8 +56,8 @@ class FirstStep:
         """
         if weights is not None:
             responsibilities = responsibilities * weights[:, None]
-        if self.family.factored:
-            return self._of_variation(rows, responsibilities, weights)
+        if isinstance(self.family, FactoredFamily):
+            return self._of_variation(self.family, rows, responsibilities, weights)
         summary = summarize(rows, weights=weights)
         last, nowhere = self._spread_out(summary), Centers(np.empty(0, np.intp), rows[:0])
         statistics = self._statistics(rows, responsibilities, nowhere)
@@ -69,9 +69,11 @@ class FirstStep:
             step = m_step(statistics, last, summary, ridge, prior=self.prior)
         return step
 
-    def _of_variation(self, rows: Array, responsibilities: Array, weights: Array | None) -> MStep:
+    def _of_variation(
+        self, family: FactoredFamily, rows: Array, responsibilities: Array, weights: Array | None
+    ) -> MStep:
         """Begin with what the rows of each component vary along most."""
-        family, summary = self.family, summarize(rows, weights=weights, matrix=False)
+        summary = summarize(rows, weights=weights, matrix=False)
         last, mass = self._spread_out(summary), responsibilities.sum(axis=0)
         empty, centered = mass <= SMALLEST_MASS, rows - self.frame.shift
         means = (responsibilities.T @ centered) / np.maximum(mass, SMALLEST_MASS)[:, None]

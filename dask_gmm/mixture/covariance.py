@@ -1,4 +1,4 @@
-"""The families of covariances; the only file that knows which there are.
+"""The families of covariances; the only file that knows which class has which name.
 
 Everywhere else a family is asked. Means and second moments are about one stated center, so that
 no offset of the data can cancel them.
@@ -197,8 +197,8 @@ class Diagonal(_Variances):
     def n_free(self, n_components: int, n_features: int) -> int:
         return n_components * n_features
 
-    def expand(self, covariances: Array, n_components: int, n_features: int) -> Array:
-        return np.asarray(np.einsum("kd,de->kde", covariances, np.eye(n_features)))
+    def as_factors(self, covariances: Array, n_components: int, n_features: int) -> Array:
+        return covariances[..., None]
 
     def estimate(self, moments: Moments, means: Array, scatter: Array) -> Array:
         return _variances(moments, means)
@@ -239,8 +239,8 @@ class Spherical(_Variances):
     def n_free(self, n_components: int, n_features: int) -> int:
         return n_components
 
-    def expand(self, covariances: Array, n_components: int, n_features: int) -> Array:
-        return np.asarray(np.einsum("k,de->kde", covariances, np.eye(n_features)))
+    def as_factors(self, covariances: Array, n_components: int, n_features: int) -> Array:
+        return np.broadcast_to(covariances[:, None, None], (n_components, n_features, 1))
 
     def estimate(self, moments: Moments, means: Array, scatter: Array) -> Array:
         return np.asarray(_variances(moments, means).mean(axis=1))

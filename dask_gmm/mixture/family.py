@@ -8,6 +8,7 @@ from scipy.linalg import solve_triangular
 
 from dask_gmm.mixture.charts import Chart
 from dask_gmm.mixture.features import Array, Features, feature_scales
+from dask_gmm.mixture.loadings import expanded, parted
 from dask_gmm.mixture.statistics import Before, Moments
 
 
@@ -15,10 +16,8 @@ class CovarianceFamily(ABC):
     """What a family must say of itself. K components, D columns.
 
     In a ``shared`` family one covariance is that of all components: its quadratic term cancels
-    from the responsibilities, and it is estimated from the scatter of all rows. Those of a
-    ``factored`` family are few directions and a diagonal, of which no matrix (D, D) is made: an
-    M-step goes on from those before, and a start needs rows. ``dimensions`` names the axes of the
-    covariances.
+    from the responsibilities, and it is estimated from the scatter of all rows. A ``factored`` one
+    is a `FactoredFamily`. ``dimensions`` names the axes of the covariances.
     """
 
     name: str
@@ -51,14 +50,24 @@ class CovarianceFamily(ABC):
         """By what each sum of a component grows when column j is multiplied by scale[j]."""
         return feature_scales(self.features(len(scale)), scale)
 
-    @abstractmethod
+    def as_factors(self, covariances: Array, n_components: int, n_features: int) -> Array | None:
+        """The covariances as noise and loadings (K, D, 1 + q); None of families of matrices."""
+        return None
+
     def expand(self, covariances: Array, n_components: int, n_features: int) -> Array:
         """The same covariances as full matrices (K, D, D)."""
+        factors = self.as_factors(covariances, n_components, n_features)
+        assert factors is not None  # families of matrices say themselves what they are
+        return expanded(factors)
 
     def diagonals(self, covariances: Array, n_components: int, n_features: int) -> Array:
         """The variance (K, D) of each component in each column."""
-        matrices = self.expand(covariances, n_components, n_features)
-        return np.asarray(np.einsum("kdd->kd", matrices))
+        factors = self.as_factors(covariances, n_components, n_features)
+        if factors is None:
+            matrices = self.expand(covariances, n_components, n_features)
+            return np.asarray(np.einsum("kdd->kd", matrices))
+        noise, loadings = parted(factors)
+        return np.asarray(noise + np.square(loadings).sum(axis=-1))
 
     @abstractmethod
     def factors(self, covariances: Array) -> Array:
@@ -133,14 +142,6 @@ class CovarianceFamily(ABC):
         ``about_zero`` (D, D) is the scatter of all rows about zero.
         """
 
-    def begun(self, rows: Array, responsibilities: Array, means: Array, scale: Array) -> Array:
-        """Covariances of a factored family to begin with.
-
-        Of rows (n, D) with responsibilities (n, K) about means (K, D), whose columns vary alike
-        when they are multiplied by ``scale`` (D,).
-        """
-        raise NotImplementedError(self.name)
-
     @abstractmethod
     def add_to_diagonal(self, covariances: Array, amount: Array) -> Array:
         """Covariances with an amount (D,) added to each diagonal."""
@@ -170,3 +171,20 @@ class CovarianceFamily(ABC):
     @abstractmethod
     def log_determinants(self, covariances: Array, n_features: int) -> Array:
         """Logarithms of the determinants of the covariances as matrices."""
+
+
+class FactoredFamily(CovarianceFamily):
+    """A family of few directions and a diagonal, of which no matrix (D, D) is made.
+
+    An M-step goes on from the covariances before, and a start needs rows.
+    """
+
+    factored = True
+
+    @abstractmethod
+    def begun(self, rows: Array, responsibilities: Array, means: Array, scale: Array) -> Array:
+        """Covariances to begin with: what rows (n, D) vary along most, and the rest.
+
+        The rows have responsibilities (n, K), and are taken about means (K, D); their columns vary
+        alike when they are multiplied by ``scale`` (D,).
+        """

@@ -6,11 +6,15 @@ distance is ``|v|**2 - |C^-1 A' v|**2``, by the identity of Woodbury (1950): not
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.random import RandomState
 
 from dask_gmm.mixture.features import Array, Floats
+
+# Of the bounds of an eigenvalue, until they are neighbors in float64.
+HALVINGS: Final = 64
 
 
 def parted(values: Array) -> tuple[Array, Array]:
@@ -23,11 +27,24 @@ def joined(diagonal: Array, loadings: Array) -> Array:
     return np.concatenate([diagonal[..., None], loadings], axis=-1)
 
 
+def expanded(values: Array) -> Array:
+    """Give the matrices (K, D, D) of noises and loadings (K, D, 1 + q)."""
+    noise, loadings = parted(values)
+    matrices = np.asarray(loadings @ np.swapaxes(loadings, -1, -2))
+    diagonal = np.arange(noise.shape[-1])
+    matrices[..., diagonal, diagonal] += noise
+    return matrices
+
+
 def inner_roots(scaled: Array) -> Array:
-    """Give the inverse C^-1 (K, q, q) of the root of ``1 + A'A`` for loadings A (K, D, q)."""
-    unit = np.eye(scaled.shape[-1])
-    lower = np.linalg.cholesky(np.swapaxes(scaled, -1, -2) @ scaled + unit)
-    return np.asarray(np.linalg.solve(lower, np.broadcast_to(unit, lower.shape)))
+    """Give the inverse C^-1 (K, q, q) of the root of ``1 + A'A`` for loadings A (K, D, q).
+
+    It is a triangle of A above 1, so that nothing is squared, however long the loadings are.
+    """
+    unit = np.broadcast_to(np.eye(scaled.shape[-1]), (len(scaled), *scaled.shape[-1:] * 2))
+    upper: Array = np.asarray(np.linalg.qr(np.concatenate([scaled, unit], axis=1), mode="r"))
+    positive = upper * np.sign(np.einsum("kqq->kq", upper))[..., None]
+    return np.asarray(np.linalg.solve(np.swapaxes(positive, -1, -2), unit))
 
 
 def directions(factors: Array) -> Array:
@@ -50,6 +67,47 @@ def distances(noise: Array, loadings: Array, apart: Array) -> tuple[Array, Array
     squares = np.square(rest).sum(axis=1) + np.square(factors).sum(axis=1)
     logs = np.log(roots).sum(axis=1) + np.log(np.einsum("kqq->kq", inner)).sum(axis=1)
     return squares, -2 * logs
+
+
+def extremes(values: Array) -> tuple[Array, Array]:
+    """Give the smallest and the largest eigenvalue (K,) of noises and loadings (K, D, 1 + q).
+
+    Loadings move no eigenvalue below the noises, and the smallest not above that of number q.
+    """
+    noise, loadings = parted(values)
+    ordered, rank = np.sort(noise, axis=1), loadings.shape[-1]
+    least, most = ordered[:, 0], ordered[:, -1]
+    if not rank:
+        return least, most
+    highest = most + np.square(loadings).sum(axis=(1, 2))
+    smallest = _bisected(values, 1, least, ordered[:, min(rank, len(noise[0]) - 1)])
+    return smallest, _bisected(values, len(noise[0]), most, highest)
+
+
+def _bisected(values: Array, number: int, low: Array, high: Array) -> Array:
+    """Find eigenvalue (K,) ``number``, counted from 1, between bounds (K,)."""
+    for _ in range(HALVINGS):
+        middle = np.sqrt(low) * np.sqrt(high)
+        enough = _count_below(values, middle) >= number
+        low, high = np.where(enough, low, middle), np.where(enough, middle, high)
+    return high
+
+
+def _count_below(values: Array, bound: Array) -> Array:
+    """Count the eigenvalues (K,) below bounds (K,).
+
+    By Sylvester's law of inertia: ``N - bound + L L'`` has as many negative ones as the diagonal
+    ``N - bound``, less those of ``1 + L' (N - bound)^-1 L``. The latter is ``C C' - B' B``, of
+    columns with more noise and with less; it has one for each singular value of ``B C^-T`` above 1.
+    """
+    noise, loadings = parted(values)
+    apart = noise - bound[:, None]
+    apart = np.where(apart == 0, -np.finfo(np.float64).eps * noise, apart)[..., None]
+    scaled = loadings / np.sqrt(np.abs(apart))
+    inner = inner_roots(np.where(apart > 0, scaled, 0.0))
+    less = np.where(apart < 0, scaled, 0.0) @ np.swapaxes(inner, -1, -2)
+    above = np.linalg.svd(less, compute_uv=False) > 1
+    return np.asarray((apart < 0).sum(axis=(1, 2)) - above.sum(axis=1))
 
 
 def drawn(state: RandomState, covariance: Array, count: int) -> Array:

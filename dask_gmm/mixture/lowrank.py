@@ -12,7 +12,7 @@ import numpy as np
 from dask_gmm.errors import InputError
 from dask_gmm.mixture.charts import Chart
 from dask_gmm.mixture.definite import floored_variances
-from dask_gmm.mixture.family import CovarianceFamily
+from dask_gmm.mixture.family import FactoredFamily
 from dask_gmm.mixture.features import Array, Squared, feature_scales
 from dask_gmm.mixture.loadings import directions, inner_roots, joined, parted
 from dask_gmm.mixture.statistics import Before, Moments
@@ -27,7 +27,7 @@ STARTING_SHARE: Final = 0.01
 ROUNDS: Final = 8
 
 
-class LowRank(CovarianceFamily):
+class LowRank(FactoredFamily):
     """Each component has the loadings of some factors and a noise for each column.
 
     Parameters
@@ -36,7 +36,6 @@ class LowRank(CovarianceFamily):
         The number of factors.
     """
 
-    factored = True
     dimensions = ("component", "feature", "noise_and_factor")
 
     def __init__(self, rank: int) -> None:
@@ -61,16 +60,8 @@ class LowRank(CovarianceFamily):
         own = feature_scales(self.features(len(scale)), scale)
         return np.concatenate([own, np.repeat(scale, self.rank)])
 
-    def expand(self, covariances: Array, n_components: int, n_features: int) -> Array:
-        noise, loadings = parted(covariances)
-        matrices = loadings @ np.swapaxes(loadings, -1, -2)
-        diagonal = np.arange(n_features)
-        matrices[..., diagonal, diagonal] += noise
-        return matrices
-
-    def diagonals(self, covariances: Array, n_components: int, n_features: int) -> Array:
-        noise, loadings = parted(covariances)
-        return np.asarray(noise + np.square(loadings).sum(axis=-1))
+    def as_factors(self, covariances: Array, n_components: int, n_features: int) -> Array:
+        return covariances
 
     def factors(self, covariances: Array) -> Array:
         """One over the deviations of the noise, and the loadings in units of these deviations."""
@@ -145,31 +136,24 @@ class LowRank(CovarianceFamily):
         """
         assert moments.along is not None
         factors = self.factors(before.covariances)
-        inner, across = inner_roots(parted(factors)[1]), directions(factors)
+        scaled = parted(factors)[1]
+        inner, across = inner_roots(scaled), directions(factors)
         drift = np.einsum("kdq,kd->kq", across, before.means_now - before.means)
         along = moments.along / moments.mass[:, None, None]
         along = (along - means[:, :, None] * drift[:, None, :]) @ inner
         posterior = np.swapaxes(inner, -1, -2) @ (inner + np.swapaxes(across, -1, -2) @ along)
-        posterior = (posterior + np.swapaxes(posterior, -1, -2)) / 2
-        loadings = np.swapaxes(np.linalg.solve(posterior, np.swapaxes(along, -1, -2)), -1, -2)
+        values, axes = np.linalg.eigh((posterior + np.swapaxes(posterior, -1, -2)) / 2)
+        # No factor is known better than its prior and all columns tell; rounding may say so.
+        least = 1 / (self.rank + np.square(scaled).sum(axis=(1, 2)))
+        roots = np.sqrt(np.maximum(values, least[:, None]))
+        loadings = along @ (axes / roots[:, None, :])
         variances = parted(self.estimate(moments, means, scatter))[0]
-        noise = variances - np.einsum("kdq,kdq->kd", loadings, along)
-        return joined(noise, loadings @ np.linalg.cholesky(posterior))
+        return joined(variances - np.square(loadings).sum(axis=-1), loadings)
 
     def estimate_rows(self, rows: Array, about_zero: Array) -> Array:
         raise _no_matrix("starts from single rows")
 
     def begun(self, rows: Array, responsibilities: Array, means: Array, scale: Array) -> Array:
-        """Give covariances to begin with: what rows (n, D) vary along most, and the rest.
-
-        Parameters
-        ----------
-        rows : ndarray of shape (n, D)
-        responsibilities : ndarray of shape (n, K)
-        means : ndarray of shape (K, D)
-        scale : ndarray of shape (D,)
-            By which columns are multiplied to vary alike.
-        """
         pairs = zip(responsibilities.T, means, strict=True)
         return np.stack([self._principal(rows, *pair, scale) for pair in pairs])
 

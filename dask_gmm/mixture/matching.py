@@ -1,5 +1,6 @@
 """In which order components stand, and which of one mixture is which of another."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -73,16 +74,28 @@ def bhattacharyya_distances(first: Mixture, second: Mixture) -> Array:
     Bhattacharyya (1943): ``d' S^-1 d / 8 + log(|S| / sqrt(|S1| |S2|)) / 2`` with S the mean of
     the two covariances and d the difference of the means. Nothing is farther than 1e150.
     """
-    if first.family.factored and second.family.factored:
-        pairs = zip(first.means, first.covariances, strict=True)
-        return np.stack([_from_factored(*each, second) for each in pairs])
-    ours, theirs = (_factors(each) for each in (first, second))
-    rows = (_from_one(*each, second.means, theirs) for each in zip(first.means, ours, strict=True))
-    return np.stack(list(rows))
+    ours, theirs = first.as_factors(), second.as_factors()
+    if ours is not None and theirs is not None:
+        own = zip(first.means, ours, _log_determinants(first), strict=True)
+        others = second.means, theirs, _log_determinants(second)
+        return np.stack([_from_factored(*each, *others) for each in own])
+    if theirs is not None:
+        return bhattacharyya_distances(second, first).T
+    factors = np.stack(list(_roots(second)))
+    pairs = zip(first.means, _roots(first), strict=True)
+    return np.stack([_from_one(*each, second.means, factors) for each in pairs])
 
 
-def _factors(mixture: Mixture) -> Array:
-    return np.asarray(np.linalg.cholesky(mixture.full_covariances()), dtype=np.float64)
+def _roots(mixture: Mixture) -> Iterator[Array]:
+    """Cholesky factors (D, D), one after another, so that no more matrices are made of factors."""
+    family, n_features = mixture.family, mixture.n_features
+    for k in range(mixture.n_components):
+        own = mixture.covariances if family.shared else mixture.covariances[k : k + 1]
+        yield np.linalg.cholesky(family.expand(own, 1, n_features)[0])
+
+
+def _log_determinants(mixture: Mixture) -> Array:
+    return mixture.family.log_determinants(mixture.covariances, mixture.n_features)
 
 
 def _from_one(mean: Array, factor: Array, means: Array, factors: Array) -> Array:
@@ -101,16 +114,16 @@ def _from_one(mean: Array, factor: Array, means: Array, factors: Array) -> Array
     return np.asarray(np.minimum(squares / 4 + np.maximum(logs, 0.0), FARTHEST))
 
 
-def _from_factored(mean: Array, covariance: Array, others: Mixture) -> Array:
-    """The same distances between components of factors, without a matrix (D, D)."""
-    noise, loadings = parted(others.covariances)
+def _from_factored(
+    mean: Array, covariance: Array, log: float, means: Array, covariances: Array, logs: Array
+) -> Array:
+    """The same distances from noise and loadings and log determinants, without a matrix (D, D)."""
+    noise, loadings = parted(covariances)
     own = np.broadcast_to(covariance[:, 1:], (*noise.shape, covariance.shape[1] - 1))
-    apart, both = others.means - mean, np.concatenate([loadings, own], axis=2) / np.sqrt(2)
+    both = np.concatenate([loadings, own], axis=2) / np.sqrt(2)
     with np.errstate(over="ignore"):
-        squares, logs = distances((noise + covariance[:, 0]) / 2, both, apart)
-    theirs = distances(noise, loadings, apart)[1]
-    ours = distances(covariance[None, :, 0], covariance[None, :, 1:], apart[:1])[1]
-    logs = np.maximum(logs - (ours + theirs) / 2, 0.0)
+        squares, between = distances((noise + covariance[:, 0]) / 2, both, means - mean)
+    logs = np.maximum(between - (log + logs) / 2, 0.0)
     return np.asarray(np.minimum(squares / 8 + logs / 2, FARTHEST))
 
 

@@ -1,5 +1,6 @@
 """A Gaussian mixture: weights, means and covariances of one family."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -94,6 +95,10 @@ class Mixture:
     def full_covariances(self) -> Array:
         """The covariances as matrices (K, D, D), whatever the family."""
         return self.family.expand(self.covariances, self.n_components, self.n_features)
+
+    def as_factors(self) -> Array | None:
+        """The covariances as noise and loadings (K, D, 1 + q); None of families of matrices."""
+        return self.family.as_factors(self.covariances, self.n_components, self.n_features)
 
     def precision_factors(self) -> Array:
         """W (K, D, D), triangular, with ``W W'`` the inverse of each covariance.
@@ -231,10 +236,11 @@ def _check_weights(weights: Array) -> None:
 
 
 def _check_covariances(mixture: Mixture) -> None:
-    if mixture.family.factored:
-        _check_noise(mixture)
+    factors = mixture.as_factors()
+    if factors is not None:
+        _check_noise(mixture, factors)
         return
-    for k, matrix in enumerate(mixture.full_covariances()):
+    for k, matrix in _matrices(mixture):
         variances = np.diagonal(matrix)
         if not (variances > 0).all():
             j = int(np.argmin(variances))
@@ -252,24 +258,30 @@ def _check_covariances(mixture: Mixture) -> None:
             raise _not_definite(k, f"the eigenvalue {lowest:.3g} among its correlations")
 
 
-def _check_noise(mixture: Mixture) -> None:
-    rank, n_features = mixture.covariances.shape[2] - 1, mixture.n_features
+def _matrices(mixture: Mixture) -> Iterator[tuple[int, Array]]:
+    """The matrices that there are, with their components; of one for all, that of the first."""
+    found = mixture.full_covariances()
+    yield from enumerate(found[:1] if mixture.family.shared else found)
+
+
+def _check_noise(mixture: Mixture, factors: Array) -> None:
+    rank, n_features = factors.shape[2] - 1, mixture.n_features
     if rank >= n_features:
         raise InputError(
             f"covariances: wanted fewer factors than columns; found {rank} factors of "
             f"{n_features} columns; take a smaller rank, or the family full"
         )
-    noise = mixture.covariances[..., 0]
+    noise, what = factors[..., 0], "noise" if mixture.family.factored else "variance"
     if not (noise > 0).all():
         k, j = (int(i) for i in np.argwhere(~(noise > 0))[0])
-        raise _not_definite(k, f"the noise {noise[k, j]:.3g} in column {j}")
+        raise _not_definite(k, f"the {what} {noise[k, j]:.3g} in column {j}")
 
 
 def _check_thickness(mixture: Mixture) -> None:
     """Refuse matrices that have a factor by the luck of rounding alone."""
-    if mixture.family.factored:
+    if mixture.as_factors() is not None:
         return
-    for k, matrix in enumerate(mixture.full_covariances()):
+    for k, matrix in _matrices(mixture):
         deviations = np.sqrt(np.diagonal(matrix))
         lowest = float(np.linalg.eigvalsh(matrix / np.outer(deviations, deviations))[0])
         if not lowest > len(matrix) * np.finfo(np.float64).eps:

@@ -4,11 +4,15 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from scipy.sparse.linalg import LinearOperator, eigsh
 
 from dask_gmm.mixture.features import Array
+from dask_gmm.mixture.loadings import expanded, extremes, parted
 from dask_gmm.mixture.model import Mixture
 
 CORNERS: Final = 72
+# Of so many, one matrix of all variance takes no time.
+FEW_COLUMNS: Final = 256
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,8 +69,16 @@ class Axes:
 
     def of(self, mixture: Mixture) -> View:
         """Give a mixture as it is seen along them."""
-        covariances = self.directions.T @ mixture.full_covariances() @ self.directions
-        return View(mixture.weights, self.of_rows(mixture.means), covariances)
+        return View(mixture.weights, self.of_rows(mixture.means), self._covariances(mixture))
+
+    def _covariances(self, mixture: Mixture) -> Array:
+        factors, across = mixture.as_factors(), self.directions.T
+        if factors is None:
+            return np.asarray(across @ mixture.full_covariances() @ self.directions)
+        noise, loadings = parted(factors)
+        seen = across @ loadings
+        own = (across * noise[:, None, :]) @ self.directions
+        return np.asarray(own + seen @ np.swapaxes(seen, -1, -2))
 
 
 def principal_axes(mixture: Mixture, n: int) -> Axes:
@@ -75,27 +87,56 @@ def principal_axes(mixture: Mixture, n: int) -> Axes:
     Columns count in units of their own deviations; signs are such that the largest part of each
     axis is positive.
     """
-    center = mixture.weights @ mixture.means
-    apart = mixture.means - center
-    within = np.tensordot(mixture.weights, mixture.full_covariances(), axes=1)
-    total = within + (mixture.weights[:, np.newaxis] * apart).T @ apart
-    deviations = np.sqrt(np.diag(total))
-    values, vectors = np.linalg.eigh(total / np.outer(deviations, deviations))
-    leading = vectors[:, ::-1][:, :n]
-    largest = leading[np.abs(leading).argmax(axis=0), np.arange(leading.shape[1])]
-    shares = values[::-1][:n] / mixture.n_features
-    return Axes(center, leading * np.sign(largest) / deviations[:, np.newaxis], shares)
+    center, shares = mixture.weights @ mixture.means, mixture.weights[:, np.newaxis]
+    between = np.sqrt(shares) * (mixture.means - center)
+    variances = (shares * mixture.variances()).sum(axis=0) + np.square(between).sum(axis=0)
+    deviations = np.sqrt(variances)
+    values, vectors = _leading(mixture, between, deviations, n)
+    largest = vectors[np.abs(vectors).argmax(axis=0), np.arange(vectors.shape[1])]
+    directions = vectors * np.sign(largest) / deviations[:, np.newaxis]
+    return Axes(center, directions, values / mixture.n_features)
+
+
+def _leading(mixture: Mixture, between: Array, units: Array, n: int) -> tuple[Array, Array]:
+    """Eigenvalues (n,) and vectors (D, n) of all variance, in units (D,), the largest first.
+
+    They are those of a matrix; of many columns with factors it is no more than its products.
+    """
+    factors = mixture.as_factors()
+    if factors is None or mixture.n_features <= FEW_COLUMNS:
+        within = np.tensordot(mixture.weights, mixture.full_covariances(), axes=1)
+        total = (within + between.T @ between) / np.outer(units, units)
+        values, vectors = np.linalg.eigh(total)
+        return values[::-1][:n], vectors[:, ::-1][:, :n]
+    noise, loadings = parted(factors)
+    noise = mixture.weights @ noise / units**2
+    scaled = np.sqrt(mixture.weights)[:, None, None] * loadings
+    across = np.concatenate([*scaled.transpose(0, 2, 1), between]) / units
+    products = LinearOperator(
+        (len(units), len(units)), lambda v: noise * v.ravel() + across.T @ (across @ v.ravel())
+    )
+    start = np.random.default_rng(0).standard_normal(len(units))
+    values, vectors = eigsh(products, n, which="LA", v0=start)
+    return values[::-1], vectors[:, ::-1]
 
 
 def along(mixture: Mixture, columns: tuple[int, ...]) -> View:
     """Give a mixture as some of its columns show it."""
     at = list(columns)
-    covariances = mixture.full_covariances()[:, at][:, :, at]
+    factors = mixture.as_factors()
+    if factors is None:
+        covariances = mixture.full_covariances()[:, at][:, :, at]
+    else:
+        covariances = expanded(factors[:, at])
     return View(mixture.weights, mixture.means[:, at], covariances)
 
 
 def condition_numbers(mixture: Mixture) -> Array:
     """Give the largest variance of each component over its smallest (K,), in any direction."""
+    factors = mixture.as_factors()
+    if factors is not None:
+        smallest, largest = extremes(factors)
+        return largest / smallest
     values = np.linalg.eigvalsh(mixture.full_covariances())
     with np.errstate(divide="ignore"):
         return np.asarray(values[:, -1] / np.maximum(values[:, 0], 0.0))

@@ -71,7 +71,7 @@ class Sampler:
         Parameters
         ----------
         mixture : Mixture
-            Of any family.
+            Of any family; its covariances are taken as matrices.
         outliers : float, default 0
             Share of the rows drawn, instead, uniformly from a box around all components: in each
             column from `OUTLIER_REACH` standard deviations below to as many above, of whichever

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 from sklearn.base import clone
 
-from dask_gmm import GaussianMixture
+from dask_gmm import GaussianMixture, GaussianMixtureModel
 from dask_gmm.errors import InputError
 from dask_gmm.mixture.features import Array
 from tests.estimator.rows import groups
@@ -143,6 +143,15 @@ def test_drawn_rows_have_the_covariances() -> None:
         np.testing.assert_allclose(np.cov(rows[labels == k].T), matrix, atol=0.25)
     with pytest.raises(ValueError, match="at least one sample"):
         model.sample(0)
+
+
+def test_of_both_names_covariances_of_factors_are_no_matrices() -> None:
+    x = planted(200, 2, 5, 1)[0]
+    shapes = {"diag": (2, 5, 5), "lowrank-1": (2, 5, 2)}
+    for name, shape in shapes.items():
+        model = GaussianMixtureModel(2, 2, covariance_type=name, tol=0).fit(x)
+        assert model.covariances.shape == shape
+    np.testing.assert_array_equal(model.covariances, model.result.mixture.covariances)
 
 
 def test_columns_that_are_constant_are_told_of_and_harm_nothing() -> None:

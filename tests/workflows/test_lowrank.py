@@ -1,6 +1,7 @@
 """Covariances of factors from the request to the run folder, and back."""
 
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import zarr
 
 from dask_gmm import load_model
 from dask_gmm.errors import DataError, InputError
+from dask_gmm.mixture.projection import principal_axes
 from dask_gmm.passes.progress import Silent
 from dask_gmm.passes.runner import ThreadRunner
 from dask_gmm.records.run_folder import MODEL
@@ -20,8 +22,11 @@ from dask_gmm.workflows.inspect import inspect
 from dask_gmm.workflows.plan import plan
 from dask_gmm.workflows.predict import predict
 from dask_gmm.workflows.report import report
+from dask_gmm.workflows.report_facts import components
 from dask_gmm.workflows.report_request import ReportRequest
-from dask_gmm.workflows.row_requests import PredictRequest
+from dask_gmm.workflows.report_run import kept_run
+from dask_gmm.workflows.row_requests import PredictRequest, ScoreRequest
+from dask_gmm.workflows.score import score
 from dask_gmm.workflows.select import select
 from dask_gmm.workflows.select_request import SelectRequest
 from tests.estimator.test_lowrank import planted
@@ -169,3 +174,30 @@ def test_settings_know_names_with_a_rank() -> None:
         FitSettings(**told, covariance="lowrank-0")
     schema = json.dumps(FitSettings.model_json_schema())
     assert "^(full|tied|diag|spherical|lowrank-[1-9][0-9]{0,5})$" in schema
+
+
+def test_thousands_of_columns_take_no_matrix_from_the_fit_to_the_report(tmp_path: Path) -> None:
+    columns = 2000
+    rows = planted(160, 4, columns, 3)[0]
+    store, run = tmp_path / "x.zarr", tmp_path / "run"
+    zarr.create_array(store, data=rows)
+    usual: dict[str, Any] = {"covariance": "lowrank-3", "solver": "em", "max_iter": 1}
+    tracemalloc.start()
+    try:
+        for match in (None, run):
+            out = tmp_path / "again" if match else run
+            fit(FitRequest(store, 4, out, **usual, match=match), RUNNER, Silent())
+        kept = kept_run(ReportRequest(run, tmp_path / "r.html", features=(0, 1)), run)
+        lines = components(kept).lines
+        view = principal_axes(kept.model.mixture, 2).of(kept.model.mixture)
+        asked = PredictRequest(store, run, tmp_path / "y.zarr", labels=True, anomaly_quantile=0.5)
+        predict(asked, RUNNER, Silent())
+        scored = score(ScoreRequest(store, run), RUNNER, Silent())
+        said = inspect(run).to_text()
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 4 * 8 * columns**2 / 3
+    assert len(lines) == len(view.covariances) == 4
+    assert scored.examined.mean == pytest.approx(0.0, abs=1e-6)
+    assert "lowrank-3" in said

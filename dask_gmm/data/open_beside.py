@@ -110,5 +110,6 @@ def _refuse_other_chunks(source: ZarrSource | ParquetSource, column: ZarrSource,
         wanted = int(np.gcd.reduce(between))
         raise InputError(
             f"Wanted {name} in chunks of the same rows as those of {source.name}, found chunks of "
-            f"{height:,} rows in {column.name}. Write them in chunks of {wanted:,} rows."
+            f"{height:,} rows in {column.name}. Write them in chunks of {wanted:,} rows, or load "
+            "them and give them in memory."
         )

@@ -150,7 +150,7 @@ def checked_labels(values: npt.NDArray[Any], n_labels: int, where: Where) -> Lab
         row = int(np.argmin(fine))
         raise DataError(
             f"Wanted labels that are numbers of components, 0 to {n_labels - 1}, or -1 where that "
-            f"is not known, found {values[row]:g} at {where(row)}. Correct it."
+            f"is not known, found {float(values[row]):g} at {where(row)}. Correct it."
         )
     labels = np.array(values, dtype=np.int64)
     labels.setflags(write=False)

@@ -56,9 +56,9 @@ class Examined:
 
     @property
     def standard_error(self) -> float | None:
-        """Standard error of that mean; None of a single row, or if it is no number of float64."""
+        """Standard error of that mean; None of less than two, or if it is no number of float64."""
         variance = self.squares / self.mass - self.mean * self.mean
-        if self.rows == 1 or self.mass <= 1 or not math.isfinite(variance):
+        if self.rows == 1 or self.mass < 2 or not math.isfinite(variance):
             return None
         return math.sqrt(max(variance, 0.0) / (self.mass - 1))
 

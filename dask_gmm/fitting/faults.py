@@ -23,7 +23,8 @@ class Faults:
     Parameters
     ----------
     empty : tuple of int
-        Those that have less than one row.
+        Those that have less than one row; the heaviest of all is none of them, however few rows
+        there are.
     alike : tuple of (int, int)
         Pairs of others that are the same.
     """
@@ -35,6 +36,7 @@ class Faults:
     def of(cls, mixture: Mixture, rows: float) -> "Faults":
         """Look for them in a mixture of so many rows."""
         full = mixture.weights * rows >= 1 - ROUNDED_ROWS
+        full[np.argmax(mixture.weights)] = True
         costs = np.where(np.logical_and.outer(full, full), merge_costs(mixture), np.inf)
         alike = tuple((int(one), int(other)) for one, other in np.argwhere(costs < ALIKE))
         return cls(tuple(np.flatnonzero(~full).tolist()), alike)

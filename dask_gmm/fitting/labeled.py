@@ -8,6 +8,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
 from dask_gmm.errors import InputError
+from dask_gmm.fitting.finite import finite_rows
 from dask_gmm.mixture.beliefs import Beliefs
 from dask_gmm.mixture.features import Array, freeze
 from dask_gmm.mixture.model import Mixture
@@ -21,43 +22,62 @@ class Labeled:
 
     Parameters
     ----------
+    rows : int
+        Number of these rows, of all components.
     mass : ndarray of shape (K,)
-        Their number, each as often as its weight says.
+        Of each component, each row as often as its weight says.
+    present : ndarray of shape (K, n_features)
+        Of those that have a value in each column.
     sums : ndarray of shape (K, n_features)
-        Of the rows, each times its weight.
+        Of these values, each times the weight of its row.
     """
 
+    rows: int
     mass: Array
+    present: Array
     sums: Array
 
     def __post_init__(self) -> None:
-        freeze(self.mass, self.sums)
+        freeze(self.mass, self.present, self.sums)
 
     @classmethod
     def of(cls, tile: Tile, n_labels: int) -> "Labeled":
-        """Sum over the rows of a tile that are finite."""
+        """Sum over the rows of a tile that a fit can use: see `finite_rows`."""
         assert tile.labels is not None  # nobody asks of rows without
-        at = np.flatnonzero((tile.labels >= 0) & np.isfinite(tile.rows).all(axis=1))
+        at = np.flatnonzero((tile.labels >= 0) & finite_rows(tile))
+        rows, labels = tile.rows[at], tile.labels[at]
         weights = np.ones(len(at)) if tile.weights is None else tile.weights[at]
-        rows, sums = tile.rows[at], np.zeros((n_labels, tile.rows.shape[1]))
+        there = ~np.isnan(rows)
+        present, sums = np.zeros((2, n_labels, rows.shape[1]))
         with np.errstate(over="ignore", invalid="ignore"):
-            np.add.at(sums, tile.labels[at], rows * weights[:, None])
-        mass: Array = np.bincount(tile.labels[at], weights, n_labels).astype(np.float64)
-        return cls(mass, sums)
+            np.add.at(sums, labels, np.where(there, rows, 0.0) * weights[:, None])
+        np.add.at(present, labels, there * weights[:, None])
+        mass: Array = np.bincount(labels, weights, n_labels).astype(np.float64)
+        return cls(len(at), mass, present, sums)
 
     @classmethod
     def none(cls, n_labels: int, n_features: int) -> "Labeled":
         """Give the sums over no rows."""
-        return cls(np.zeros(n_labels), np.zeros((n_labels, n_features)))
+        present, sums = np.zeros((2, n_labels, n_features))
+        return cls(0, np.zeros(n_labels), present, sums)
 
     def __add__(self, other: "Labeled") -> "Labeled":
-        return Labeled(self.mass + other.mass, self.sums + other.sums)
+        return Labeled(
+            self.rows + other.rows,
+            self.mass + other.mass,
+            self.present + other.present,
+            self.sums + other.sums,
+        )
 
-    @property
-    def centers(self) -> Array:
-        """Means (K, n_features), NaN of components of which no row is known."""
-        mass = np.where(self.mass > 0, self.mass, np.nan)
-        return np.asarray(self.sums / mass[:, None])
+    def centers(self, usual: Array) -> Array:
+        """Give means (K, n_features), NaN of components of which no row is known.
+
+        Where the rows of one have no value in a column, the mean is the ``usual`` (n_features,).
+        """
+        means = np.divide(
+            self.sums, self.present, out=np.tile(usual, (len(self.mass), 1)), where=self.present > 0
+        )
+        return np.where(self.mass[:, None] > 0, means, np.nan)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

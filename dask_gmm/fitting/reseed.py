@@ -4,6 +4,7 @@ A component that has less than one row, or is the same as another, is free to ex
 set on a group of those rows of a level that the mixture explains worst.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -27,6 +28,8 @@ from dask_gmm.mixture.mstep import MStep
 # share of all rows that these may be.
 ROWS_PER_COLUMN: Final = 20
 LARGEST_SHARE: Final = 0.1
+# What all groups on which components are set may weigh together, as a share of all rows.
+LARGEST_WEIGHT: Final = 0.5
 # Groups that are made of them for each such component: an outlier is a group of its own, and what
 # was overlooked is a large one.
 GROUPS: Final = 4
@@ -73,7 +76,8 @@ class Reseeding:
         """Climb the level anew."""
         at, frame = self.home.at, self.home.at.survey.frame
         worst = np.asarray(answer.rows, dtype=np.float64) - frame.shift
-        start = without_faults(self.home.base.step.mixture, at.summary.mass, worst, frame.scale)
+        mixture, mass = self.home.base.step.mixture, at.summary.mass
+        start = without_faults(mixture, mass, worst, frame.scale, answer.weights)
         return (Ascending(self.spec, at.survey, at.level, MStep(start, ())),)
 
 
@@ -111,12 +115,15 @@ def _without(mixture: Mixture, faults: Faults) -> Mixture:
     return Mixture.of(weights / weights.sum(), means, covariances, kind)
 
 
-def without_faults(mixture: Mixture, rows: float, worst: Array, scale: Array) -> Mixture:
+def without_faults(
+    mixture: Mixture, rows: float, worst: Array, scale: Array, counts: Array | None = None
+) -> Mixture:
     """Give a mixture whose spare components are set on groups of the worst-explained rows.
 
     Each has the mean of a group, as much weight as its rows, at least one more than columns, and
     its covariance, towards the mean one of the mixture as if so many more rows had that. Where the
-    rows are of fewer groups, the other components stay as they are.
+    rows are of fewer groups, the other components stay as they are; together the groups get no more
+    than half of the weight.
 
     Parameters
     ----------
@@ -127,19 +134,28 @@ def without_faults(mixture: Mixture, rows: float, worst: Array, scale: Array) ->
         In the coordinates of the mixture, the worst of them first.
     scale : ndarray of shape (D,)
         Rows are grouped in units of one over these.
+    counts : ndarray of shape (n,), optional
+        How often each of the worst counts; without them, once.
     """
     faults = Faults.of(mixture, rows)
-    groups = [worst[at] for at in _groups(worst * scale, len(faults.spare))]
+    counts = np.ones(len(worst)) if counts is None else counts
+    groups = [(worst[at], counts[at]) for at in _groups(worst * scale, len(faults.spare))]
     moved = faults.spare[: len(groups)]
     weights, means = faults.weights_without(mixture, moved), mixture.means.copy()
-    taken = [max(len(group), mixture.n_features + 1) / rows for group in groups]
-    weights *= (1 - sum(taken)) / weights.sum()
+    taken = _taken([float(mass.sum()) for _, mass in groups], mixture.n_features + 1, rows)
+    weights *= (1 - taken.sum()) / weights.sum()
     covariances, within = mixture.covariances.copy(), _within(mixture)
-    for k, group, weight in zip(moved, groups, taken, strict=True):
-        weights[k], means[k] = weight, group.mean(axis=0)
+    for k, (group, mass), weight in zip(moved, groups, taken, strict=True):
+        weights[k], means[k] = weight, np.average(group, axis=0, weights=mass)
         if not mixture.family.shared:
-            covariances[k] = _about(group, mixture, within)
+            covariances[k] = _about(group - means[k], mass, mixture, within)
     return Mixture.of(weights, means, covariances, mixture.covariance_type)
+
+
+def _taken(masses: Sequence[float], least: int, rows: float) -> Array:
+    """Give the weights of groups of so many rows each, of all of them."""
+    taken = np.maximum(masses, least) / rows
+    return np.asarray(taken * min(1.0, LARGEST_WEIGHT / taken.sum()))
 
 
 def _within(mixture: Mixture) -> Array:
@@ -149,11 +165,14 @@ def _within(mixture: Mixture) -> Array:
     return np.tensordot(mixture.weights, mixture.covariances, axes=1)
 
 
-def _about(group: Array, mixture: Mixture, within: Array) -> Array:
-    """The covariance of some rows (n, D), as the family sees it, and so many more of ``within``."""
-    apart, more = group - group.mean(axis=0), group.shape[1] + 1
-    own = mixture.family.spread(apart, np.ones(len(group))).sum(axis=0)
-    return np.asarray((own + more * within) / (len(group) + more))
+def _about(apart: Array, counts: Array, mixture: Mixture, within: Array) -> Array:
+    """The covariance of some rows (n, D) about 0, and ``within`` as that of one more than columns.
+
+    Rows count so often (n,); it is as the family sees it.
+    """
+    more = apart.shape[1] + 1
+    own = np.einsum("n,n...->...", counts, mixture.family.spread(apart, counts))
+    return np.asarray((own + more * within) / (counts.sum() + more))
 
 
 def _groups(points: Array, wanted: int) -> list[npt.NDArray[np.intp]]:

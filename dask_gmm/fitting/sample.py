@@ -27,9 +27,12 @@ def sample_size(n_components: int, n_features: int) -> int:
     return max(SMALLEST_SAMPLE, ROWS_PER_COMPONENT_AND_COLUMN * n_components * n_features)
 
 
-def kept_bytes(rows: int, n_features: int) -> int:
-    """Project what a fit holds of a sample of so many rows from one pass to the next."""
-    return FORMS * rows * 8 * (n_features + 2)  # with a key and a number
+def kept_bytes(rows: int, n_features: int, beside: int = 0) -> int:
+    """Project what a fit holds of a sample of so many rows from one pass to the next.
+
+    Besides their columns these are a key, a number, and ``beside`` so many others of each row.
+    """
+    return FORMS * rows * 8 * (n_features + 2 + beside)
 
 
 def keys_of(seed: int, numbers: npt.NDArray[np.int64]) -> Keys:
@@ -86,7 +89,7 @@ class Sample:
         Number of each row in the data.
     rows : ndarray of shape (n, n_features)
     weights : ndarray of float64, shape (n,), optional
-        Of rows that are drawn by weight; keys are in the order of ranks then.
+        How often each row counts. Of rows that are drawn by weight, keys are in the order of ranks.
     beyond : float
         No row that is not here has a smaller rank: infinity where all are here.
     labels : ndarray of int64, shape (n,), optional
@@ -100,6 +103,12 @@ class Sample:
     weights: Array | None = None
     beyond: float = np.inf
     labels: npt.NDArray[np.int64] | None = None
+
+    @property
+    def kept_bytes(self) -> int:
+        """Project what a fit holds of it from one pass to the next."""
+        beside = (self.weights is not None) + (self.labels is not None)
+        return kept_bytes(len(self.rows), self.rows.shape[1], beside)
 
     @classmethod
     def smallest_of(cls, parts: Sequence["Sample"]) -> "Sample":
@@ -156,9 +165,28 @@ class Sample:
         if self.weights is None or self.beyond == np.inf:
             return self.weights
         with np.errstate(over="ignore", under="ignore"):
-            counts = self.weights / -np.expm1(-self.weights * self.beyond)
+            counts = self.weights / self._chances
             counts = counts / counts.max()
         return np.asarray(counts * (counts.sum() / (counts @ counts)))
+
+    @property
+    def equal_rows(self) -> float | None:
+        """Estimate how many rows of one weight would tell as much as all rows do (Kish, 1965).
+
+        It stays the same when all weights are multiplied; None where each row counts once.
+        """
+        if self.weights is None or not len(self.weights):
+            return None
+        shares = self.weights / self.weights.max()
+        counts = shares / self._chances
+        return float(counts.sum() ** 2 / (counts @ shares))
+
+    @property
+    def _chances(self) -> Array:
+        """How likely each row (n,) was to be drawn by its weight."""
+        assert self.weights is not None  # who asks has seen to that
+        with np.errstate(over="ignore", under="ignore"):
+            return np.asarray(-np.expm1(-self.weights * self.beyond))
 
     def distinct(self, enough: int) -> int:
         """Count rows that differ from each other, and stop when there are enough of them."""

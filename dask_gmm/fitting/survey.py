@@ -16,6 +16,7 @@ from dask_gmm.fitting.questions import ALL_ROWS
 from dask_gmm.fitting.sample import (
     Keys,
     Sample,
+    kept_bytes,
     key_limit,
     key_of_rank,
     keys_by_weight,
@@ -73,12 +74,13 @@ class SurveyAnswer:
     @property
     def knows_labels(self) -> bool:
         """Whether there are rows whose components are known."""
-        return self.labeled is not None and bool(self.labeled.mass.any())
+        return self.labeled is not None and self.labeled.rows > 0
 
     @property
     def centers(self) -> Array | None:
         """Means of these rows (L, D), NaN of components of which none is known; None without."""
-        return self.labeled.centers if self.labeled and self.knows_labels else None
+        known = self.labeled if self.knows_labels else None
+        return None if known is None else known.centers(self.summary.mean)
 
     @property
     def leaves_out(self) -> bool:
@@ -152,6 +154,11 @@ class SurveyFold:
             return key_of_rank(self.beyond)
         return key_limit(self.size, max(self.held_out.fewest_seen(int(self.rows * self.usable)), 1))
 
+    def kept_bytes(self, n_features: int) -> int:
+        """Project what a fit holds of the sample from one pass to the next."""
+        beside = (self.weighing is not None) + (self.n_labels > 0)
+        return kept_bytes(min(self.size, self.rows), n_features, beside)
+
     def begin(self, block: Block) -> "_SurveyMeter":
         """Start on one block."""
         return _SurveyMeter(self, block)
@@ -217,9 +224,7 @@ class _SurveyMeter:
 
     def answer(self) -> SurveyAnswer:
         block, sample = self._block, Sample.smallest_of(self._taken)
-        summary = self._summary
-        if summary is None:
-            summary = summarize(block.rows[:0], matrix=self._fold.matrix)
+        summary = self._summary or summarize(block.rows[:0], matrix=self._fold.matrix)
         found = (summary, sample, block.digests, block.bad_chunks, self._weightless(block))
         return SurveyAnswer(*found, self._labeled)
 
@@ -275,12 +280,11 @@ class Survey:
 
         Parameters
         ----------
-        summary : DataSummary
+        summary, typical, centers
+            See `Survey`.
         number : callable
         below : tuple of Level
             The levels below that of all rows.
-        typical : ndarray of shape (D, D), optional
-        centers : ndarray of shape (L, D), optional
         """
         levels = (*below, Level(ALL_ROWS, summary))
         return cls(summary, Frame.of(summary, number), levels, typical, centers=centers)

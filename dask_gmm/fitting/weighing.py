@@ -65,7 +65,8 @@ class Weighing:
             low, high = (
                 (low, middle) if self._below(rates[middle]) >= wanted else (middle + 1, high)
             )
-        return float(np.exp2(rates[low])) if low < len(rates) else np.inf
+        with np.errstate(over="ignore", under="ignore"):
+            return float(np.exp2(rates[low])) if low < len(rates) else np.inf
 
     def _below(self, rate: float) -> float:
         """Give the number of rows, at least and on average, of ranks below a power of two."""

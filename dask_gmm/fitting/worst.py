@@ -58,7 +58,8 @@ class _WorstMeter:
         last = min(self._size, len(values)) - 1
         at = np.flatnonzero(values <= np.partition(values, last)[last])
         rows = self._rows(tile, at)
-        taken = Sample(self._size, rising(values[at]), tile.numbers[at], rows)
+        weights = None if tile.weights is None else tile.weights[at]
+        taken = Sample(self._size, rising(values[at]), tile.numbers[at], rows, weights)
         parts = (taken,) if self._found is None else (self._found, taken)
         self._found = Sample.smallest_of(parts)
 

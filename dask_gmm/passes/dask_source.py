@@ -64,9 +64,8 @@ class DaskSource:
         ------
         InputError
             If it does not have two axes, numbers, known chunk sizes, and the rows and columns, or
-            there is not one number for each row beside it.
-        DataError
-            If one of those in memory is wrong.
+            there is not one number for each row beside it. Whether each is a weight or a label is
+            looked at when its block is read.
         """
         name = f"dask array {array.name}"
         check_rows(array, name)

@@ -83,7 +83,7 @@ VERSIONS: Final[Mapping[type, int]] = MappingProxyType(
         Reached: 1,
         Rows: 2,
         Sample: 2,
-        Labeled: 1,
+        Labeled: 2,
         Spec: 5,
         Survey: 4,
         SurveyAnswer: 3,

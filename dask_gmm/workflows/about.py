@@ -1,48 +1,32 @@
-"""What a run says of itself: what was asked, of which rows, and with what."""
+"""What a run says of itself: what was asked, and what came of it."""
 
 import hashlib
 import json
-import platform
-from collections.abc import Mapping
 from dataclasses import asdict
-from importlib.metadata import version
 from operator import index
 from typing import Any, Final
 
-import numpy as np
-
 from dask_gmm.checks import number_or_none
-from dask_gmm.data.beside import RowsBeside
-from dask_gmm.data.parquet_source import ParquetSource
-from dask_gmm.data.source import Source
-from dask_gmm.data.zarr_source import ZarrSource
 from dask_gmm.errors import InputError
 from dask_gmm.fitting.held_out import HeldOut
 from dask_gmm.fitting.result import FittedMixture
 from dask_gmm.fitting.spec import MERGE, RESEED, TRIES, USUAL, Spec
-from dask_gmm.fitting.survey import SurveyAnswer
 from dask_gmm.mixture.covariance import family_of
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.variational import Variational
 from dask_gmm.objects.location import Location
 from dask_gmm.records.posterior_file import read_posterior
+from dask_gmm.workflows.about_rows import IN_MEMORY
 from dask_gmm.workflows.bayesian_request import beliefs_of
 from dask_gmm.workflows.fit_request import FitRequest
 from dask_gmm.workflows.known import with_known
-from dask_gmm.workflows.left_out import LeftOut
-from dask_gmm.workflows.missing import missing_shares
 from dask_gmm.workflows.order import Reference
 
 # The same run may be asked for with others of these.
 NOT_SETTINGS: Final = ("out", "overwrite", "cache", "deadline", "require_converged")
 # Arrays beside the rows.
 BESIDE: Final = ("sample_weight", "labels")
-# What rows count whose component is known, in the manifest of a run.
-LABELED: Final = "sum_of_labeled"
-# What is said of an array beside the rows that has no path.
-IN_MEMORY: Final = "in memory"
 USUAL_RIDGE: Final = 1e-6
-PACKAGES: Final = ("dask-gmm", "numpy", "scipy", "scikit-learn", "zarr", "dask", "distributed")
 
 
 def spec_of(request: FitRequest, start: Reference | None = None) -> Spec:
@@ -181,50 +165,6 @@ def _ends(rows: slice) -> list[int | None]:
     return [None if end is None else index(end) for end in (rows.start, rows.stop)]
 
 
-def refuse_own_rows(source: Source, out: Location) -> None:
-    """Refuse a run folder that would replace the rows it is about."""
-    for stored in _homes(source):
-        if out.resolve() in (stored.resolve(), *stored.resolve().parents):
-            raise InputError(
-                f"A run folder must not replace its own rows, but those are in {stored}, and the "
-                f"run folder is {out}. Choose another place."
-            )
-
-
-def _homes(source: Source) -> list[Location]:
-    """Give where stored rows are, and what lies beside them."""
-    parts = source.parts if isinstance(source, RowsBeside) else (source,)
-    homes = (part.home for part in parts if isinstance(part, ZarrSource | ParquetSource))
-    return [home for home in homes if home is not None]
-
-
-def facts_of(source: Source, survey: SurveyAnswer) -> dict[str, Any]:
-    """Say which rows were read, and with what."""
-    return {
-        "data": {
-            "name": source.name,
-            "rows": source.layout.rows,
-            "features": source.n_features,
-            "dtype": str(source.dtype),
-            "fingerprint": fingerprint(source, survey),
-            "missing": missing_shares(survey),
-            **_beside(survey),
-        },
-        **LeftOut.of(source, survey).to_json(),
-        "versions": {**versions(), **_reading(source)},
-    }
-
-
-def _beside(survey: SurveyAnswer) -> dict[str, Any]:
-    """Say how much rows count, where they have weights, and of how many the component is known."""
-    weights, labels = {}, {}
-    if survey.sample.weights is not None:
-        weights = {"sum_of_weights": survey.summary.mass, "rows_without_weight": survey.weightless}
-    if survey.labeled is not None:
-        labels = {LABELED: float(survey.labeled.mass.sum())}
-    return {**weights, **labels}
-
-
 def model_facts(model: FittedMixture) -> dict[str, Any]:
     """Say how a model came about."""
     return {
@@ -262,24 +202,3 @@ def held_out(model: FittedMixture) -> dict[str, float] | None:
     if last.held_out is None or last.held_out_error is None:
         return None
     return {"log_likelihood": last.held_out, "standard_error": last.held_out_error}
-
-
-def fingerprint(source: Source, survey: SurveyAnswer) -> str:
-    """SHA-256 of the layout, the chunks' digests, what was left out, and moments of the rows."""
-    summary = survey.summary
-    digest = hashlib.sha256(f"{source.n_features} {source.dtype}".encode())
-    for values in (source.layout.edges, survey.digests, summary.mean, summary.scatter):
-        digest.update(np.ascontiguousarray(values).tobytes())
-    digest.update(json.dumps(LeftOut.of(source, survey).to_json()).encode())
-    return digest.hexdigest()
-
-
-def _reading(source: Source) -> Mapping[str, str]:
-    """Give the versions of what reads these rows alone."""
-    rows = source.source if isinstance(source, RowsBeside) else source
-    return {"pyarrow": version("pyarrow")} if isinstance(rows, ParquetSource) else {}
-
-
-def versions() -> Mapping[str, str]:
-    """Versions of Python and of what computes, reads and schedules."""
-    return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}

@@ -9,7 +9,7 @@ from typing import Any, Final
 from dask_gmm.passes.runner import Runner
 from dask_gmm.records.checkpoint import PassRecord
 from dask_gmm.records.parts import Part, header_of, parts_in
-from dask_gmm.workflows.about import versions
+from dask_gmm.workflows.about_rows import versions
 from dask_gmm.workflows.fit_rows import FitOutcomes
 
 ADDED: Final = ("tasks", "attempts", "retries", "workers_lost", "decoded_bytes")

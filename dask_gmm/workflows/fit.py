@@ -10,13 +10,8 @@ from dask_gmm.records.partitions_file import read_partitions, write_partitions
 from dask_gmm.records.posterior_file import write_posterior
 from dask_gmm.records.run_folder import RunFolder, read_manifest
 from dask_gmm.records.sample_file import write_sample
-from dask_gmm.workflows.about import (
-    facts_of,
-    model_facts,
-    refuse_own_rows,
-    settings_of,
-    spec_of,
-)
+from dask_gmm.workflows.about import model_facts, settings_of, spec_of
+from dask_gmm.workflows.about_rows import facts_of, refuse_own_rows
 from dask_gmm.workflows.asked_before import asked_of
 from dask_gmm.workflows.callbacks import Audience, Callback
 from dask_gmm.workflows.fit_request import FitRequest

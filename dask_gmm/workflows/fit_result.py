@@ -11,7 +11,8 @@ from dask_gmm.objects.location import Location
 from dask_gmm.records.model_file import load_model
 from dask_gmm.records.posterior_file import read_posterior
 from dask_gmm.records.run_folder import MODEL, read_manifest
-from dask_gmm.workflows.about import LABELED, bayesian_facts, held_out
+from dask_gmm.workflows.about import bayesian_facts, held_out
+from dask_gmm.workflows.about_rows import LABELED
 from dask_gmm.workflows.course import seconds_of
 from dask_gmm.workflows.left_out import NOTHING_LEFT_OUT, LeftOut
 from dask_gmm.workflows.order import Ordered, Reference, in_order
@@ -106,6 +107,7 @@ class FitResult:
                 f"{self.seconds:.1f} s",
                 *self.left_out.to_text(),
                 _likelihood(model),
+                *_objective(model),
                 *_held_out_text(model),
                 *_left(model),
                 *_bayesian(model),
@@ -180,6 +182,16 @@ def _likelihood(model: FittedMixture) -> str:
         return "log-likelihood unknown, since no row was read"
     value = f"log-likelihood {model.log_likelihood:.6f} nats per row"
     return f"{value}, of those read" if model.incremental else f"{value}, BIC {model.bic:,.1f}"
+
+
+def _objective(model: FittedMixture) -> tuple[str, ...]:
+    """Say what was maximized, where that is seen to be another number."""
+    if model.objective is None or model.inference is not None or model.rows_read == 0:
+        return ()
+    value = f"{model.objective:.6f}"
+    if value == f"{model.log_likelihood:.6f}":
+        return ()
+    return (f"with the log prior {value} nats per row, which was maximized",)
 
 
 def _held_out_text(model: FittedMixture) -> tuple[str, ...]:

@@ -21,6 +21,15 @@ from dask_gmm.records.run_folder import MANIFEST, MODEL, read_history, read_mani
 from dask_gmm.workflows.text import mixture_table
 
 DETECTION: Final = ("absent chunks", "truncated chunks", "flipped bits", "swapped chunks")
+# What the manifest of a run calls facts about weights and labels, and what they are called here.
+BESIDE: Final = {
+    "weights": "weights of rows",
+    "sum_of_weights": "sum of weights",
+    "rows_without_weight": "rows without weight",
+    "labels": "labels",
+    "labeled_rows": "labeled rows",
+    "sum_of_labeled": "sum of weights of labeled rows",
+}
 # Whether pages have checksums is said by the pages alone.
 SEEN_IN_PARQUET: Final = ("truncated files", "flipped bits in pages with checksums")
 UNSEEN_IN_PARQUET: Final = (
@@ -209,10 +218,16 @@ def _run_facts(
         **_model_facts(model),
         "warnings": manifest["warnings"],
         "missing, as a share of each column": manifest["data"]["missing"],
+        **_beside(manifest["data"]),
         "fingerprint of the data": manifest["data"]["fingerprint"],
         "machines": manifest["machines"],
         "versions": manifest["versions"],
     }
+
+
+def _beside(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Say what the manifest of a run does of weights and labels."""
+    return {said: facts[name] for name, said in BESIDE.items() if name in facts}
 
 
 def _model_facts(model: FittedMixture) -> dict[str, Any]:

@@ -95,8 +95,7 @@ def check_columns(source: Source, survey: SurveyAnswer) -> None:
         empty = [source.number(int(j)) for j in np.flatnonzero(present == 0)]
         raise DataError(
             f"Wanted a value in every column of {source.name}; found none in column "
-            f"{', '.join(map(str, empty))} of {survey.summary.rows:,} rows. Leave it out with "
-            "columns."
+            f"{', '.join(map(str, empty))} of {survey.summary.rows:,} rows. Leave the column out."
         )
 
 

@@ -152,4 +152,6 @@ def _planned(
 
 
 def _verb(request: Request) -> str:
+    if isinstance(request, PredictRequest):
+        return request.verb
     return type(request).__name__.removesuffix("Request").lower()

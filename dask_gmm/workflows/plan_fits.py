@@ -12,7 +12,8 @@ from dask_gmm.passes.runner import Runner
 from dask_gmm.records.asked import asked_in
 from dask_gmm.records.partitions_file import read_partitions
 from dask_gmm.records.run_folder import RunFolder
-from dask_gmm.workflows.about import refuse_own_rows, spec_of
+from dask_gmm.workflows.about import spec_of
+from dask_gmm.workflows.about_rows import refuse_own_rows
 from dask_gmm.workflows.admission import check
 from dask_gmm.workflows.asked_before import asked_of
 from dask_gmm.workflows.fit_request import FitRequest

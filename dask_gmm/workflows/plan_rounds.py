@@ -12,7 +12,6 @@ from dask_gmm.fitting.foreseen import (
     most_rounds,
 )
 from dask_gmm.fitting.questions import EStep
-from dask_gmm.fitting.sample import kept_bytes
 from dask_gmm.fitting.spec import Spec
 from dask_gmm.fitting.survey import SurveyFold
 from dask_gmm.passes.fold import Answers, Fold
@@ -128,7 +127,7 @@ class Rounds:
 
     def _outlook(self, folds: Sequence[Fold]) -> Outlook:
         """Give that of a pass after the survey, of whose sample something is kept."""
-        kept = kept_bytes(min(self._survey().size, self._shape[0]), self.rows.n_features)
+        kept = self._survey().kept_bytes(self.rows.n_features)
         asked = [largest_asked(fold, self.allowed) for fold in folds]
         return self.runner.beside(kept).outlook(self.rows, asked)
 

@@ -86,7 +86,7 @@ def plan_predict(
     refuse_other_columns(source, density)
     refuse_own_rows(source, location(out))
     group = Predictions.of(source, density, wanted)
-    step = PlannedStep("predict", out, Size.of(group.source), bounded_by=ONE)
+    step = PlannedStep(request.verb, out, Size.of(group.source), bounded_by=ONE)
     there = known is not None and request.data not in to_come
     if there and group.is_at(location(out), overwrite=request.overwrite):
         return replace(step, note=DONE), to_come

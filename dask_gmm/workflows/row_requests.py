@@ -74,6 +74,12 @@ class PredictRequest:
         one_of("missing_chunks", self.missing_chunks, get_args(MissingChunks))
         one_of("missing", self.missing, get_args(Missing))
 
+    @property
+    def verb(self) -> str:
+        """The command that asks the same: one of its own where rows are filled in, and no more."""
+        others = self.labels, self.probabilities, self.log_density, self.top, self.anomaly_quantile
+        return "impute" if self.imputed and not any(others) else "predict"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ScoreRequest:

@@ -16,13 +16,8 @@ from dask_gmm.records.candidates import CANDIDATES, candidate_name, write_candid
 from dask_gmm.records.model_file import load_model
 from dask_gmm.records.run_folder import MODEL, RunFolder, read_manifest
 from dask_gmm.records.sample_file import write_sample
-from dask_gmm.workflows.about import (
-    facts_of,
-    model_facts,
-    refuse_own_rows,
-    settings_of,
-    spec_of,
-)
+from dask_gmm.workflows.about import model_facts, settings_of, spec_of
+from dask_gmm.workflows.about_rows import facts_of, refuse_own_rows
 from dask_gmm.workflows.asked_before import asked_of
 from dask_gmm.workflows.callbacks import Audience, Callback
 from dask_gmm.workflows.course import Course, seconds_of

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 from dask_gmm.data.array_source import ArraySource
+from dask_gmm.data.beside import RowsBeside
 from dask_gmm.data.open import is_stored, open_source
 from dask_gmm.data.open_beside import refuse_stored, with_beside
 from dask_gmm.data.row_data import NOTHING_BESIDE, RowData
@@ -124,10 +125,17 @@ def spread(source: Source, runner: Runner) -> Source:
         return DaskSource.persisted(leaves, source.beside, origin, runner.client)
     if not source.shareable:
         raise InputError(
-            f"Wanted rows that workers can open, found {source.name}, which lies in this "
+            f"Wanted rows that workers can open, found {_in_memory(source)}, which lies in this "
             "process's memory. Give the path of a folder, or fit without a cluster."
         )
     return source
+
+
+def _in_memory(source: Source) -> str:
+    """Name what no other process can open."""
+    if isinstance(source, RowsBeside) and source.source.shareable:
+        return f"what lies beside {source.name}"
+    return source.name
 
 
 def refuse_apart(out: Location, runner: Runner) -> None:

@@ -16,7 +16,6 @@ from dask_gmm.fitting.incomplete import Incomplete
 from dask_gmm.fitting.levels import LARGEST_SAMPLE_BYTES, levels_of
 from dask_gmm.fitting.members import Member
 from dask_gmm.fitting.questions import ALL_ROWS, Question, Rows
-from dask_gmm.fitting.sample import kept_bytes
 from dask_gmm.fitting.spec import Spec
 from dask_gmm.fitting.survey import Survey, SurveyAnswer, SurveyFold
 from dask_gmm.passes.cost import Cost
@@ -42,7 +41,7 @@ from dask_gmm.workflows.missing import (
     largest_asked,
     told_missing,
 )
-from dask_gmm.workflows.weighing import first_pass, weighed
+from dask_gmm.workflows.weighing import first_pass, told_weights, weighed
 
 # Bytes of rows of the sample that are held in the order of the data.
 LARGEST_SAMPLES: Final = 2 * LARGEST_SAMPLE_BYTES
@@ -96,16 +95,16 @@ class Trip:
         MemoryLimitError
             If one of them alone does not fit in memory.
         """
-        rows, n_features = self._source.layout.rows, self._source.n_features
         for each in specs:
             check(self._source, each, self._allowed.missing)
         allowed, fold = self._allowed, first_pass(specs, self._source, self._allowed)
         self._runner.outlook(self._source, [fold]).require(self._source.name)
-        later = self._runner.beside(kept_bytes(min(fold.size, rows), n_features))
+        n_features = self._source.n_features
+        later = self._runner.beside(fold.kept_bytes(n_features))
         largest = largest_asked(largest_e_step(specs, n_features), allowed)
         later.outlook(self._source, [largest]).require(self._source.name)
         least = max(map(least_rows, specs))
-        fold = weighed(fold, self._source, least, self._runner, self._progress)
+        fold = weighed(fold, self._source, specs, self._runner, self._progress)
         answer = self._survey(fold, least)
         self._know(answer)
         if specs[0].held_out.any:
@@ -147,11 +146,12 @@ class Trip:
 
     def _know(self, answer: SurveyAnswer) -> None:
         left_out = (*told(self._source, answer), *told_missing(self._source, answer))
-        self.warnings = (*left_out, *inspected(answer, self._source))
+        beside = told_weights(self._source, answer)
+        self.warnings = (*left_out, *beside, *inspected(answer, self._source))
         self._guess: Guess | None = None
         self._source = self._source.pinned(answer.digests, answer.bad_chunks)
         self._surveyed = answer
-        kept = kept_bytes(len(answer.sample.rows), self._source.n_features)
+        kept = answer.sample.kept_bytes
         here = bytes_of(self._source) if isinstance(self._source, HeldHere) else 0
         self._runner, self._here = self._runner.beside(kept), self._here.beside(kept + here)
 

@@ -1,7 +1,8 @@
 """The weights of rows, read before the rows themselves: how many count, and for how much."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 
@@ -12,16 +13,19 @@ from dask_gmm.data.source import Source
 from dask_gmm.errors import DataError
 from dask_gmm.fitting.foreseen import survey_of
 from dask_gmm.fitting.spec import Spec
-from dask_gmm.fitting.survey import SurveyFold
+from dask_gmm.fitting.survey import SurveyAnswer, SurveyFold
 from dask_gmm.fitting.weighing import UNKNOWN, Weigh, Weighing
 from dask_gmm.passes.dask_source import DaskSource
 from dask_gmm.passes.held import Held
 from dask_gmm.passes.progress import Progress
 from dask_gmm.passes.runner import Runner
+from dask_gmm.workflows.admission import least_rows
 from dask_gmm.workflows.left_out import Allowed
 
 # Sums of weights that are much smaller would be taken for rounding.
-SMALLEST_MASS = 1e-6
+SMALLEST_MASS: Final = 1e-6
+# Weights are hardly counts whose sum is a smaller share of the rows that would tell as much.
+FEW_COUNTED: Final = 0.1
 
 
 def weights_alone(source: Source) -> Source | None:
@@ -59,7 +63,7 @@ def first_pass(specs: Sequence[Spec], source: Source, allowed: Allowed) -> Surve
 
 
 def weighed(
-    fold: SurveyFold, source: Source, least: int, runner: Runner, progress: Progress
+    fold: SurveyFold, source: Source, specs: Sequence[Spec], runner: Runner, progress: Progress
 ) -> SurveyFold:
     """Look at weights in a reading of these alone, and give what the first pass asks then.
 
@@ -68,8 +72,8 @@ def weighed(
     fold : SurveyFold
     source : Source
         The rows.
-    least : int
-        The fewest rows that are to weigh anything.
+    specs : sequence of Spec
+        What will be fitted.
     runner : Runner
         Where the reading is made.
     progress : Progress
@@ -87,19 +91,39 @@ def weighed(
     (found,) = runner.run(alone, [Weigh()], progress)
     assert isinstance(found, Weighing)
     progress.end_pass(f"{found.rows:,} rows of weight {found.mass:g} together")
-    _refuse(found, least, source.name)
+    _refuse(found, max(map(least_rows, specs)), least_mass(specs), source.name)
     return replace(fold, weighing=found)
 
 
-def _refuse(found: Weighing, least: int, name: str) -> None:
+def least_mass(specs: Sequence[Spec]) -> float:
+    """Give the smallest sum of weights to which such mixtures can be fitted.
+
+    The solver ``fast`` takes a component of less than one row for one that explains nothing.
+    """
+    return max(least_rows(each) if each.solver == "fast" else SMALLEST_MASS for each in specs)
+
+
+def told_weights(source: Source, survey: SurveyAnswer) -> Iterator[str]:
+    """Say that rows count much less often than what they tell suggests, if they do."""
+    mass, equal = survey.summary.mass, survey.sample.equal_rows
+    if equal is not None and mass < FEW_COUNTED * equal:
+        yield (
+            f"the weights of {source.name} count its rows {mass:.3g} times together, though these "
+            f"tell as much as {equal:,.0f} rows of one weight: criteria, priors, tolerances and "
+            "statistical errors are those of so few rows; if weights only say what rows count "
+            f"beside each other, multiply them by {equal / mass:.3g}"
+        )
+
+
+def _refuse(found: Weighing, least: int, mass: float, name: str) -> None:
     if found.rows < least:
         raise DataError(
             f"Wanted at least {least:,} rows of weights above zero, found {found.rows:,} in "
             f"{name}. Give other weights, or more rows."
         )
-    if not SMALLEST_MASS <= found.mass < np.inf:
+    if not mass <= found.mass < np.inf:
         raise DataError(
             f"Wanted weights that say how often each row counts, with a sum of at least "
-            f"{SMALLEST_MASS:g} that is a number of float64; found a sum of {found.mass:g} of the "
+            f"{mass:g} that is a number of float64; found a sum of {found.mass:g} of the "
             f"weights of {name}. Multiply them by a constant."
         )

@@ -34,11 +34,14 @@ HALVES: Final = ("--partitions", f"first=0:{HALF},second={HALF}:{2 * HALF}")
 BEFORE: Final = ("fit", "d.zarr", *FIT, *HALVES, "--out", "before")
 STEP: Final = ("fit", "d.zarr", "--warm-start", "before", "--incremental", *HALVES)
 ADAPT: Final = ("--adapt", "before", "--relevance", 1e5, "--adapted", "means,covariances")
+BESIDE: Final = ("--sample-weight", "beside.zarr/w", "--labels", "beside.zarr/l")
 KINDS: Final[Mapping[str, tuple[object, ...]]] = {
     "em": ("fit", "d.zarr", *FIT),
     "bayesian": ("fit", "d.zarr", *FIT, "--bayesian", "dirichlet_process"),
     "uniting": ("fit", "d.zarr", "--components", 6, "--bayesian", "dirichlet_process"),
     "fast": ("fit", "d.zarr", "--components", 3),
+    "weighed": ("fit", "d.zarr", *FIT, *BESIDE),
+    "weighed fast": ("fit", "d.zarr", "--components", 3, *BESIDE),
     "missing": ("fit", "gaps.zarr", "--components", 3, "--missing", "em", "--max-iter", 4),
     "told": ("fit", "d.zarr", "--components", 3, "--prior", "alpha=5,nu=500"),
     "adapted": ("fit", "d.zarr", *ADAPT, "--fixed", "means=0", "--solver", "em", "--max-iter", 4),

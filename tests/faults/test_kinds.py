@@ -1,12 +1,15 @@
 """Commands of other kinds than plain EM that are killed, also before they have begun to climb."""
 
+import os
 import shutil
 import signal
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from dask_gmm.records.run_folder import HISTORY, read_manifest
+from tests.data.arrays import DAMAGES
 from tests.faults.nursery import Nursery
 from tests.faults.programs import KINDS, Place
 
@@ -28,6 +31,11 @@ def killed(place: Place, born: Nursery, point: str, *words: object, often: bool 
         ("fast", "pass-2"),
         ("fast", "write:checkpoint-000002.npz"),
         ("fast", "place:model.zarr"),
+        ("weighed", "pass-2"),
+        ("weighed", "write:checkpoint-000003.npz"),
+        pytest.param("weighed", "chunk-7", marks=pytest.mark.slow),
+        pytest.param("weighed fast", "pass-2", marks=pytest.mark.slow),
+        pytest.param("weighed fast", "write:checkpoint-000002.npz", marks=pytest.mark.slow),
         ("missing", "pass-2"),
         ("missing", "write:checkpoint-000002.npz"),
         ("bayesian", "pass-2"),
@@ -71,6 +79,36 @@ def test_one_that_is_killed_between_passes_over_the_sample_goes_on_from_there(
     parts = read_manifest(place.folder / "out")["parts"]
     assert (parts[0]["first_pass"], parts[0]["last_pass"]) == (1, 1)
     assert len(parts) == 2
+
+
+def test_a_damaged_chunk_of_weights_or_labels_is_named_until_it_is_mended(
+    place: Place, born: Nursery, oracles: dict[str, str]
+) -> None:
+    """Also where a fit is taken up, and what is there instead is whole."""
+    words, beside = (*KINDS["weighed"], "--out", "out"), place.folder / "beside.zarr"
+    weights, labels = beside / "w/c/7", beside / "l/c/7"
+    kept = {each: (each.read_bytes(), each.stat()) for each in (weights, labels)}
+    DAMAGES["absent"](labels)
+    born.run(place, *words).says(65, "chunk c/7", "beside.zarr/l", "is missing")
+    labels.write_bytes(kept[labels][0])
+    DAMAGES["flipped"](weights)
+    born.run(place, *words).says(65, "chunk c/7", "beside.zarr/w")
+    weights.write_bytes(kept[weights][0])
+    mended(kept)
+    killed(place, born, "pass-2", *words)
+    weights.write_bytes((beside / "w/c/6").read_bytes())
+    mended(kept)
+    born.run(place, *words).says(65, "chunk c/7", "beside.zarr/w", "changed during the run")
+    weights.write_bytes(kept[weights][0])
+    mended(kept)
+    assert born.run(place, *words).code == 0
+    assert place.digest() == oracles["weighed"]
+
+
+def mended(kept: Mapping[Path, tuple[bytes, os.stat_result]]) -> None:
+    """Let files have the times that they had."""
+    for path, (_, stat) in kept.items():
+        os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
 
 
 @pytest.fixture

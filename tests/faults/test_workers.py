@@ -5,7 +5,7 @@ import os
 import pytest
 
 from tests.faults.clusters import QUICK, cluster_of, kill_group
-from tests.faults.programs import Place, ended
+from tests.faults.programs import KINDS, Place, ended
 from tests.faults.within import CHAOS
 
 pytestmark = pytest.mark.timeout(300)
@@ -19,6 +19,19 @@ def test_a_worker_that_is_killed_in_a_pass_costs_no_byte(place: Place, oracle: s
     assert place.fit(*WORKERS).code == 0
     assert place.armed.left == []
     assert place.digest() == oracle
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "before"), [("weighed", 6), ("missing", 2)])
+def test_a_worker_that_is_killed_costs_no_byte_of_fits_of_other_kinds(
+    place: Place, oracles: dict[str, str], kind: str, before: int
+) -> None:
+    """Of weighed rows a reading of weights comes first, and each reading comes to three chunks."""
+    place.armed.arm("chunk-7", *["pass"] * before, "kill")
+    with place.running(*KINDS[kind], *WORKERS, "--out", "out") as fit:
+        assert ended(fit).code == 0
+    assert place.armed.left == []
+    assert place.digest() == oracles[kind]
 
 
 @pytest.mark.slow

@@ -54,6 +54,13 @@ def test_a_single_row_has_no_standard_error() -> None:
     assert examined(ROWS[:1], ThreadRunner(1)).standard_error is None
 
 
+def test_rows_that_count_less_than_two_have_none() -> None:
+    """Their weights may be shares of a sum, which rounding makes a little more than 1."""
+    few, more = (Examined(9, mass, 0.0, 9.0, np.ones(1), 0) for mass in (1.0 + 2**-52, 9.0))
+    assert few.standard_error is None
+    assert more.standard_error == pytest.approx(8**-0.5)
+
+
 def test_rows_as_far_off_as_numbers_go_have_none_either() -> None:
     found = examined(ROWS[:4] * np.array([[1.0], [1.0], [1.0], [1e120]]), ThreadRunner(1))
     assert math.isfinite(found.mean)

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dask_gmm.data.array_source import ArraySource
+from dask_gmm.data.row_data import RowData
 from dask_gmm.data.source import Layout
 from dask_gmm.errors import InputError
 from dask_gmm.fitting.escape import Escaping, after
@@ -155,6 +156,31 @@ def test_spare_components_are_set_on_rows_that_are_near_each_other(
     }
     own = moved.covariances if covariance_type == "tied" else moved.covariances[2]
     np.testing.assert_allclose(own, expected.get(covariance_type, mixture.covariances))
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "diag", "spherical"])
+def test_rows_count_there_as_often_as_they_weigh(covariance_type: str) -> None:
+    """So do rows of a level that has weights: as if they were repeated."""
+    mixture, generator = made(*EMPTY, covariance_type), np.random.default_rng(0)
+    rows, times = generator.normal([25.0, 0.0], 1, (9, 2)), generator.integers(1, 9, 9)
+    weighed, repeated = (
+        without_faults(mixture, 1000, *given)
+        for given in ((rows, np.ones(2), times), (np.repeat(rows, times, axis=0), np.ones(2)))
+    )
+    for name in ("weights", "means", "covariances"):
+        np.testing.assert_allclose(getattr(weighed, name), getattr(repeated, name), rtol=1e-12)
+    survey = Survey.of(summarize(rows))
+    fold = WorstRows.under(mixture.moved(-survey.frame.shift), survey.frame, 5)
+    source = ArraySource.of(rows, beside=RowData(times))
+    (worst_of_all,) = ThreadRunner(1).run(source, [fold], Silent())
+    assert worst_of_all.weights.tolist() == times[worst_of_all.index].tolist()
+
+
+def test_however_few_rows_there_are_the_others_keep_half_of_the_weight() -> None:
+    moved = without_faults(made(*EMPTY, "full"), 2.5, np.ones((7, 2)), np.ones(2), np.full(7, 9.0))
+    assert moved.weights[2] == pytest.approx(0.5)
+    assert moved.weights.sum() == pytest.approx(1)
+    assert Faults.of(made([0.2, 0.5, 0.3], TWIN[1], "full"), 1e-3).spare == (0, 2)
 
 
 def test_where_rows_are_of_fewer_groups_the_others_stay() -> None:

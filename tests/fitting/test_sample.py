@@ -157,6 +157,19 @@ def test_a_sample_counts_for_as_many_rows_as_would_tell_as_much() -> None:
     assert 50 < counts.sum() < 80
 
 
+@pytest.mark.parametrize("scale", [1.0, 1e-300, 1e-5, 1e5])
+def test_a_sample_says_how_many_rows_of_one_weight_tell_as_much_as_all(scale: float) -> None:
+    weights = np.random.default_rng(2).gamma(2.0, 1.0, 5000)
+    wanted = weights.sum() ** 2 / (weights @ weights)
+    whole = by_weight(5000, 0, 0, 5000, scale * weights)
+    assert whole.equal_rows == pytest.approx(wanted)
+    part = by_weight(500, 0, 0, 5000, scale * weights)
+    assert part.equal_rows == pytest.approx(wanted, rel=0.1)
+    assert drawn(50, 0, 0, 100).equal_rows is None
+    weights[1234] = 1e9
+    assert by_weight(50, 0, 0, 5000, scale * weights).equal_rows == pytest.approx(1, rel=1e-3)
+
+
 def weighed(weights: Array) -> Weighing:
     meter = Weigh().begin(None)  # type: ignore[arg-type]  # it looks at tiles alone
     for part in np.array_split(weights, 3):
@@ -181,3 +194,10 @@ def test_few_more_rows_than_are_needed_are_below_the_limit(power: int, share: fl
 
 def test_where_all_rows_may_be_needed_there_is_no_limit() -> None:
     assert weighed(np.ones(1000)).limit(1000, NONE_HELD_OUT, 1.0) == np.inf
+    next_to_nothing = np.repeat([1.0, 5e-324], [1000, 3000])
+    assert weighed(next_to_nothing).limit(1000, NONE_HELD_OUT, 1.0) == np.inf
+
+
+def test_what_is_kept_of_a_sample_has_room_for_what_lies_beside_rows() -> None:
+    plain, weighed = drawn(50, 0, 0, 100), by_weight(50, 0, 0, 100, np.ones(100))
+    assert (plain.kept_bytes, weighed.kept_bytes) == (4 * 8 * 50 * (2 + 2), 4 * 8 * 50 * (1 + 3))

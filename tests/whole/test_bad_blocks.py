@@ -1,6 +1,7 @@
 """Dask arrays that do not hold what they say."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import dask.array as da
@@ -10,7 +11,7 @@ import zarr
 from distributed import Client
 from zarr.storage import MemoryStore
 
-from dask_gmm import GaussianMixtureModel
+from dask_gmm import GaussianMixture, GaussianMixtureModel
 from dask_gmm.errors import DataError, InputError
 from tests.whole.refusals import says
 
@@ -72,3 +73,11 @@ def test_an_array_in_memory_is_not_sent_to_workers(client: Client) -> None:
     array = zarr.create_array(MemoryStore(), shape=X.shape, dtype="f8", chunks=(100, 3))
     with pytest.raises(InputError, match="lies in this process's memory"):
         GaussianMixtureModel(2, client=client).fit(array)
+
+
+def test_weights_in_memory_beside_stored_rows_are_not_sent_to_workers(
+    client: Client, tmp_path: Path
+) -> None:
+    zarr.create_array(tmp_path / "x.zarr", data=X, chunks=(100, 3))
+    with pytest.raises(InputError, match=r"found what lies beside .*x\.zarr, which lies in this"):
+        GaussianMixture(2, client=client).fit(tmp_path / "x.zarr", sample_weight=np.ones(len(X)))

@@ -47,6 +47,7 @@ def test_a_prior_changes_the_fit_and_is_told(folder: Path, tmp_path: Path, solve
     assert np.ptp(told.model.weights) < 0.9 * np.ptp(plain.model.weights)
     assert told.model.objective is not None
     assert told.model.objective != told.model.log_likelihood
+    assert f"with the log prior {told.model.objective:.6f} nats per row" in told.summary()
     manifest = read_manifest(tmp_path / "told")
     assert manifest["objective"] == told.model.objective == told.to_json()["objective"]
     assert manifest["settings"]["prior"]["nu"] == 4000.0
@@ -64,6 +65,7 @@ def test_plain_em_without_a_prior_maximizes_the_likelihood_alone(
 ) -> None:
     plain = fitted(str(folder / "x.zarr"), tmp_path / "plain", components=3, solver="em")
     assert plain.model.objective is None
+    assert "log prior" not in plain.summary()
     assert read_manifest(tmp_path / "plain")["objective"] is None
 
 

@@ -125,3 +125,19 @@ def test_what_knows_no_labels_is_refused_before_any_pass(
     options = {"components": 3, "out": tmp_path / "run", "labels": data / "l", **asked}
     with pytest.raises(InputError, match=found):
         fit(FitRequest(data, **options), TWO, Silent())
+
+
+@pytest.mark.parametrize("asked", [EM, FAST], ids=["em", "fast"])
+def test_rows_that_are_known_and_lack_values_keep_the_numbers_of_components(
+    tmp_path: Path, asked: dict[str, Any]
+) -> None:
+    rows = X.copy()
+    at = np.flatnonzero(LABELS >= 0)
+    rows[at, at % 3] = np.nan
+    centers = np.array([X[k == (TRUTH + 1) % 3].mean(axis=0) for k in range(3)])
+    out, given = tmp_path / "run", {"labels": LABELS, "missing": "em", **asked}
+    result = fitted(rows, out, **{**given, "max_iter": 60})
+    assert np.abs(result.model.means - centers).max() < 0.5
+    assert result.ordered.order == (0, 1, 2)
+    facts = read_manifest(out)["data"]
+    assert (facts["labeled_rows"], facts["sum_of_labeled"]) == (len(at), len(at))

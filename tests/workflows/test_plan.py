@@ -205,3 +205,15 @@ def test_predictions_that_were_interrupted_are_said_to_go_on(there: Steps) -> No
     chunk.unlink()
     assert only(there.predicted(top=2)).note == "goes on: 1 of 2 chunks are there"
     assert only(there.predicted(top=1)).note == ""
+
+
+def test_a_plan_calls_each_step_by_its_command(there: Steps) -> None:
+    asked: list[tuple[dict[str, Any], str]] = [
+        ({}, "predict"),
+        ({"imputed": True, "missing": "em"}, "impute"),
+        ({"imputed": True, "labels": True}, "predict"),
+    ]
+    for more, verb in asked:
+        planned = plan([there.fitted(), there.predicted(**more)], ThreadRunner(1))
+        assert planned.to_json()["steps"][1]["verb"] == verb
+        assert f"step 2: {verb}, into" in planned.to_text()

@@ -102,12 +102,14 @@ def test_a_run_says_what_counted(data: Path, tmp_path: Path) -> None:
     assert manifest["settings"]["sample_weight"] == str(data / "w")
     assert manifest["data"]["sum_of_weights"] == WEIGHTS.sum()
     assert manifest["data"]["rows_without_weight"] == N - counted
+    assert manifest["data"]["weights"] == str(data / "w")
     assert result.to_json()["sum_of_weights"] == WEIGHTS.sum()
     assert f"{counted:,} rows that count {WEIGHTS.sum():,.6g} times" in result.to_text()
     assert inspect(out / MODEL).to_json()["sum of weights"] == WEIGHTS.sum()
     plain = fitted(data, tmp_path / "plain", **EM)
     assert plain.model.mass is None
-    assert "sum_of_weights" not in {**plain.to_json(), **read_manifest(tmp_path / "plain")["data"]}
+    facts = {**plain.to_json(), **read_manifest(tmp_path / "plain")["data"]}
+    assert not {"sum_of_weights", "weights of rows", "labels", "labeled_rows"} & set(facts)
 
 
 def test_other_weights_are_another_run(data: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -260,7 +261,7 @@ def _at_work(spec: "ClusterSpec") -> "Iterator[tuple[Runner, Progress]]":
     with (
         _plain_warnings(),
         open_progress(sys.stderr) as progress,
-        open_runner(spec) as runner,
+        open_runner(spec, partial(click.echo, err=True)) as runner,
     ):
         yield runner, progress
 

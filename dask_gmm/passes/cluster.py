@@ -21,8 +21,16 @@ CLOSED: Final = ("closing", "closed")
 
 
 @contextmanager
-def open_runner(spec: ClusterSpec) -> Iterator[Runner]:
+def open_runner(
+    spec: ClusterSpec, say: Callable[[str], object] = lambda _: None
+) -> Iterator[Runner]:
     """Open what was asked for, and close only what was opened here.
+
+    Parameters
+    ----------
+    spec : ClusterSpec
+    say : callable, optional
+        Is told what is waited for, as a sentence.
 
     Raises
     ------
@@ -42,7 +50,7 @@ def open_runner(spec: ClusterSpec) -> Iterator[Runner]:
         if client is None:
             yield ThreadRunner()
             return
-        wait_for_workers(client, spec)
+        wait_for_workers(client, spec, say)
         opened.enter_context(reported(client, spec.performance_report))
         yield DistributedRunner(client, mend=mend)
 

@@ -1,6 +1,6 @@
 """From the address of a scheduler, or a cluster, to a client with workers."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -75,8 +75,8 @@ def refuse_no_address(address: str) -> None:
         ) from error
 
 
-def wait_for_workers(client: Client, spec: ClusterSpec) -> None:
-    """Wait for as many workers as are asked for.
+def wait_for_workers(client: Client, spec: ClusterSpec, say: Callable[[str], object]) -> None:
+    """Wait for as many workers as are asked for, and say so if they are not there yet.
 
     Raises
     ------
@@ -84,9 +84,14 @@ def wait_for_workers(client: Client, spec: ClusterSpec) -> None:
         If they do not come in time.
     """
     try:
+        if (there := _workers(client)) < spec.min_workers:
+            say(
+                f"{there:,} of {spec.min_workers:,} workers are there; waiting for the others, "
+                f"{spec.wait:,.0f} s at most."
+            )
         client.wait_for_workers(spec.min_workers, timeout=spec.wait)
     except TimeoutError as error:
-        came = len(client.scheduler_info(n_workers=-1)["workers"])
+        came = _workers(client)
         raise ClusterError(
             f"Wanted {spec.min_workers:,} workers before the first pass, found {came:,} within "
             f"{spec.wait:,.0f} s. Start more, or look at the logs of those that should have come; "
@@ -97,3 +102,7 @@ def wait_for_workers(client: Client, spec: ClusterSpec) -> None:
             f"Wanted {spec.min_workers:,} workers before the first pass, but the scheduler was "
             f"lost ({error}). See that it runs, then run it again."
         ) from error
+
+
+def _workers(client: Client) -> int:
+    return len(client.scheduler_info(n_workers=-1)["workers"])

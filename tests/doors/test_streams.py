@@ -60,6 +60,13 @@ def test_a_warning_is_one_line_on_stderr(twins: Twins, invoke: Invoke) -> None:
     assert result.stdout == "the result of fit\n"
 
 
+def test_what_is_waited_for_is_said_on_stderr(twins: Twins, invoke: Invoke) -> None:
+    twins.waits = "0 of 2 workers are there"
+    result = invoke(*FIT)
+    assert result.stderr.startswith("0 of 2 workers are there\n")
+    assert result.stdout == "the result of fit\n"
+
+
 @pytest.mark.parametrize(
     ("args", "named"),
     [

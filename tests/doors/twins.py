@@ -2,7 +2,7 @@
 
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import ModuleType
@@ -56,9 +56,12 @@ class Twins:
     error: DaskGMMError | None = None
     warning: str | None = None
     refused: str = ""
+    waits: str = ""
 
     @contextmanager
-    def open_runner(self, spec: ClusterSpec) -> Iterator[str]:
+    def open_runner(self, spec: ClusterSpec, say: Callable[[str], object]) -> Iterator[str]:
+        if self.waits:
+            say(self.waits)
         self.opened.append((spec.workers, spec.address))
         self.specs.append(spec)
         try:

@@ -66,12 +66,19 @@ def test_as_many_workers_are_waited_for_as_are_asked_for(made: list[Recorded]) -
 
 
 def test_too_few_workers_are_counted_and_the_cluster_is_closed(made: list[Recorded]) -> None:
+    said: list[str] = []
     with (
         pytest.raises(ClusterError, match=r"Wanted 2 workers .*, found 0 within 0 s"),
-        open_runner(of(min_workers=2, wait=0.01)),
+        open_runner(of(min_workers=2, wait=0.01), said.append),
     ):
         pytest.fail("too few have come")
+    assert said == ["0 of 2 workers are there; waiting for the others, 0 s at most."]
     assert made[0].status.name == "closed"
+
+
+def test_nothing_is_said_of_workers_that_need_not_be_waited_for() -> None:
+    with open_runner(ClusterSpec(workers=1), pytest.fail):
+        pass
 
 
 def test_lost_workers_are_asked_for_again_also_where_that_fails_once(made: list[Recorded]) -> None:

@@ -29,7 +29,7 @@ def typical_covariance(rows: Array, summary: DataSummary, weights: Array | None 
     weights : ndarray of shape (n,), optional
         How often each row counts.
     """
-    whole, marks = _covariance(summary), _are_typical(rows)
+    whole, marks = _covariance(summary), _are_typical(rows, weights)
     counts = np.ones(len(rows)) if weights is None else weights
     if 2 * counts[marks].sum() < counts.sum():
         return whole
@@ -43,18 +43,22 @@ def _covariance(summary: DataSummary) -> Array:
     return np.asarray(covariance * np.outer(varying, varying))
 
 
-def _are_typical(rows: Array) -> npt.NDArray[np.bool_]:
+def _are_typical(rows: Array, weights: Array | None) -> npt.NDArray[np.bool_]:
     typical = np.ones(len(rows), dtype=bool)
     for column in rows.T:
-        below, above = _body(column)
+        below, above = _body(column, weights)
         reach = FAR * (above - below) if above > below else np.inf
         typical &= (column >= below - reach) & (column <= above + reach)
     return typical
 
 
-def _body(column: Array) -> tuple[float, float]:
+def _body(column: Array, weights: Array | None) -> tuple[float, float]:
     tails = np.array(TAILS)
-    below, above = np.quantile(column, [tails, 1 - tails])
+    at = np.stack([tails, 1 - tails])
+    if weights is None:
+        below, above = np.quantile(column, at)
+    else:
+        below, above = np.quantile(column, at, method="inverted_cdf", weights=weights)
     widest = int(np.argmax(above > below))
     return float(below[widest]), float(above[widest])
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from benchmarks.in_memory import summarize_all
 from dask_gmm.mixture.features import Array
+from dask_gmm.mixture.summary import summarize
 from dask_gmm.mixture.typical import typical_covariance
 from tests.mixture.examples import LAW, blobs, seeds
 
@@ -30,6 +31,17 @@ def test_rows_far_away_in_a_column_are_left_out(far: float, count: int) -> None:
     usual = np.cov(rows[count:].T, bias=True)
     rows[:count, 1] = far
     np.testing.assert_allclose(typical(rows), usual, rtol=1e-9)
+
+
+def test_what_is_far_is_decided_by_what_rows_weigh() -> None:
+    rows, light = blobs(7, 200, 3, 1), 120
+    rows[:light, 1] += 1e5
+    times = np.where(np.arange(200) < light, 1, 50)
+    weights, repeated = times.astype(float), np.repeat(rows, times, axis=0)
+    found = typical_covariance(rows, summarize(rows, weights=weights), weights)
+    np.testing.assert_allclose(found, typical(repeated), rtol=1e-9)
+    np.testing.assert_allclose(found, np.cov(rows[light:].T, bias=True), rtol=1e-9)
+    assert typical(rows)[1, 1] > 1e9
 
 
 def test_of_a_column_of_mostly_zeros_the_others_are_its_width() -> None:

@@ -60,7 +60,7 @@ def test_a_model_file_gives_back_what_was_fitted(run: Path, tmp_path: Path) -> N
     assert found.weights[0] >= found.weights[1]
 
 
-def test_a_damaged_noise_is_no_model(run: Path, tmp_path: Path) -> None:
+def test_a_damaged_noise_is_no_model(tmp_path: Path) -> None:
     fitted(tmp_path / "run")
     group: Any = zarr.open_group(tmp_path / "run" / MODEL, mode="r+")
     values = np.asarray(group["covariances"][...])

@@ -1,5 +1,6 @@
 """The single Gaussian of some rows with missing values, by which they are filled in for a start."""
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -16,7 +17,7 @@ from dask_gmm.mixture.mstep import m_step
 from dask_gmm.mixture.prior import Prior
 from dask_gmm.mixture.scoring import complete_density
 from dask_gmm.mixture.statistics import SufficientStatistics
-from dask_gmm.mixture.summary import summarize
+from dask_gmm.mixture.summary import DataSummary, summarize
 from dask_gmm.passes.fold import Workspace, measure, tiles
 
 # It is for starts alone: so many iterations at most, or until one gains less, in nats per row.
@@ -24,18 +25,27 @@ ITERATIONS: Final = 30
 ENOUGH: Final = 1e-3
 
 
-def gaussian_of(rows: Array, counts: Array | None = None) -> Mixture:
+def gaussian_of(
+    rows: Array, counts: Array | None = None, known: DataSummary | None = None
+) -> Mixture:
     """Give a Gaussian to which EM leads from the means and variances of what is there.
 
     Parameters
     ----------
     rows : ndarray of shape (n, D)
-        NaN stand for values that are missing; each column has some that are there.
+        NaN stand for values that are missing.
     counts : ndarray of shape (n,), optional
         How often each row counts, above 0; without them, once.
+    known : DataSummary, optional
+        Of all rows, if these are some of them: it has the mean of a column of which nothing is
+        here. Without it that is 0.
     """
     n_features = rows.shape[1]
-    summary = summarize(rows, weights=counts, incomplete=True).completed(np.eye(n_features))
+    summary = summarize(rows, weights=counts, incomplete=True)
+    if known is not None and summary.present is not None:
+        mean = np.where(summary.present > 0, summary.mean, known.mean)
+        summary = replace(summary, mean=mean)
+    summary = summary.completed(np.eye(n_features))
     frame, block = Frame.of(summary), _block(rows, counts)
     variances = np.where(summary.variance > 0, summary.variance, 1.0)
     mixture = Mixture.of([1.0], np.zeros((1, n_features)), np.diag(variances)[None])

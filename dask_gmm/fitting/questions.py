@@ -178,10 +178,10 @@ class _EStepMeter:
             z = standardized(tile, density.frame, density.dtype).astype(np.float64)
             scatter = (z if weights is None else z * weights) @ z.T
         for each in fillings:
-            second, first = each.moments(responsibilities)
-            self._sums += density.features.of_moments(second, first)
-            entropy += each.entropy(responsibilities)
-            scatter = None if scatter is None else scatter + second.sum(axis=0)
+            lacked = each.lacked(responsibilities)
+            self._sums += density.features.of_moments(lacked.second, lacked.first)
+            entropy += lacked.entropy
+            scatter = None if scatter is None else scatter + lacked.second.sum(axis=0)
         found = Filled(entropy, scatter)
         self._filled = found.after(self._filled)
 

@@ -28,10 +28,10 @@ def log_joint(
     logits = tile.workspace.array("logits", shape, density.dtype)
     z = standardized(tile, density.frame, density.dtype)
     density.log_joint(z, built_features(tile, density), logits, along_factors(tile, density))
-    if tile.incomplete and density.lacks_common:
-        logits -= _common(z, density)
     for each in fillings_of(tile, density) if fillings is None else fillings:
         each.correct(logits)
+    if tile.incomplete and density.lacks_common:
+        _take_common(tile, density, z, logits)
     return logits
 
 
@@ -78,6 +78,20 @@ def filled_in(
 def _common(z: Floats, density: JointDensity) -> Floats:
     """What log densities of rows (D, B) lack that is common to all components, (B,)."""
     return np.asarray(0.5 * np.square(density.factors[0].T @ z).sum(axis=0))
+
+
+def _take_common(tile: Tile, density: JointDensity, z: Floats, logits: Floats) -> None:
+    """Take that from the logits of the complete rows of a tile; fillings do so for the others."""
+    gaps = gaps_of(tile)
+    if gaps is None:
+        logits -= _common(z, density)
+    else:
+        marks = np.ones(len(tile.rows), bool)
+        marks[gaps.rows] = False
+        complete = np.flatnonzero(marks)
+        common = _common(np.take(z, complete, axis=1), density)
+        for line in logits:
+            line[complete] -= common
 
 
 def along_factors(tile: Tile, density: JointDensity) -> Floats:

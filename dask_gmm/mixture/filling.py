@@ -7,6 +7,7 @@ All is exact where values are missing at random (Rubin, 1976; Ghahramani and Jor
 """
 
 from abc import ABC, abstractmethod
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,11 +17,30 @@ from dask_gmm.mixture.features import Array, Floats
 from dask_gmm.mixture.gaps import Gaps
 
 
+class Lacked(NamedTuple):
+    """What sums over rows with 0 in their gaps lack.
+
+    Parameters
+    ----------
+    second : ndarray of shape (K, D, D), (1, D, D) or (K, D)
+        Second moments; where components share a covariance, those of all of them may be added; of
+        columns that do not depend on each other, the squares.
+    first : ndarray of shape (K, D)
+    entropy : float
+        Sum of the entropies of missing values given all else, in nats.
+    """
+
+    second: Array
+    first: Array
+    entropy: float
+
+
 class Filling(ABC):
     """What a mixture expects in the gaps of some rows, in the coordinates of the frame.
 
     ``_gained`` (K, G) is what the log joint densities of rows with 0 in their gaps have to gain, or
-    those of doubtful components themselves.
+    those of doubtful components themselves. Where the densities lack what is common to all
+    components, it has that, too.
 
     Parameters
     ----------
@@ -35,15 +55,13 @@ class Filling(ABC):
     def __init__(self, gaps: Gaps, density: JointDensity, z: Floats) -> None:
         self.gaps = gaps
         self._density = density
-        self._z = z[:, gaps.rows].astype(np.float64)
+        self._z = np.take(z, gaps.rows, axis=1).astype(np.float64, copy=False)
         self._factors = density.factors.astype(np.float64)
         self._offsets = density.offsets.astype(np.float64)
         self._constants = density.constants.astype(np.float64)
         self._doubtful = density.doubtful(z)
         with np.errstate(all="ignore"):  # of what is looked at again, and rows that are refused
             self._prepare()
-            for k in self._doubtful:
-                self._look_closely(k)
 
     @staticmethod
     @abstractmethod
@@ -52,18 +70,14 @@ class Filling(ABC):
 
     @abstractmethod
     def _prepare(self) -> None:
-        """Find out what is expected, from the linear form of the densities."""
-
-    @abstractmethod
-    def _look_closely(self, component: int) -> None:
-        """Find it out again for a component whose linear form is in doubt, about its own mean."""
+        """Find out what is expected."""
 
     def correct(self, logits: Floats) -> None:
         """Make of log joint densities (K, B) of rows with 0 in their gaps those without them."""
         gaps = self.gaps
-        before = logits[:, gaps.rows]
-        before[self._doubtful] = 0.0
-        logits[:, gaps.rows] = before + self._gained
+        for k, line in enumerate(logits):
+            before = 0.0 if k in self._doubtful else np.take(line, gaps.rows)
+            line[gaps.rows] = before + self._gained[k]
         nothing = gaps.rows[gaps.missing.all(axis=0)]
         logits[:, nothing] = self._at_nothing[:, None]
 
@@ -76,15 +90,8 @@ class Filling(ABC):
         """Sum of how missing values vary about that, (D, D) or (D,), rows times (B,)."""
 
     @abstractmethod
-    def moments(self, responsibilities: Floats) -> tuple[Array, Array]:
-        """Second and first moments that rows with 0 in their gaps lack, given (K, B).
-
-        Where all components share a covariance, the second moments are those of all together.
-        """
-
-    @abstractmethod
-    def entropy(self, responsibilities: Floats) -> float:
-        """Sum of the entropies of missing values given all else, in nats, given (K, B)."""
+    def lacked(self, responsibilities: Floats) -> Lacked:
+        """What sums over rows with 0 in their gaps lack, given (K, B)."""
 
     def place(self, component: int, about: Array, rows: Floats) -> None:
         """Write into rows (D, B), about a point (D,), what a component expects in the gaps."""
@@ -94,16 +101,23 @@ class Filling(ABC):
 
     def mean(self, responsibilities: Floats) -> Array:
         """What is expected of each missing value (M,), given probabilities (K, B)."""
-        taken = responsibilities[:, self.gaps.rows]
         mean = np.zeros(len(self.gaps.owners))
-        for k, each in enumerate(taken):
+        for k, each in enumerate(self._taken(responsibilities)):
             mean += each[self.gaps.owners] * self.expected(k)
         return mean
+
+    def _taken(self, responsibilities: Floats) -> Array:
+        """The responsibilities (K, G) for rows with gaps."""
+        taken = np.take(responsibilities, self.gaps.rows, axis=1)
+        return taken.astype(np.float64, copy=False)
+
+    @property
+    def _log_scale(self) -> Array:
+        return np.asarray(np.log(self._density.frame.scale))
 
     @property
     def _at_nothing(self) -> Array:
         """Logarithms (K,) of the weights: the joint densities of a row that lacks all values."""
         n_features, pivots = self._offsets.shape[1], np.einsum("kdd->kd", self._factors)
-        scale = np.log(self._density.frame.scale).sum()
-        logarithms = np.log(pivots).sum(axis=1) + scale - 0.5 * n_features * LOG_2PI
+        logarithms = np.log(pivots).sum(axis=1) + self._log_scale.sum() - 0.5 * n_features * LOG_2PI
         return np.asarray(self._constants - logarithms)

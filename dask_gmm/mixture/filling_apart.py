@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from dask_gmm.mixture.estep import LOG_2PI
 from dask_gmm.mixture.features import Array, Floats
-from dask_gmm.mixture.filling import Filling
+from dask_gmm.mixture.filling import Filling, Lacked
 
 
 class Apart(Filling):
@@ -20,12 +20,14 @@ class Apart(Filling):
         inverses = np.einsum("kdd->kd", self._factors)
         self._means, self._precisions = self._offsets / inverses, inverses**2
         self._missing = self.gaps.missing.astype(np.float64)
-        log_scale = np.log(self._density.frame.scale)
-        self._freed = 0.5 * (LOG_2PI - np.log(self._precisions)) - log_scale
+        self._freed = 0.5 * (LOG_2PI - np.log(self._precisions)) - self._log_scale
         without = self._freed + 0.5 * self._precisions * self._means**2
         self._gained = without @ self._missing
+        for k in self._doubtful:
+            self._look_closely(k)
 
     def _look_closely(self, component: int) -> None:
+        """Find the density of a component whose linear form is in doubt, about its own mean."""
         k = component
         apart = (self._z - self._means[k][:, None]) * (1 - self._missing)
         squares = self._precisions[k] @ np.square(apart)
@@ -38,14 +40,8 @@ class Apart(Filling):
         mass = self._missing @ responsibilities[self.gaps.rows]
         return np.asarray(mass / self._precisions[component])
 
-    def moments(self, responsibilities: Floats) -> tuple[Array, Array]:
-        mass = self._mass(responsibilities)
+    def lacked(self, responsibilities: Floats) -> Lacked:
+        mass = self._taken(responsibilities) @ self._missing.T
         squares = self._means**2 + 1 / self._precisions
-        return mass * squares, mass * self._means
-
-    def entropy(self, responsibilities: Floats) -> float:
-        return float((self._mass(responsibilities) * (0.5 + self._freed)).sum())
-
-    def _mass(self, responsibilities: Floats) -> Array:
-        """How much of each component lacks each column (K, D)."""
-        return np.asarray(responsibilities[:, self.gaps.rows] @ self._missing.T)
+        entropy = float((mass * (0.5 + self._freed)).sum())
+        return Lacked(mass * squares, mass * self._means, entropy)

@@ -1,11 +1,27 @@
-"""What a mixture makes of rows that lack as many values, pattern by pattern."""
+"""What components with covariances of their own make of rows that lack as many values."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from dask_gmm.mixture.estep import LOG_2PI
 from dask_gmm.mixture.features import Array
 from dask_gmm.mixture.gaps import Indices, Patterns
+
+
+def freed(group: Patterns, log_determinants: Array, log_scale: Array) -> Array:
+    """What the log density of each pattern (..., n) gains as the volume of what it lacks.
+
+    Parameters
+    ----------
+    group : Patterns
+    log_determinants : ndarray of shape (..., n)
+        Of the precisions of what is missing, given all else, in the coordinates of the frame.
+    log_scale : ndarray of shape (D,)
+        Logarithms of the frame's scale.
+    """
+    of_frame = log_scale[group.columns].sum(axis=0)
+    return np.asarray(0.5 * (group.lacking * LOG_2PI - log_determinants) - of_frame)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -15,7 +31,6 @@ class PatternsKnown:
     Parameters
     ----------
     group : Patterns
-    n_features : int
     inverses : ndarray of shape (q, q, n, K)
         Covariances of what is missing, given all else.
     log_determinants : ndarray of shape (n, K)
@@ -25,7 +40,6 @@ class PatternsKnown:
     """
 
     group: Patterns
-    n_features: int
     inverses: Array
     log_determinants: Array
     thinnest: Array
@@ -36,7 +50,7 @@ class PatternsKnown:
         Gives where rows (D, R), of which ``W' z`` is given, are likeliest (q, R).
         """
         group = self.group
-        basis, triangle = np.linalg.qr(factor[group.columns].transpose(0, 2, 1))
+        basis, triangle = np.linalg.qr(factor[group.columns.T].transpose(0, 2, 1))
         inverse = np.linalg.inv(triangle)
         self.inverses[..., own] = np.einsum("nsu,ntu->stn", inverse, inverse)
         pivots = np.abs(np.einsum("nqq->nq", triangle))
@@ -44,27 +58,17 @@ class PatternsKnown:
         along = np.einsum("rdq,dr->rq", basis[group.which], white)
         return np.asarray(-np.einsum("rst,rt->sr", inverse[group.which], along))
 
-    def summed(self, values: Array) -> Array:
-        """Sum values (R, ...) over the rows of each pattern (n, ...)."""
-        return np.asarray(np.add.reduceat(values, self.group.starts, axis=0))
+    def freed(self, log_scale: Array) -> Array:
+        """What the log density of each pattern (n, K) gains; see `freed`."""
+        return freed(self.group, self.log_determinants.T, log_scale).T
 
-    def products(
-        self, taken: Array, weighed: Array, expected: Array, *, pooled: bool
-    ) -> tuple[Indices, Array]:
-        """What is expected of products of two missing values (n, K), and of which (n,) of D * D.
+    def varying(self, mass: Array, n_features: int) -> tuple[Indices, Array]:
+        """How missing values vary, times mass (n, K): lines (..., K), and which of D * D they are.
 
-        Of the square of one it is half of that. Those of all components may be ``pooled``, (n, 1).
+        Of the square of a value it is half of that.
         """
-        group, n_features = self.group, self.n_features
-        taken = taken[group.rows]
-        mass = self.summed(taken.sum(axis=1, keepdims=True) if pooled else taken)
-        lines = group.columns.T
-        at, found = [], []
-        for s in range(group.lacking):
-            for t in range(s + 1):
-                here = weighed[group.values[s]] * expected[group.values[t]]
-                here = here.sum(axis=1, keepdims=True) if pooled else here
-                values = self.summed(here) + mass * self.inverses[s, t]
-                found.append(0.5 * values if s == t else values)
-                at.append(lines[s] * n_features + lines[t])
-        return np.concatenate(at), np.concatenate(found)
+        columns, (one, other) = self.group.columns, np.tril_indices(self.group.lacking)
+        values = self.inverses[one, other] * mass
+        values[one == other] *= 0.5
+        at = columns[one] * n_features + columns[other]
+        return at.ravel(), values.reshape(at.size, -1)

@@ -21,7 +21,7 @@ class Patterns:
     ----------
     first, stop : int
         Which of the rows of the gaps they are: ``first <= row < stop``, R of them.
-    columns : ndarray of shape (n, q)
+    columns : ndarray of shape (q, n)
         What is missing in each pattern, rising.
     starts : ndarray of shape (n,)
         The first row of each pattern, from ``first`` on.
@@ -44,12 +44,22 @@ class Patterns:
     @property
     def lacking(self) -> int:
         """How many values each row lacks, q."""
-        return int(self.columns.shape[1])
+        return len(self.columns)
 
     @property
     def rows(self) -> slice:
         """Which of the rows of the gaps they are."""
         return slice(self.first, self.stop)
+
+    @property
+    def pairs(self) -> tuple[Indices, Indices]:
+        """The numbers of any two missing values of each row: of the right ones, of those left."""
+        right, left = np.tril_indices(self.lacking, -1)
+        return self.values[right].ravel(), self.values[left].ravel()
+
+    def summed(self, values: Array, axis: int = 0) -> Array:
+        """Sum values along the axis of rows (R,) over those of each pattern (n,)."""
+        return np.asarray(np.add.reduceat(values, self.starts, axis=axis))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,17 +88,18 @@ class Gaps:
     @classmethod
     def of(cls, missing: Marks) -> "Gaps | None":
         """Find the gaps, given what is missing (B, D); None where nothing is."""
-        counts = missing.sum(axis=1)
-        rows = np.flatnonzero(counts)
-        if not len(rows):
+        if not missing.any():
             return None
-        lacking = missing[rows]
-        order = np.lexsort((*_words(lacking).T, counts[rows]))
-        return cls._of_sorted(rows[order], np.ascontiguousarray(lacking[order].T))
+        lines = np.ascontiguousarray(missing.T)
+        words, counts = _words(lines), _counts(lines)
+        rows = np.flatnonzero(counts)
+        keys = (*words[:, rows], _short(counts[rows], len(lines)))
+        rows = rows[np.lexsort(keys)]
+        return cls._of_sorted(rows, np.take(lines, rows, axis=1))
 
     @classmethod
     def _of_sorted(cls, rows: Indices, missing: Marks) -> "Gaps":
-        owners = np.nonzero(missing)[1]
+        owners = np.flatnonzero(missing) % len(rows)
         edges = np.concatenate([[0], np.cumsum(missing.sum(axis=1))])
         return cls(rows, missing, owners, edges)
 
@@ -102,17 +113,20 @@ class Gaps:
 
     def groups(self) -> Iterator[Patterns]:
         """Give the rows that lack as many values, from the fewest."""
-        counts = self.missing.sum(axis=0)
+        counts, columns = _counts(self.missing), self.columns
+        by_row = np.argsort(_short(self.owners, len(counts)), kind="stable")
         changes = np.ones(len(counts), bool)
         changes[1:] = (self.missing[:, 1:] != self.missing[:, :-1]).any(axis=0)
-        numbers = (np.cumsum(self.missing) - 1).reshape(self.missing.shape)
         edges = np.flatnonzero(np.diff(counts, prepend=0, append=0))
+        at = 0
         for first, stop in pairwise(edges):
+            size = int(counts[first] * (stop - first))
+            values = np.ascontiguousarray(by_row[at : at + size].reshape(stop - first, -1).T)
             changed = changes[first:stop]
             starts, which = np.flatnonzero(changed), np.cumsum(changed) - 1
-            columns = _columns(self.missing[:, first + starts])
-            values = numbers[columns[which].T, np.arange(first, stop)]
-            yield Patterns(int(first), int(stop), columns, starts, which, values)
+            lacked = columns[np.take(values, starts, axis=1)]
+            yield Patterns(int(first), int(stop), lacked, starts, which, values)
+            at += size
 
     def portions(self, cost: Callable[[Indices], Array], limit: float) -> "tuple[Gaps, ...]":
         """Part the rows such that none costs more than a limit, unless it is a single row.
@@ -123,7 +137,7 @@ class Gaps:
             From the numbers of values that rows lack (G,) to what each costs at most (G,).
         limit : float
         """
-        costs = cost(self.missing.sum(axis=0))
+        costs = cost(_counts(self.missing))
         if costs.sum() <= limit:
             return (self,)
         pieces, first = [], 0
@@ -135,14 +149,23 @@ class Gaps:
         return tuple(pieces)
 
 
-def _words(missing: Marks) -> npt.NDArray[np.uint64]:
-    """What rows (G, D) lack as whole numbers (G, words) that differ where that differs."""
-    bits = np.packbits(missing, axis=1)
-    padded = np.zeros((len(bits), -(-bits.shape[1] // 8) * 8), np.uint8)
-    padded[:, : bits.shape[1]] = bits
-    return padded.view(np.uint64)
+def _counts(missing: Marks) -> Indices:
+    """How many values rows lack (G,), given which (D, G)."""
+    counts = missing.sum(axis=0, dtype=np.min_scalar_type(len(missing)))
+    return np.asarray(counts, np.intp)
 
 
-def _columns(missing: Marks) -> Indices:
-    """The columns (n, q) that are marked in (D, n), q in each of n."""
-    return np.nonzero(missing.T)[1].reshape(missing.shape[1], -1)
+def _words(missing: Marks) -> npt.NDArray[np.uint16]:
+    """What rows lack, of (D, B), as whole numbers (words, B) that differ where that differs.
+
+    Those of 16 bits are sorted without a comparison.
+    """
+    words = np.zeros((-(-len(missing) // 16), missing.shape[1]), np.uint16)
+    for j, line in enumerate(missing):
+        words[j // 16] |= line.astype(np.uint16) << np.uint16(j % 16)
+    return words
+
+
+def _short(numbers: Indices, limit: int) -> npt.NDArray[np.unsignedinteger]:
+    """Whole numbers up to a limit in as few bits as hold it, which are sorted sooner."""
+    return numbers.astype(np.min_scalar_type(limit))

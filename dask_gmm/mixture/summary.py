@@ -117,7 +117,9 @@ class DataSummary:
     def times(self, weight: float) -> "DataSummary":
         """Let each row count so often."""
         mass, remainder = weight * self.mass, weight * self.remainder
-        return replace(self, mass=mass, remainder=remainder, scatter=weight * self.scatter)
+        present = None if self.present is None else weight * self.present
+        scatter = weight * self.scatter
+        return replace(self, mass=mass, remainder=remainder, scatter=scatter, present=present)
 
     @property
     def correlation(self) -> Array:
@@ -137,7 +139,7 @@ class DataSummary:
         """
         if self.present is None:
             return self
-        more = self.mass / np.maximum(self.present, TINY)
+        more = self.mass / np.where(self.present > 0, self.present, np.inf)
         squares = np.diagonal(self.scatter) * more
         scatter = correlation * np.sqrt(np.outer(squares, squares))
         np.fill_diagonal(scatter, squares)

@@ -38,7 +38,7 @@ class Guess:
         if not survey.incomplete:
             return cls(None)
         first = typical_sample(survey.sample)
-        return cls(gaussian_of(first.in_row_order(), first.counts))
+        return cls(gaussian_of(first.in_row_order(), first.counts, survey.summary))
 
     @property
     def correlation(self) -> Array | None:

@@ -11,6 +11,7 @@ from dask_gmm.mixture.covariance import family_of
 from dask_gmm.mixture.criteria import entropy
 from dask_gmm.mixture.estep import JointDensity
 from dask_gmm.mixture.features import Array
+from dask_gmm.mixture.frame import Frame
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.mstep import log_likelihood, m_step, observed
 from dask_gmm.mixture.scoring import scoring_density
@@ -115,6 +116,25 @@ def test_columns_that_are_nearly_the_same_are_told_apart_where_both_are_missing(
     np.testing.assert_allclose(filled[1, 1], 0.3, rtol=1e-7)
     wanted = -0.5 * (rows[:1, 2] ** 2 + np.log(2 * np.pi))
     np.testing.assert_allclose(row_log_densities(tile, density)[0], wanted[0], atol=1e-7)
+
+
+def test_a_shared_covariance_knows_columns_that_are_nearly_the_same() -> None:
+    """Its linear form has no squares, and so no bound that says how thin it is."""
+    covariance = np.array([[1.0, 1.0, 0.5], [1.0, 1.0 + 1e-14, 0.5], [0.5, 0.5, 1.0]])
+    means = np.array([[0.0, 0.0, 0.0], [1.0, 1.0, 2.0]])
+    mixture = Mixture.of([0.5, 0.5], means, covariance, "tied")
+    density = JointDensity.of(mixture, Frame(np.zeros(3), np.ones(3), np.full(3, 4.0)))
+    assert density.lacks_common
+    rows = np.array([[np.nan, np.nan, 1.5], [np.nan, np.nan, -1.0], [0.3, np.nan, np.nan]])
+    tile = Tile(rows, 0, Workspace(), incomplete=True)
+    apart = rows[:2, 2, None] - means[:, 2]
+    joint = np.log(0.5) - 0.5 * (apart**2 + np.log(2 * np.pi))
+    values = np.logaddexp(*joint.T)
+    np.testing.assert_allclose(row_log_densities(tile, density)[:2], values, atol=1e-9)
+    expected = (np.exp(joint - values[:, None]) * (means[:, 0] + 0.5 * apart)).sum(axis=1)
+    found = completed_rows(tile, density)
+    np.testing.assert_allclose(found[:2, :2], np.stack([expected] * 2).T, atol=1e-7)
+    np.testing.assert_allclose(found[2, 1], 0.3, atol=1e-7)
 
 
 @given(name=families, seed=seeds, share=shares)

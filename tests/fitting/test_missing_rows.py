@@ -1,5 +1,7 @@
 """Missing values beside weights, rows held out, float32, portions, and rows that lack all."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -14,6 +16,7 @@ from dask_gmm.fitting.worst import WorstRows
 from dask_gmm.mixture import fillings
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.scoring import scoring_density
+from dask_gmm.mixture.summary import summarize
 from dask_gmm.passes.fold import BadRowError, Tile, Workspace
 from dask_gmm.passes.progress import Silent
 from dask_gmm.passes.runner import ThreadRunner
@@ -145,3 +148,17 @@ def test_a_single_gaussian_is_found_by_what_is_there(share: float) -> None:
     wanted = plain(rows, found).mean()
     np.testing.assert_allclose(filled(rows, found), wanted, rtol=1e-8, atol=1e-8)
     np.testing.assert_allclose(np.diagonal(correlation_of(found)), 1.0)
+
+
+def test_a_gaussian_of_rows_without_a_column_says_nothing_of_it() -> None:
+    """Those of a sample may lack a column of which few rows of the data have a value."""
+    rows = rows_of(random_mixture(3, "full", 1, D), 200, 3)
+    rows[:, 2] = np.nan
+    known = replace(summarize(rows[:, :1]), mean=np.array([0.0, 0.0, 1e6, 0.0]))
+    found = gaussian_of(rows, known=known)
+    others = np.flatnonzero(np.arange(D) != 2)
+    wanted = gaussian_of(rows[:, others])
+    np.testing.assert_allclose(found.means[0, others], wanted.means[0], atol=1e-9)
+    np.testing.assert_allclose(correlation_of(found)[2], np.eye(D)[2], atol=1e-9)
+    assert filled(rows, found)[:, 2].tolist() == [1e6] * len(rows)
+    assert gaussian_of(rows).means[0, 2] == 0

@@ -25,16 +25,23 @@ def assert_describes(gaps: Gaps, missing: Marks, at: Indices) -> None:
     for group in gaps.groups():
         assert group.first == last
         last = group.stop
-        assert (np.diff(group.columns, axis=1) > 0).all()
-        assert len(np.unique(group.columns, axis=0)) == len(group.columns)
+        assert (np.diff(group.columns, axis=0) > 0).all()
+        assert len(np.unique(group.columns, axis=1).T) == len(group.starts)
         np.testing.assert_array_equal(group.which[group.starts], np.arange(len(group.starts)))
         for row, which, values in zip(
             range(group.first, group.stop), group.which, group.values.T, strict=True
         ):
             lacking = np.flatnonzero(missing[gaps.rows[row]])
-            np.testing.assert_array_equal(lacking, group.columns[which])
+            np.testing.assert_array_equal(lacking, group.columns[:, which])
             np.testing.assert_array_equal(gaps.columns[values], lacking)
             assert (gaps.owners[values] == row).all()
+        one, other = group.pairs
+        np.testing.assert_array_equal(gaps.owners[one], gaps.owners[other])
+        assert (gaps.columns[one] > gaps.columns[other]).all()
+        assert len(one) == len(group.which) * group.lacking * (group.lacking - 1) // 2
+        assert len({*zip(one, other, strict=True)}) == len(one)
+        sizes = group.summed(np.ones(len(group.which)))
+        np.testing.assert_array_equal(sizes, np.bincount(group.which))
     assert last == len(gaps.rows)
 
 
@@ -106,4 +113,6 @@ def test_lines_are_added_where_they_are_named() -> None:
     at, wanted = np.array([3, 1, 1, 3, 0, 3, 3]), sums.copy()
     np.add.at(wanted, at, values)
     summed_at(sums, at, values)
+    np.testing.assert_allclose(sums, wanted, atol=1e-14)
+    summed_at(sums, at[:0], values[:0])
     np.testing.assert_allclose(sums, wanted, atol=1e-14)

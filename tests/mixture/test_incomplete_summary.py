@@ -47,6 +47,10 @@ def test_parts_add_to_what_is_there_in_each_column(
         assert not np.isnan(rows[some]).any()
         return
     np.testing.assert_allclose(found.present, weights @ there, atol=1e-12)
+    more = found.times(3.0)
+    assert more.present is not None
+    np.testing.assert_allclose(more.present, 3 * found.present)
+    np.testing.assert_allclose(more.variance, found.variance)
     for j in np.flatnonzero(there.any(axis=0)):
         values, masses = rows[there[:, j], j], weights[there[:, j]]
         mean = np.average(values, weights=masses)
@@ -86,3 +90,12 @@ def test_a_completed_summary_varies_as_what_is_there() -> None:
         correlation * np.outer(deviations, deviations),
         atol=1e-9,
     )
+
+
+def test_a_column_of_which_nothing_is_there_stays_without_a_spread() -> None:
+    rows = rows_with_gaps(0, 30, 0.3)
+    rows[:, 1] = np.nan
+    completed = summarize(rows, incomplete=True).completed(np.eye(3))
+    assert completed.variance[1] == 0
+    assert (completed.variance[[0, 2]] > 0).all()
+    assert np.isfinite(completed.scatter_about(completed.mean)).all()

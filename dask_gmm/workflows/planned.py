@@ -1,10 +1,12 @@
 """What a plan says of each step: what it reads and writes, in which passes, and what they hold."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from dask_gmm.data.array_source import ArraySource
 from dask_gmm.data.beside import RowsBeside
+from dask_gmm.data.row_data import LABELS, WEIGHTS
 from dask_gmm.data.sink import ArraySpec
 from dask_gmm.data.source import Source
 from dask_gmm.data.stored import StoredSource
@@ -52,9 +54,8 @@ class Size:
         chunks = len(source.chunk_keys()) if isinstance(source, StoredSource) else blocks
         row_bytes = source.n_features * dtype.itemsize
         rows, name = source.layout.rows, source.name
-        columns = source.columns if isinstance(source, RowsBeside) else ()
         size = (rows, source.n_features, str(dtype), blocks, chunks, row_bytes)
-        return cls(name, *size, tuple(each.name for each in columns))
+        return cls(name, *size, tuple(_beside(source)))
 
     @classmethod
     def together(cls, parts: "Sequence[Size]") -> "Size":
@@ -75,6 +76,14 @@ class Size:
             "bytes_per_pass": self.rows * self.row_bytes,
             **({"beside": list(self.beside)} if self.beside else {}),
         }
+
+
+def _beside(source: Source) -> Iterator[str]:
+    """Name what is read beside stored rows."""
+    if isinstance(source, RowsBeside):
+        for name, column in ((WEIGHTS, source.weights), (LABELS, source.labels)):
+            if column is not None:
+                yield f"{name} in memory" if isinstance(column, ArraySource) else column.name
 
 
 @dataclass(frozen=True, slots=True, eq=False)

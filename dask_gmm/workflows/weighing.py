@@ -109,8 +109,8 @@ def told_weights(source: Source, survey: SurveyAnswer) -> Iterator[str]:
     if equal is not None and mass < FEW_COUNTED * equal:
         yield (
             f"the weights of {source.name} count its rows {mass:.3g} times together, though these "
-            f"tell as much as {equal:,.0f} rows of one weight: criteria, priors, tolerances and "
-            "statistical errors are those of so few rows; if weights only say what rows count "
+            f"tell about as much as {equal:,.0f} rows of one weight: criteria, priors, tolerances "
+            "and statistical errors are those of so few rows; if weights only say what rows count "
             f"beside each other, multiply them by {equal / mass:.3g}"
         )
 

@@ -230,6 +230,8 @@ def test_a_plan_knows_what_lies_beside_rows(data: Path, tmp_path: Path) -> None:
     assert [Path(each).name for each in size["beside"]] == ["w", "l"]
     assert "beside" not in plain.to_json()["steps"][0]
     assert "l beside them" in planned.to_text()
+    here = FitRequest(data, 3, tmp_path / "run", sample_weight=WEIGHTS, labels=LABELS)
+    assert "with weights in memory and labels in memory beside" in plan([here], TWO).to_text()
     held = [
         json.dumps(each.to_json()["steps"][0]["pass"][0]["memory"]) for each in (planned, plain)
     ]

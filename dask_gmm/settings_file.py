@@ -17,6 +17,7 @@ Place: TypeAlias = Sequence[int | str]
 WANTED = {
     "bool_parsing": "true or false",
     "bool_type": "true or false",
+    "dict_type": "a mapping",
     "finite_number": "a finite number",
     "float_parsing": "a number",
     "float_type": "a number",

@@ -1,7 +1,7 @@
 """Settings of the verbs that fit mixtures."""
 
 from dask_gmm.settings_base import Settings
-from dask_gmm.settings_known import FixedParts, PriorValues
+from dask_gmm.settings_known import FixedParts, Priors, PriorValues
 from dask_gmm.settings_values import (
     Columns,
     Counts,
@@ -11,7 +11,6 @@ from dask_gmm.settings_values import (
     Moment,
     Names,
     Partitions,
-    Priors,
     RowRange,
     Tolerance,
     Where,
@@ -108,7 +107,7 @@ class FitSettings(FittingSettings):
     bayesian: Priors | None = None
     """Priors of all parameters: dirichlet_process or dirichlet_distribution, and some by name."""
     reg_covar: float | None = None
-    """With the solver em, added to every variance, in squared units of the data; or 1e-6."""
+    """With em or bayesian, added to every variance, in squared units of the data; or 1e-6."""
     repair: Repair | None = None
     """With the solver fast, what becomes of components without rows of their own; or reseed."""
     warm_start: Where | None = None

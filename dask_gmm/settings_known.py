@@ -4,7 +4,7 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import BeforeValidator, WithJsonSchema
 
-from dask_gmm.settings_values import column_numbers
+from dask_gmm.settings_values import column_numbers, named_texts
 
 PRIOR_SCHEMA = {
     "anyOf": [
@@ -19,6 +19,36 @@ FIXED_SCHEMA = {
         {"type": "string", "pattern": "^[a-z]+=[0-9+:a-z]+(,[a-z]+=[0-9+:a-z]+)*$"},
     ]
 }
+PRIORS_SCHEMA = {
+    "anyOf": [
+        {"type": "object"},
+        {"type": "string", "pattern": "^[a-z_]+(,[a-z_]+=[^=,]+)*$"},
+    ]
+}
+
+
+def priors(value: object) -> object:
+    """Priors by name from ``dirichlet_process`` or ``dirichlet_process,mean_precision_prior=2``.
+
+    Anything but a text is given back as it is.
+
+    Raises
+    ------
+    ValueError
+        If the text is of another form, or has a name twice.
+    """
+    if not isinstance(value, str):
+        return value
+    kind, comma, others = value.partition(",")
+    try:
+        found = named_texts(others, "numbers by names") if comma else {}
+        named = {name: float(text) for name, text in found.items()}
+    except ValueError as error:
+        raise ValueError(
+            "wanted a prior such as 'dirichlet_process,weight_concentration_prior=0.01', found "
+            f"{value!r}"
+        ) from error
+    return {"weight_concentration_prior_type": kind, **named}
 
 
 def named_values(value: object) -> object:
@@ -31,16 +61,8 @@ def named_values(value: object) -> object:
     """
     if not isinstance(value, str) or "=" not in value:
         return value
-    found = _named(value, "values such as 'alpha=2,nu=none'")
+    found = named_texts(value, "values such as 'alpha=2,nu=none'")
     return {name: _value(text) for name, text in found.items()}
-
-
-def _named(text: str, wanted: str) -> dict[str, str]:
-    parts = [part.partition("=") for part in text.split(",")]
-    named = {name: value for name, _, value in parts}
-    if len(named) < len(parts) or not all(named.values()):
-        raise ValueError(f"wanted {wanted}, found {text!r}")
-    return named
 
 
 def _value(text: str) -> float | str | None:
@@ -63,13 +85,16 @@ def fixed_parts(value: object) -> object:
     """
     if not isinstance(value, str):
         return value
-    found = _named(value, "parameters such as 'means=0+2,weights=all'")
+    found = named_texts(value, "parameters such as 'means=0+2,weights=all'")
     return {
         name: text if text == "all" else column_numbers(text.replace("+", ","))
         for name, text in found.items()
     }
 
 
+Priors: TypeAlias = Annotated[
+    dict[str, Any], BeforeValidator(priors), WithJsonSchema(PRIORS_SCHEMA)
+]
 PriorValues: TypeAlias = Annotated[
     str | dict[str, Any], BeforeValidator(named_values), WithJsonSchema(PRIOR_SCHEMA)
 ]

@@ -37,14 +37,6 @@ PARTITIONS_SCHEMA = {
     ]
 }
 
-PRIORS_EXAMPLE = "dirichlet_process,weight_concentration_prior=0.01"
-PRIORS_SCHEMA = {
-    "anyOf": [
-        {"type": "object"},
-        {"type": "string", "pattern": "^[a-z_]+(,[a-z_]+=[^=,]+)*$"},
-    ]
-}
-
 
 def place(value: object) -> Location:
     """A path from a text, or an address from one such as ``s3://bucket/run``.
@@ -182,6 +174,21 @@ def family(value: str) -> str:
     return value
 
 
+def named_texts(text: str, wanted: str) -> dict[str, str]:
+    """Texts by names from one such as ``a=1,b=2``.
+
+    Raises
+    ------
+    ValueError
+        If it is of another form, or has a name twice.
+    """
+    parts = [part.rpartition("=") for part in text.split(",")]
+    named = {name: value for name, _, value in parts}
+    if len(named) < len(parts) or not all((*named, *named.values())):
+        raise ValueError(f"wanted {wanted}, found {text!r}")
+    return named
+
+
 def partition_rows(value: object) -> object:
     """Rows by names from a text such as ``mon=0:1000,tue=1000:2000``.
 
@@ -194,34 +201,7 @@ def partition_rows(value: object) -> object:
     """
     if not isinstance(value, str):
         return value
-    parts = [part.rpartition("=") for part in value.split(",")]
-    named = {name: rows for name, _, rows in parts}
-    if "" in named or len(named) < len(parts):
-        raise ValueError(f"wanted partitions such as 'mon=0:1000,tue=1000:2000', found {value!r}")
-    return named
-
-
-def priors(value: object) -> object:
-    """Priors by name from ``dirichlet_process`` or ``dirichlet_process,mean_precision_prior=2``.
-
-    Anything but a text is given back as it is.
-
-    Raises
-    ------
-    ValueError
-        If the text is of another form, or has a name twice.
-    """
-    if not isinstance(value, str):
-        return value
-    kind, *others = value.split(",")
-    parts = [each.partition("=") for each in others]
-    try:
-        named = {name: float(number) for name, _, number in parts}
-    except ValueError:
-        named = {}
-    if len(named) < len(parts):
-        raise ValueError(f"wanted a prior such as '{PRIORS_EXAMPLE}', found {value!r}")
-    return {"weight_concentration_prior_type": kind, **named}
+    return named_texts(value, "partitions such as 'mon=0:1000,tue=1000:2000'")
 
 
 def moment(value: object) -> object:
@@ -282,7 +262,4 @@ ImportPath: TypeAlias = Annotated[str, AfterValidator(import_path)]
 ImportPaths: TypeAlias = Annotated[tuple[ImportPath, ...], BeforeValidator(names)]
 Partitions: TypeAlias = Annotated[
     dict[str, RowRange], BeforeValidator(partition_rows), WithJsonSchema(PARTITIONS_SCHEMA)
-]
-Priors: TypeAlias = Annotated[
-    dict[str, Any], BeforeValidator(priors), WithJsonSchema(PRIORS_SCHEMA)
 ]

@@ -5,6 +5,7 @@ from typing import Final
 
 import numpy as np
 
+from dask_gmm.fitting.bounds import NOISE
 from dask_gmm.fitting.levels import Level
 from dask_gmm.fitting.measuring import Measuring, not_finite
 from dask_gmm.fitting.members import Evaluation, Finished, Why, last_kept
@@ -26,12 +27,9 @@ from dask_gmm.mixture.variational import (
     variational_step,
 )
 
-# What an iteration may gain of the lower bound of all rows, in nats, unless told otherwise; that of
-# scikit-learn. What is left to gain cannot be told from gains: a component that is needed no more
-# is left so slowly that they are small for long.
+# What an iteration may gain of the lower bound of all rows, in nats, unless told otherwise, as in
+# scikit-learn: a component that is needed no more is left so slowly that gains tell of nothing.
 USUAL_TOL: Final = 1e-3
-# Of a lower bound, per row: where changes of it are rounding.
-FLOAT32_NOISE: Final = 1e-6
 # Passes before it is looked for unions at first, after one, and after none was found.
 FIRST, NEXT, REST = 5, 1, 10
 # Passes that a union may take to a higher bound, each of which makes up a share of what it lacks.
@@ -114,7 +112,7 @@ class Believing:
 
     @property
     def racing(self) -> bool:
-        """False: all of its passes are about all rows."""
+        """False: no other is preferred to it on samples."""
         return False
 
     def ask(self) -> Question:
@@ -128,13 +126,15 @@ class Believing:
         found, step = self.measured(answer, self.step)
         made = (*self.made, found)
         change = abs(found.maximized - self.bound)
-        precision = "float64" if change < max(self._enough, FLOAT32_NOISE) else self.precision
+        precision = "float64" if change < max(self._enough, NOISE["float32"]) else self.precision
         rest = max(self.rest - 1, 0)
         after = replace(self, step=step, made=made, precision=precision, rest=rest)
-        ended = precision == self.precision and after._has_converged(change)
+        same = precision == self.precision
+        ended = same and after._has_converged(change)
         if len(made) >= self.most:
             return (after.ended(after.why if ended else Why.MAX_ITER),)
-        if self.unites and (ended or not after.rest):
+        # What is tried is compared with this bound, of the same precision.
+        if self.unites and same and (ended or not after.rest):
             at, known = self.step.posterior, (self.at.summary, self.prior, self.spec.reg_covar)
             trials = unions(answer, at, step.posterior, *known, self.precision)[: len(at.means)]
             if trials:
@@ -255,7 +255,7 @@ class Uniting:
 
     @property
     def racing(self) -> bool:
-        """False: all of its passes are about all rows."""
+        """False: no other is preferred to it on samples."""
         return False
 
     def ask(self) -> Question:

@@ -9,6 +9,7 @@ import numpy as np
 from dask_gmm.errors import DataError, InputError
 from dask_gmm.fitting.ascent import Ascending
 from dask_gmm.fitting.believing import Believing
+from dask_gmm.fitting.bounds import NOISE
 from dask_gmm.fitting.first_step import FirstStep
 from dask_gmm.fitting.known import prior_of
 from dask_gmm.fitting.members import (
@@ -35,7 +36,6 @@ from dask_gmm.mixture.statistics import SufficientStatistics
 
 # Squares of these, with room for correlations, are numbers of the precision.
 FARTHEST_STARTS: Final = {"float64": 1e100, "float32": 1e12}
-FLOAT32_NOISE: Final = 1e-6
 SEED_STEP: Final = 1_000_003
 Begun: TypeAlias = "Believing | Climbing | Ascending | Loosening | Trying"
 
@@ -185,7 +185,7 @@ class Climbing:
         return max(left_to_gain(history[:-1]), left_to_gain(history)) < wanted
 
     def _next_precision(self, change: float) -> str:
-        done = change < max(self.spec.tol or 0.0, FLOAT32_NOISE)
+        done = change < max(self.spec.tol or 0.0, NOISE["float32"])
         return "float64" if done else self.precision
 
     def _finish(self, why: Why) -> Finished:

@@ -26,8 +26,8 @@ from dask_gmm.mixture.variational import (
 class Measuring:
     """A candidate that has its posterior, and asks how likely the mixture in its place is.
 
-    Components that were not given an order get one: those with most rows come first, which is also
-    the order of a stick in which the lower bound is highest.
+    Components that were not given an order, by a start or by labels, get one: those with most rows
+    come first, which is also the order of a stick in which the lower bound is highest.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ class Measuring:
         return self._finished(self.step.posterior, self.history)
 
     def _ordered(self) -> Variational:
-        given = self.spec.start is not None
+        given = self.spec.start is not None or self.spec.n_labels > 0
         posterior = self.step.posterior
         return posterior if given else with_largest_first(posterior, self.prior)
 

@@ -166,7 +166,8 @@ class FittedMixture:
     def objective(self) -> float | None:
         """What was maximized at the mixture, in nats per row: log-likelihood and log prior.
 
-        The log prior is up to a constant. None where the log-likelihood alone was maximized.
+        The log prior is up to a constant. Of a Bayesian fit it is the lower bound of the log
+        evidence. None where the log-likelihood alone was maximized.
         """
         return self.last.objective
 
@@ -236,7 +237,6 @@ def _dropped(
         if isinstance(each, Lost):
             yield Dropped(each.origin, spec.restart, each.rows, each.value, each.below)
         elif isinstance(each, Finished) and each is not chosen:
-            value, n_parameters = each.value, each.mixture.n_parameters
-            error = statistical_error(n_parameters, summary.mass)
-            below = (chosen.value - value) / error
-            yield Dropped(spec.init, spec.restart, summary.rows, value, below)
+            fitted = FittedMixture.of(each, summary)
+            below = (chosen.value - each.value) / fitted.statistical_error
+            yield Dropped(spec.init, spec.restart, summary.rows, each.value, below)

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from dask_gmm.checks import number, one_of
+from dask_gmm.checks import number
 from dask_gmm.errors import InputError
 from dask_gmm.mixture.fixed import Fixed, fixed_of
 from dask_gmm.mixture.model import Mixture, as_float64, checked_mixture
-from dask_gmm.mixture.parts import ALL, PARTS, USUAL_RELEVANCE, USUALLY_ADAPTED
+from dask_gmm.mixture.parts import ALL, PARTS, USUAL_RELEVANCE, USUALLY_ADAPTED, parts_of
 from dask_gmm.mixture.prior import Prior
 
 
@@ -22,7 +22,7 @@ class Background:
 
     Parameters
     ----------
-    model : Mixture, FittedMixture or fitted estimator
+    model : Mixture, FittedMixture, fitted GaussianMixtureModel or estimator
     relevance : float, default 16
         Rows of each component of the background, above 0.
     what : sequence of {"weights", "means", "covariances"}, default ("means",)
@@ -59,14 +59,7 @@ class Background:
         object.__setattr__(self, "model", _mixture_of(self.model))
         number("relevance", self.relevance, 0.0, above=True)
         object.__setattr__(self, "relevance", float(self.relevance))
-        what = (self.what,) if isinstance(self.what, str) else tuple(self.what)
-        for each in what:
-            one_of("what is adapted", each, PARTS)
-        if not what:
-            raise InputError(
-                f"Wanted at least one of {', '.join(PARTS)} to adapt, found none. Name some."
-            )
-        object.__setattr__(self, "what", tuple(each for each in PARTS if each in what))
+        object.__setattr__(self, "what", parts_of(self.what))
 
     @property
     def proper(self) -> bool:
@@ -116,7 +109,7 @@ class Background:
 
 def _mixture_of(model: Any) -> Mixture:
     """The mixture of a model, or of an estimator that has been fitted."""
-    found = getattr(model, "mixture", model)
+    found = getattr(getattr(model, "result", model), "mixture", model)
     if isinstance(found, Mixture):
         return found
     try:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any, Final
 
 import numpy as np
@@ -72,12 +73,16 @@ class Fixed:
         return np.where(self.means[:, None], given, means) if self.means.any() else means
 
     def shared(self, weights: Array, given: Array) -> Array:
-        """Give the weights (K,) of which those that are fixed are given."""
+        """Give the weights (K,) of which those that are fixed are given.
+
+        Where no row is left to the others, these share as they did before.
+        """
         if not self.weights.any():
             return weights
         left = max(1 - float(given[self.weights].sum()), 0.0)
         free = np.where(self.weights, 0.0, weights)
-        return np.where(self.weights, given, free * (left / max(float(free.sum()), FEW)))
+        total = float(free.sum())
+        return np.where(self.weights, given, free * (left / total)) if total > FEW else given
 
     def of_covariances(self, like: Mixture) -> Marks:
         """Whether each covariance of such a mixture is fixed, in a shape that broadcasts."""
@@ -142,7 +147,8 @@ def _marks(name: str, asked: Any, n_components: int) -> Marks:
 
 def _numbers(asked: Any) -> Sequence[int] | None:
     """Whole numbers as a list; None for what is none."""
-    found = np.asarray(asked) if isinstance(asked, Sequence | np.ndarray | range) else None
-    if found is None or found.ndim != 1 or (found.size and found.dtype.kind not in "iu"):
+    if not isinstance(asked, Sequence | np.ndarray) or isinstance(asked, str):
         return None
-    return [int(each) for each in found]
+    if not all(isinstance(each, Integral) and not isinstance(each, bool) for each in asked):
+        return None
+    return [int(each) for each in asked]

@@ -55,7 +55,7 @@ def unions(
     responsibilities is about which of the two it is (Hughes and Sudderth, 2013): at least nothing,
     so that pairs that would lose even then are left out, and at most what their sizes leave open.
     """
-    mass = after.mean_precision - prior.mean_precision
+    mass = after.rows(prior)
     known = (last, summary, prior, reg_covar, precision)
     found = []
     for j, k in _pairs(after, np.flatnonzero(mass >= FEWEST_ROWS)):
@@ -69,6 +69,8 @@ def unions(
 
 def _pairs(posterior: Variational, live: Numbers) -> list[tuple[int, int]]:
     """Pairs of components with rows, each with its neighbors."""
+    if len(live) < 2:
+        return []
     mixture = reordered(posterior.mixture, live)
     distances = bhattacharyya_distances(mixture, mixture)
     np.fill_diagonal(distances, np.inf)

@@ -70,6 +70,12 @@ class Variational:
         weights = taken * np.r_[1.0, np.cumprod(left[:-1])]
         return np.asarray(weights / weights.sum())
 
+    def rows(self, prior: Hyperparameters) -> Array:
+        """How many rows each component has (K,), beyond what a prior counts."""
+        if self.concentration.ndim == 1:
+            return np.asarray(self.concentration - prior.concentration)
+        return np.asarray(self.concentration[0] - 1.0)
+
     @property
     def mixture(self) -> Mixture:
         """A single mixture in its place: expected weights and means, and these covariances."""
@@ -204,9 +210,8 @@ def started_at(mixture: Mixture, summary: DataSummary, prior: Hyperparameters) -
 
 def of_more(posterior: Variational, prior: Hyperparameters, times: float) -> Variational:
     """Give the posterior where there are so many times as many rows of each component."""
-    mass = times * (posterior.mean_precision - prior.mean_precision)
     parts = (posterior.means, posterior.covariances, posterior.covariance_type)
-    return posterior_of(mass, *parts, prior)
+    return posterior_of(times * posterior.rows(prior), *parts, prior)
 
 
 def with_largest_first(posterior: Variational, prior: Hyperparameters) -> Variational:
@@ -214,7 +219,7 @@ def with_largest_first(posterior: Variational, prior: Hyperparameters) -> Variat
 
     Of all orders it is the one in which what is broken off a stick is most likely.
     """
-    mass = posterior.mean_precision - prior.mean_precision
+    mass = posterior.rows(prior)
     parts = (posterior.means, posterior.covariances, posterior.covariance_type)
     order = by_weight(Mixture.of(mass / mass.sum(), *parts))
     shared = posterior.family.shared

@@ -73,7 +73,7 @@ def spec_of(request: FitRequest, start: Reference | None = None) -> Spec:
 def _refuse_other_solvers(request: FitRequest) -> None:
     """Refuse options of one solver that are asked of the other."""
     fast = request.solver == "fast"
-    if fast and request.reg_covar is not None:
+    if fast and request.reg_covar is not None and request.bayesian is None:
         raise InputError(
             f"Wanted reg_covar with the solver em alone, found {request.reg_covar:g} with fast, "
             "which keeps covariances from collapsing by a prior. Leave one of them out."
@@ -192,8 +192,8 @@ def bayesian_facts(model: FittedMixture) -> dict[str, Any] | None:
     if model.inference is None:
         return None
     bound, prior = model.inference.lower_bound, model.inference.prior
-    mass = model.inference.posterior.mean_precision - prior.mean_precision
-    return {"lower_bound": bound, "components_with_rows": int((mass >= 1).sum())}
+    rows = model.inference.posterior.rows(prior)
+    return {"lower_bound": bound, "components_with_rows": int((rows >= 1).sum())}
 
 
 def held_out(model: FittedMixture) -> dict[str, float] | None:

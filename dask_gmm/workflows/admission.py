@@ -121,6 +121,6 @@ def inspected(survey: SurveyAnswer, source: Source) -> tuple[str, ...]:
         )
     return tuple(
         f"column {source.number(int(j))} of {source.name} is constant ({summary.minimum[j]:.12g}): "
-        "its variance in every component is reg_covar alone; leave it out, unless that is wanted"
+        "the rows say nothing of its variance in any component; leave it out, unless that is wanted"
         for j in np.flatnonzero(summary.constant)
     )

@@ -85,7 +85,8 @@ def _usual(request: FitRequest | SelectRequest) -> dict[str, Any]:
     merges = fast and request.begins_with is None and request.bayesian is None
     usual |= {"forgetting": 1.0, "init": MERGE if merges else USUAL}
     usual |= {"relevance": USUAL_RELEVANCE, "adapted": USUALLY_ADAPTED}
-    usual |= {"repair": RESEED} if fast else {"reg_covar": USUAL_RIDGE}
+    repairs = fast and request.bayesian is None
+    usual |= {"repair": RESEED} if repairs else {"reg_covar": USUAL_RIDGE}
     return {**usual, "merge_from": MERGED_FROM * (request.components or 0)}
 
 

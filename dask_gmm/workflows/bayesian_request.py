@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 KIND: Final = "weight_concentration_prior_type"
 # What has another meaning, or none, where all parameters have priors.
 WITHOUT: Final = {
+    "match": None,
     "held_out": 0.0,
     "partitions": None,
     "incremental": False,
@@ -41,6 +42,11 @@ def in_full(asked: str | Mapping[str, Any]) -> dict[str, Any]:
 
     if isinstance(asked, str):
         one_of("bayesian", asked, WEIGHT_PRIORS)
+    elif not isinstance(asked, Mapping):
+        raise InputError(
+            f"Wanted bayesian as one of {', '.join(WEIGHT_PRIORS)}, or as priors by their names, "
+            f"found {asked!r}. Write it such as {{'mean_precision_prior': 2}}."
+        )
     names = [each.name for each in fields(Beliefs)]
     named: dict[str, Any] = {KIND: asked} if isinstance(asked, str) else dict(asked)
     unknown = sorted(set(named) - set(names), key=str)
@@ -56,7 +62,7 @@ def in_full(asked: str | Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_bayesian(request: "FitRequest") -> None:
-    """Refuse what does not go with priors of all parameters.
+    """Refuse what does not go with priors of all parameters, and say these in full.
 
     Raises
     ------
@@ -80,6 +86,7 @@ def check_bayesian(request: "FitRequest") -> None:
             f"Wanted max_passes of at least {FEWEST_PASSES} with bayesian, of which the last one "
             f"measures the mixture; found {request.max_passes}. Choose a larger number."
         )
+    object.__setattr__(request, "bayesian", in_full(request.bayesian))
 
 
 def beliefs_of(request: "FitRequest") -> "Beliefs | None":

@@ -10,7 +10,7 @@ from dask_gmm.errors import InputError
 from dask_gmm.fitting.bounds import LARGEST_SHARE, NOISE
 from dask_gmm.mixture.names import rank_of, refuse_factors
 from dask_gmm.objects.location import Location
-from dask_gmm.workflows.bayesian_request import check_bayesian, in_full
+from dask_gmm.workflows.bayesian_request import check_bayesian
 from dask_gmm.workflows.known_request import check_known
 from dask_gmm.workflows.label_request import check_labels
 from dask_gmm.workflows.refresh_request import check_partitions, check_start, distinct
@@ -84,8 +84,8 @@ class FitRequest:
         default twice as many. `select` begins all numbers of components from the same ones, and
         says from how many.
     reg_covar : float, optional
-        With the solver ``em``, added to the variance of every feature after each iteration, in
-        squared units of the data; 1e-6 by default, none with a prior of covariances.
+        With the solver ``em`` or ``bayesian``, added to the variance of every feature after each
+        iteration, in squared units of the data; 1e-6 by default, none with a prior of covariances.
     repair : {"reseed", "drop", "keep"}, optional
         With the solver ``fast``, what becomes of components that have less than one row or are the
         same as another: set on rows of the sample that are explained worst, which is the default,
@@ -121,7 +121,8 @@ class FitRequest:
         Whether zarr arrays are read in every pass, or once, and then kept decoded in the memory of
         the processes that compute; it changes no byte. Other arrays are used as they are.
     match : str or Path, optional
-        A model or run folder whose order the components have; by default, by decreasing weight.
+        A model or run folder whose order the components have; by default, by decreasing weight, as
+        with ``bayesian`` always.
     warm_start : str or Path, optional
         A model or run folder of the same columns with whose mixture the fit begins; components keep
         their order.
@@ -207,8 +208,8 @@ class FitRequest:
 
     def __post_init__(self) -> None:
         make_whole(self, seed=0, max_iter=1, n_init=1)
-        self._check_mixture()
         self._check_solver()
+        self._check_mixture()
         if self.reg_covar is not None:
             number("reg_covar", self.reg_covar, 0.0)
             make_floats(self, "reg_covar")
@@ -238,8 +239,6 @@ class FitRequest:
         check_known(self)
         check_partitions(self)
         check_bayesian(self)
-        if self.bayesian is not None:
-            object.__setattr__(self, "bayesian", in_full(self.bayesian))
         if self.components is not None:
             make_whole(self, components=1)
         if self.begins_with is None and self.covariance is None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dask_gmm.checks import number
 from dask_gmm.errors import InputError
-from dask_gmm.mixture.parts import ALL, PARTS
+from dask_gmm.mixture.parts import ALL, PARTS, parts_of
 
 if TYPE_CHECKING:
     from dask_gmm.workflows.fit_request import FitRequest
@@ -58,14 +58,7 @@ def _check_adapted(request: "FitRequest") -> None:
         number("relevance", request.relevance, 0.0, above=True)
         object.__setattr__(request, "relevance", float(request.relevance))
     if request.adapted is not None:
-        what = (request.adapted,) if isinstance(request.adapted, str) else request.adapted
-        wrong = sorted(set(what) - set(PARTS))
-        if wrong or not what:
-            raise InputError(
-                f"Wanted some of {', '.join(PARTS)} to adapt, found {', '.join(what) or 'none'}. "
-                "Correct them."
-            )
-        object.__setattr__(request, "adapted", tuple(each for each in PARTS if each in what))
+        object.__setattr__(request, "adapted", parts_of(request.adapted))
 
 
 def _check_fixed(request: "FitRequest") -> None:
@@ -86,7 +79,7 @@ def _check_fixed(request: "FitRequest") -> None:
 
 def _plain(name: str, numbers: Any) -> str | tuple[int, ...]:
     """Numbers of components as JSON knows them."""
-    if numbers == ALL:
+    if isinstance(numbers, str) and numbers == ALL:
         return ALL
     try:
         found = [None if isinstance(each, bool) else index(each) for each in numbers]

@@ -125,8 +125,10 @@ def in_order(
 ) -> Ordered:
     """Put components in the order of a reference, or without one by decreasing weight.
 
-    They stay as they are where they are ``numbered``: something is known of some of them.
+    They stay as they are where they are ``numbered``, since something is known of some of them, and
+    where they are those of a posterior, which has an order of its own.
     """
+    numbered = numbered or model.inference is not None
     compare = paired if numbered else match
     with ONE_THREAD:
         matching = None if reference is None else compare(reference.mixture, model.mixture)

@@ -46,6 +46,8 @@ def test_an_option_says_which_priors(
     [
         ("stick", "one of dirichlet_distribution, dirichlet_process"),
         ("dirichlet_process,many", "wanted a prior such as"),
+        ("dirichlet_process,", "wanted a prior such as"),
+        ("dirichlet_process,mean_precision_prior=", "wanted a prior such as"),
         ("dirichlet_process,mean_precision_prior=few", "wanted a prior such as"),
         ("dirichlet_process,mean_prior=0", ""),
         ("dirichlet_process,mean_precision_prior=1,mean_precision_prior=2", "such as"),

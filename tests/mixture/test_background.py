@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 
 from benchmarks.in_memory import e_step, log_joint, standardized, summarize_all
+from dask_gmm import GaussianMixtureModel
 from dask_gmm.errors import InputError
 from dask_gmm.mixture.background import Background
 from dask_gmm.mixture.coordinates import objective
@@ -153,10 +154,19 @@ def test_a_relevance_that_is_none_is_refused(relevance: Any) -> None:
         Background(random_mixture(0, "full", K, D), relevance)
 
 
-@pytest.mark.parametrize(("what", "said"), [((), "at least one of"), ("mean", "what is adapted")])
+@pytest.mark.parametrize(
+    ("what", "said"), [((), "one or several of"), ("mean", "found 'mean'"), (3, "found 3")]
+)
 def test_what_is_no_part_is_refused(what: Any, said: str) -> None:
     with pytest.raises(InputError, match=said):
         Background(random_mixture(0, "full", K, D), 16, what)
+
+
+def test_a_fitted_model_of_either_name_is_a_background() -> None:
+    rows = np.random.default_rng(0).normal(size=(60, D))
+    model = GaussianMixtureModel(1, num_iters=2).fit(rows)
+    for each in (model, model.result, model.result.mixture):
+        assert Background(each).model is model.result.mixture
 
 
 def test_what_is_no_model_is_refused() -> None:

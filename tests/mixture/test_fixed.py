@@ -130,6 +130,13 @@ def test_free_weights_share_what_is_left_in_proportion() -> None:
     assert other[0] / other[2] == pytest.approx(one[0] / one[2])
 
 
+def test_free_weights_that_no_row_is_left_to_share_as_before() -> None:
+    fixed = fixed_of({"weights": [1]}, K, shared=False)
+    given = np.array([0.1, 0.6, 0.3])
+    found = fixed.shared(np.array([0.0, 1.0, 0.0]), given)
+    np.testing.assert_array_equal(found, given)
+
+
 def test_a_fixed_covariance_is_not_widened_nor_told_of() -> None:
     fixed = fixed_of({"covariances": [0]}, 2, shared=False)
     rows = Rows(2, fixed)
@@ -169,6 +176,8 @@ def test_two_are_fixed_together() -> None:
         ({"means": [True, False, True]}, "from 0 to 2"),
         ({"means": 1}, "from 0 to 2"),
         ({"means": "most"}, "from 0 to 2"),
+        ({"means": [[0], [1, 2]]}, "from 0 to 2"),
+        ({"means": np.array([[0]])}, "from 0 to 2"),
     ],
     ids=str,
 )

@@ -6,6 +6,7 @@ import pytest
 from dask_gmm.mixture.beliefs import WEIGHT_PRIORS
 from dask_gmm.mixture.evidence import lower_bound
 from dask_gmm.mixture.model import Mixture
+from dask_gmm.mixture.summary import summarize
 from dask_gmm.mixture.uniting import unions
 from dask_gmm.mixture.variational import VariationalStep, started_at, variational_step
 from tests.mixture.examples import FAMILY_NAMES
@@ -41,7 +42,7 @@ def test_two_that_are_the_same_are_made_one_at_once(family: str, kind: str) -> N
     means = CENTERS[[0, 1, 2, 1]]
     fit = fit_at(means, [1 / 3, 1 / 6, 1 / 3, 1 / 6], family, kind)
     found, bound = trials(fit)
-    mass = found[0].posterior.mean_precision - fit.prior.mean_precision
+    mass = found[0].posterior.rows(fit.prior)
     assert mass[3] == pytest.approx(0, abs=1e-12)
     np.testing.assert_allclose(mass.sum(), 900)
     fit.posterior = found[0].posterior
@@ -64,6 +65,16 @@ def test_what_is_left_open_is_at_most_what_a_union_gains_or_loses() -> None:
     assert found
     fit.posterior = found[0].posterior
     assert fit.step() > bound - 600 * np.log(2)
+
+
+def test_where_all_rows_weigh_less_than_one_there_is_nothing_to_unite() -> None:
+    for few in (0.5, 1.5):
+        fit = Fit(rows_of(8), "full", WEIGHT_PRIORS[0])
+        fit.weights = np.full(200, few / 200)
+        fit.summary = summarize(fit.rows, weights=fit.weights)
+        start = Mixture.of([0.8, 0.2], fit.rows[:2] - fit.frame.shift, [np.eye(3)] * 2, "full")
+        fit.posterior = started_at(start, fit.summary, fit.prior).posterior
+        assert trials(fit)[0] == ()
 
 
 def test_components_without_rows_are_left_alone() -> None:

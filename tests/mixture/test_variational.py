@@ -146,6 +146,19 @@ def test_the_largest_come_first_and_no_stick_is_likelier_in_another_order(
     np.testing.assert_allclose(again.weights, ordered.weights, rtol=1e-12)
 
 
+@pytest.mark.parametrize("kind", WEIGHT_PRIORS)
+def test_an_order_counts_the_same_rows_whatever_the_means_weigh(kind: str) -> None:
+    """Of a prior as heavy as that, the precision of a mean tells nothing of rows."""
+    fit = Fit(rows_of(4)[::-1].copy(), "full", kind)
+    heavy = fit.known(Beliefs(kind, mean_precision_prior=1e18), fit.summary)
+    mass = np.array([20.0, 60.0, 10.0, 70.0, 40.0])
+    like = Mixture.like(5, "full", np.ones(COLUMNS))
+    found = posterior_of(mass, like.means, like.covariances, "full", heavy)
+    np.testing.assert_allclose(found.rows(heavy), mass)
+    ordered = with_largest_first(found, heavy)
+    np.testing.assert_allclose(ordered.rows(heavy), np.sort(mass)[::-1])
+
+
 def test_without_rows_the_posterior_is_the_prior() -> None:
     fit = Fit(rows_of(5), "full", "dirichlet_distribution")
     nothing = np.zeros(5)

@@ -138,6 +138,19 @@ def test_the_same_is_not_made_again_and_other_knowledge_is_something_else(
         fitted(data, tmp_path / "adapted", relevance=8, **adapted)
 
 
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_what_is_added_to_the_variances_of_a_posterior_can_be_said(
+    folder: Path, tmp_path: Path, solver: Any
+) -> None:
+    asked: dict[str, Any] = {"components": 3, "solver": solver, "bayesian": "dirichlet_process"}
+    usual = fitted(str(folder / "x.zarr"), tmp_path / "usual", **asked)
+    same = fitted(str(folder / "x.zarr"), tmp_path / "usual", reg_covar=1e-6, **asked)
+    assert same.done_before
+    wide = fitted(str(folder / "x.zarr"), tmp_path / "wide", reg_covar=0.5, **asked)
+    grown = np.diagonal(wide.model.covariances - usual.model.covariances, axis1=1, axis2=2)
+    assert (grown > 0.3).all()
+
+
 def test_a_model_to_adapt_is_something_else_than_one_to_start_from() -> None:
     ways = [FitRequest(**{**FIT, name: "model"}) for name in ("adapt", "warm_start")]
     assert in_few_words(ways[0]) != in_few_words(ways[1])
@@ -160,8 +173,9 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "relevance alone": ({"relevance": 3.0}, "Wanted relevance with a model to adapt"),
     "adapted alone": ({"adapted": ("means",)}, "Wanted adapted with a model to adapt"),
     "relevance": ({"adapt": "m", "relevance": 0.0}, "relevance"),
-    "adapted": ({"adapt": "m", "adapted": ("mean",)}, "Wanted some of weights, means, cov"),
-    "nothing adapted": ({"adapt": "m", "adapted": ()}, "found none"),
+    "adapted": ({"adapt": "m", "adapted": ("mean",)}, "Wanted one or several of weights, means"),
+    "nothing adapted": ({"adapt": "m", "adapted": ()}, r"to adapt, found \(\)"),
+    "a number adapted": ({"adapt": "m", "adapted": 3}, "to adapt, found 3"),
     "two starts": ({"adapt": "m", "warm_start": "n"}, "found warm_start beside adapt"),
     "two priors": ({"adapt": "m", "prior": "mclust"}, "found prior beside adapt"),
     "init": ({"adapt": "m", "init": "kmeans"}, "Wanted a model to start from alone"),
@@ -171,6 +185,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "fixed no numbers": ({"adapt": "m", "fixed": {"means": [0.5]}}, "numbers of components"),
     "fixed marks": ({"adapt": "m", "fixed": {"means": [True]}}, "numbers of components"),
     "fixed text": ({"adapt": "m", "fixed": {"means": "some"}}, "numbers of components"),
+    "fixed array": ({"adapt": "m", "fixed": {"means": np.array([0.5])}}, "numbers of components"),
 }
 
 
@@ -179,6 +194,14 @@ def test_what_is_outside_its_domain_is_refused(name: str) -> None:
     others, said = REFUSED[name]
     with pytest.raises(InputError, match=said):
         FitRequest(**{**FIT, **others})
+
+
+def test_numbers_of_components_may_come_in_an_array() -> None:
+    (plain, found) = (
+        FitRequest(**FIT | {"components": None, "adapt": "m", "fixed": {"means": numbers}})
+        for numbers in ([0, 2], np.array([2, 0]))
+    )
+    assert found.fixed == plain.fixed == {"means": (0, 2)}
 
 
 @pytest.mark.parametrize("name", ["prior", "fixed", "adapt"])

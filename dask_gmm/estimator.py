@@ -1,32 +1,22 @@
 """The estimator of scikit-learn, on data of any size."""
 
-from typing import Any, ClassVar, Final, Self
+from typing import Any, ClassVar
 
-import numpy as np
 import sklearn.mixture
 from distributed import Client
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.validation import check_is_fitted
 
-from dask_gmm.data.row_data import RowData
-from dask_gmm.errors import InputError
 from dask_gmm.estimator_base import Estimator
 from dask_gmm.estimator_criteria import CriterionMethods
 from dask_gmm.estimator_families import Families, FamilyMethods
-from dask_gmm.estimator_spec import fixed_in, inits_of, last_of, spec_of
-from dask_gmm.fitting.starts import Draws
+from dask_gmm.estimator_spec import attributes_of, fixed_in, inits_of, last_of, spec_of
+from dask_gmm.fitting.spec import Spec
+from dask_gmm.fitting.starts import Draws, State
 from dask_gmm.mixture.background import Background
 from dask_gmm.mixture.conjugate_prior import MCLUST, MixturePrior
-from dask_gmm.mixture.covariance import family_of
 from dask_gmm.mixture.model import Mixture
-from dask_gmm.passes.cluster import runner_for
-from dask_gmm.workflows.export import mixture_dataset, refuse_unknown, with_fitted
 from dask_gmm.workflows.iterates import Iterates, ascend, iterate
-from dask_gmm.workflows.left_out import Allowed
-from dask_gmm.workflows.sources import spread
-
-OURS: Final = ("prior", "fixed", "solver", "missing", "client")
+from dask_gmm.workflows.trip import Trip
 
 
 class GaussianMixture(Estimator, CriterionMethods, FamilyMethods):
@@ -126,6 +116,8 @@ class GaussianMixture(Estimator, CriterionMethods, FamilyMethods):
     array([1, 0])
     """
 
+    _theirs = sklearn.mixture.GaussianMixture
+    _ours = ("prior", "fixed", "solver", "missing", "client")
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **sklearn.mixture.GaussianMixture._parameter_constraints,
         "covariance_type": [Families()],
@@ -181,95 +173,20 @@ class GaussianMixture(Estimator, CriterionMethods, FamilyMethods):
         self.missing = missing
         self.client = client
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, labels: Any = None) -> Self:
-        """Fit the mixture to rows by expectation maximization.
-
-        Parameters
-        ----------
-        X : array-like, data frame, dask array or data frame, zarr array, path, or xarray.DataArray
-            Rows of shape (N, D).
-        y : ignored
-        sample_weight : array-like of shape (N,), optional
-            How often each row counts, at least 0: a row of weight 2 is the row twice, and one of
-            weight 0 is not there. For stored rows also a zarr array of one axis, or its path; for
-            dask collections also a dask array.
-        labels : array-like of shape (N,), optional
-            The component that each row is known to be of, -1 where it is not known, as such an
-            array. Components keep these numbers, and start where their rows are.
-
-        Returns
-        -------
-        GaussianMixture
-            Itself.
-
-        Raises
-        ------
-        ValueError
-            If a parameter is outside its domain, before anything is read, or rows are not finite,
-            or weights are negative, not finite, or nearly all zero, or a label is no component.
-        DataError
-            If stored rows are missing or damaged; the message names the place.
-        """
-        self._validate_params()
-        with self._unchanged_columns_if_it_fails():
-            return self._fit(X, RowData(sample_weight, labels, self.n_components))
-
-    def _fit(self, X: Any, beside: RowData) -> Self:
-        source = self._rows_to_fit(X, beside)
-        random_state = check_random_state(self.random_state)
-        draws = Draws(random_state.get_state(), self.n_init)
-        goes_on = self.warm_start and hasattr(self, "converged_")
+    def _asked(self, state: State, *, goes_on: bool, labeled: bool) -> Spec:
         given = last_of(self) if goes_on else inits_of(self)
-        spec = spec_of(self, draws.state, given, labeled=beside.labels is not None)
-        runner = runner_for(self.client, in_memory=not source.shareable)
-        rows, listener = spread(source, runner), self._listener()
-        allowed = Allowed(missing=self._allows_missing)
+        return spec_of(self, state, given, labeled=labeled)
+
+    def _climb(self, trip: Trip, spec: Spec, draws: Draws, before: float) -> Iterates[Mixture]:
         if self.solver == "fast":
-            iterates = ascend(rows, spec, self.n_init, runner, listener, allowed)
-            random_state.randint(2**31)  # the next fit starts elsewhere
-        else:
-            before = self.lower_bound_ if goes_on else -np.inf
-            iterates = iterate(rows, spec, draws, runner, listener, before, allowed)
-            random_state.set_state(iterates.state)
-        self._take(iterates)
-        return self
+            return ascend(trip, spec, draws.count)
+        return iterate(trip, spec, draws, before)
 
-    def to_sklearn(self) -> Any:
-        """Give a `sklearn.mixture.GaussianMixture` with these parameters, fitted if this one is."""
-        refuse_unknown(family_of(self.covariance_type))
-        params = {name: value for name, value in self.get_params().items() if name not in OURS}
-        return with_fitted(sklearn.mixture.GaussianMixture(**params), self)
-
-    @classmethod
-    def from_sklearn(cls, model: Any) -> Self:
-        """Make one of a `sklearn.mixture.GaussianMixture`, fitted if that one is."""
-        if not isinstance(model, sklearn.mixture.GaussianMixture):
-            raise InputError(
-                f"Wanted a sklearn.mixture.GaussianMixture, found {type(model).__name__}. Give the "
-                "estimator itself."
-            )
-        known = cls().get_params()
-        params = {name: value for name, value in model.get_params().items() if name in known}
-        made: Self = with_fitted(cls(**params), model)
-        return made
-
-    def to_xarray(self) -> Any:
-        """Give the parameters as an `xarray.Dataset`; needs the extra ``xarray``."""
-        check_is_fitted(self)
-        mixture = Mixture.of(self.weights_, self.means_, self.covariances_, self.covariance_type)
-        return mixture_dataset(mixture, getattr(self, "feature_names_in_", None))
+    def _keep(self, found: Mixture) -> None:
+        for name, value in attributes_of(found).items():
+            setattr(self, name, value)
 
     def _n_parameters(self) -> int:
-        mixture = Mixture.of(self.weights_, self.means_, self.covariances_, self.covariance_type)
+        mixture = last_of(self).mixture(self.covariance_type)
+        assert mixture is not None  # all of it has been fitted
         return int(super()._n_parameters()) - fixed_in(self).n_parameters(mixture)
-
-    def _take(self, iterates: Iterates) -> None:
-        mixture = iterates.mixture
-        self.weights_, self.means_ = np.array(mixture.weights), np.array(mixture.means)
-        self.covariances_ = np.array(mixture.covariances)
-        self.precisions_cholesky_ = mixture.precisions_cholesky
-        self.precisions_ = mixture.precisions
-        self.lower_bounds_ = list(iterates.lower_bounds)
-        self.lower_bound_ = self.lower_bounds_[-1] if self.lower_bounds_ else -np.inf
-        self.n_iter_, self.converged_ = len(self.lower_bounds_), iterates.converged
-        self._warn_unless_converged()

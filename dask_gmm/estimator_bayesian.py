@@ -1,17 +1,13 @@
 """scikit-learn's estimator that knows priors, on data of any size."""
 
 import copy
-from typing import Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import sklearn.mixture
 from distributed import Client
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.validation import check_is_fitted
 
-from dask_gmm.data.row_data import RowData
-from dask_gmm.errors import InputError
 from dask_gmm.estimator_base import Estimator
 from dask_gmm.estimator_posterior import (
     beliefs_of,
@@ -21,19 +17,13 @@ from dask_gmm.estimator_posterior import (
     set_attributes,
 )
 from dask_gmm.fitting.spec import Spec
-from dask_gmm.fitting.starts import Draws, seed_of
+from dask_gmm.fitting.starts import Draws, State, seed_of
 from dask_gmm.mixture.beliefs import PROCESS
-from dask_gmm.mixture.estep import JointDensity
 from dask_gmm.mixture.features import Array
+from dask_gmm.mixture.variational import Inference
 from dask_gmm.objects.location import Location
-from dask_gmm.passes.cluster import runner_for
-from dask_gmm.workflows.describe import density_of
-from dask_gmm.workflows.export import mixture_dataset, with_fitted
-from dask_gmm.workflows.iterates import believe
-from dask_gmm.workflows.left_out import Allowed
-from dask_gmm.workflows.sources import spread
-
-OURS: Final = ("missing", "solver", "client")
+from dask_gmm.workflows.iterates import Iterates, believe
+from dask_gmm.workflows.trip import Trip
 
 
 class BayesianGaussianMixture(Estimator, sklearn.mixture.BayesianGaussianMixture):  # type: ignore[misc]
@@ -123,6 +113,8 @@ class BayesianGaussianMixture(Estimator, sklearn.mixture.BayesianGaussianMixture
     array([0, 1])
     """
 
+    _theirs = sklearn.mixture.BayesianGaussianMixture
+    _ours = ("missing", "solver", "client")
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **sklearn.mixture.BayesianGaussianMixture._parameter_constraints,
         "missing": [StrOptions({"error", "em"})],
@@ -177,80 +169,6 @@ class BayesianGaussianMixture(Estimator, sklearn.mixture.BayesianGaussianMixture
         self.solver = solver
         self.client = client
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, labels: Any = None) -> Self:
-        """Fit a variational posterior to rows.
-
-        Parameters
-        ----------
-        X : array-like, data frame, dask array or data frame, zarr array, path, or xarray.DataArray
-            Rows of shape (N, D).
-        y : ignored
-        sample_weight, labels : array-like of shape (N,), optional
-            See `GaussianMixture.fit`.
-
-        Returns
-        -------
-        BayesianGaussianMixture
-            Itself.
-
-        Raises
-        ------
-        ValueError, DataError
-            See `GaussianMixture.fit`.
-        """
-        self._validate_params()
-        with self._unchanged_columns_if_it_fails():
-            return self._fit(X, RowData(sample_weight, labels, self.n_components))
-
-    def _fit(self, X: Any, beside: RowData) -> Self:
-        source = self._rows_to_fit(X, beside)
-        random_state = check_random_state(self.random_state)
-        draws = Draws(random_state.get_state(), self.n_init)
-        goes_on = self.warm_start and hasattr(self, "converged_")
-        posterior = posterior_in(self) if goes_on else None
-        spec = Spec(
-            n_components=self.n_components,
-            covariance_type=self.covariance_type,
-            tol=None if self.solver == "fast" else self.tol,
-            max_iter=self.max_iter,
-            reg_covar=self.reg_covar,
-            seed=seed_of(draws.state),
-            start=None if posterior is None else posterior.mixture,
-            init=self.init_params,
-            solver=self.solver,
-            beliefs=beliefs_of(self),
-            posterior=posterior,
-            n_labels=0 if beside.labels is None else self.n_components,
-        )
-        runner = runner_for(self.client, in_memory=not source.shareable)
-        before = self.lower_bound_ if goes_on else -np.inf
-        rows, allowed = spread(source, runner), Allowed(missing=self._allows_missing)
-        believed = believe(rows, spec, draws, runner, self._listener(), before, allowed)
-        random_state.set_state(believed.state)
-        set_attributes(self, believed.inference)
-        self.lower_bounds_ = list(believed.lower_bounds)
-        self.n_iter_, self.converged_ = len(self.lower_bounds_), believed.converged
-        self._warn_unless_converged()
-        return self
-
-    def to_sklearn(self) -> Any:
-        """Give a `sklearn.mixture.BayesianGaussianMixture` of the same parameters and posterior."""
-        params = {name: value for name, value in self.get_params().items() if name not in OURS}
-        return with_fitted(sklearn.mixture.BayesianGaussianMixture(**params), self)
-
-    @classmethod
-    def from_sklearn(cls, model: Any) -> Self:
-        """Make one of a `sklearn.mixture.BayesianGaussianMixture`, fitted if that one is."""
-        if not isinstance(model, sklearn.mixture.BayesianGaussianMixture):
-            raise InputError(
-                "Wanted a sklearn.mixture.BayesianGaussianMixture, found "
-                f"{type(model).__name__}. Give the estimator itself."
-            )
-        known = cls().get_params()
-        params = {name: value for name, value in model.get_params().items() if name in known}
-        made: Self = with_fitted(cls(**params), model)
-        return made
-
     @classmethod
     def from_run(cls, path: str | Location) -> Self:
         """Make one of the posterior that a Bayesian fit kept in a run folder, fitted.
@@ -274,23 +192,34 @@ class BayesianGaussianMixture(Estimator, sklearn.mixture.BayesianGaussianMixture
             setattr(made, name, value)
         return made
 
-    def to_xarray(self) -> Any:
-        """Give the parameters as an `xarray.Dataset`; needs the extra ``xarray``."""
-        check_is_fitted(self)
-        return mixture_dataset(posterior_in(self).mixture, getattr(self, "feature_names_in_", None))
+    def _asked(self, state: State, *, goes_on: bool, labeled: bool) -> Spec:
+        posterior = posterior_in(self) if goes_on else None
+        return Spec(
+            n_components=self.n_components,
+            covariance_type=self.covariance_type,
+            tol=None if self.solver == "fast" else self.tol,
+            max_iter=self.max_iter,
+            reg_covar=self.reg_covar,
+            seed=seed_of(state),
+            start=None if posterior is None else posterior.mixture,
+            init=self.init_params,
+            solver=self.solver,
+            beliefs=beliefs_of(self),
+            posterior=posterior,
+            n_labels=self.n_components if labeled else 0,
+        )
+
+    def _climb(self, trip: Trip, spec: Spec, draws: Draws, before: float) -> Iterates[Inference]:
+        return believe(trip, spec, draws, before)
+
+    def _keep(self, found: Inference) -> None:
+        set_attributes(self, found)
+
+    def _log_weights(self) -> Array:
+        return posterior_in(self).log_weights
 
     def _check_parameters(self, X: Array, xp: Any = None) -> None:
         """Check what is given with scikit-learn, which derives the rest of rows without a value."""
         twin = copy.copy(self)
         rows = np.zeros((2, X.shape[1]))
         sklearn.mixture.BayesianGaussianMixture._check_parameters(twin, rows, xp=xp)
-
-    def _density(self) -> JointDensity:
-        check_is_fitted(self)
-        return density_of(
-            np.asarray(self.weights_, dtype=np.float64),
-            np.asarray(self.means_, dtype=np.float64),
-            np.asarray(self.precisions_cholesky_, dtype=np.float64),
-            self.covariance_type,
-            posterior_in(self).log_weights,
-        )

@@ -5,6 +5,7 @@ from typing import Any, Final
 import numpy as np
 
 from dask_gmm.errors import InputError
+from dask_gmm.estimator_spec import attributes_of
 from dask_gmm.mixture.beliefs import DISTRIBUTION, PROCESS, Beliefs, Hyperparameters
 from dask_gmm.mixture.variational import Inference, Variational
 from dask_gmm.objects.location import Location, location
@@ -84,13 +85,9 @@ def set_attributes(estimator: Any, inference: Inference) -> None:
 
 def _attributes(inference: Inference) -> dict[str, Any]:
     posterior = inference.posterior
-    mixture, concentration = posterior.mixture, np.array(posterior.concentration)
+    concentration = np.array(posterior.concentration)
     return {
-        "weights_": np.array(mixture.weights),
-        "means_": np.array(mixture.means),
-        "covariances_": np.array(mixture.covariances),
-        "precisions_cholesky_": mixture.precisions_cholesky,
-        "precisions_": mixture.precisions,
+        **attributes_of(posterior.mixture),
         "weight_concentration_": tuple(concentration) if inference.prior.process else concentration,
         "mean_precision_": np.array(posterior.mean_precision),
         "degrees_of_freedom_": np.array(posterior.degrees_of_freedom)[()],

@@ -1,7 +1,5 @@
 """What a fitted estimator says of rows, wherever they are."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
@@ -16,6 +14,7 @@ from dask_gmm.data.row_data import NOTHING_BESIDE, RowData
 from dask_gmm.data.source import Source
 from dask_gmm.errors import InputError
 from dask_gmm.mixture.estep import JointDensity
+from dask_gmm.mixture.features import Array
 from dask_gmm.objects.location import Location
 from dask_gmm.outputs.wanted import Wanted
 from dask_gmm.passes.cluster import runner_for
@@ -30,7 +29,6 @@ from dask_gmm.workflows.describe_store import describe_store
 from dask_gmm.workflows.inputs import Kind, as_array, feature_names, kind_of
 from dask_gmm.workflows.sources import source_of, spread
 
-COLUMNS: Final = ("n_features_in_", "feature_names_in_")
 NOT_ROUTED: Final = {"out": UNUSED, "overwrite": UNUSED}
 
 
@@ -220,7 +218,12 @@ class RowMethods(BaseEstimator):  # type: ignore[misc]  # it has no types
             np.asarray(self.means_, dtype=np.float64),
             np.asarray(self.precisions_cholesky_, dtype=np.float64),
             self.covariance_type,
+            self._log_weights(),
         )
+
+    def _log_weights(self) -> Array | None:
+        """What takes the place of the logarithms of the weights (K,); None where nothing does."""
+        return None
 
     def _source(
         self,
@@ -270,27 +273,6 @@ class RowMethods(BaseEstimator):  # type: ignore[misc]  # it has no types
         validate_data(self, stand_in, reset=reset, skip_check_array=True)
         if reset:
             self._check_parameters(np.empty((0, shape[1])), xp=np)
-
-    @contextmanager
-    def _unchanged_columns_if_it_fails(self) -> Iterator[None]:
-        before = {name: getattr(self, name) for name in COLUMNS if hasattr(self, name)}
-        try:
-            yield
-        except BaseException:
-            for name in COLUMNS:
-                self.__dict__.pop(name, None)
-            self.__dict__.update(before)
-            raise
-
-    def _rows_to_fit(self, X: Any, beside: RowData) -> Source:
-        source = self._source(X, beside, reset=True, missing=self._allows_missing)
-        rows = source.layout.rows
-        if rows < self.n_components:
-            raise InputError(
-                f"Expected n_samples >= n_components but got n_components = {self.n_components}, "
-                f"n_samples = {rows}. Give more rows, or ask for fewer components."
-            )
-        return source
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from dask_gmm.errors import InputError
 from dask_gmm.fitting.given import Given
 from dask_gmm.fitting.spec import MERGE, Spec
@@ -11,6 +13,17 @@ from dask_gmm.mixture.conjugate_prior import prior_of_user
 from dask_gmm.mixture.covariance import family_of
 from dask_gmm.mixture.fixed import Fixed, fixed_of
 from dask_gmm.mixture.model import Mixture, as_float64, inverted
+
+
+def attributes_of(mixture: Mixture) -> dict[str, Any]:
+    """Give the attributes of an estimator that ends with a mixture."""
+    return {
+        "weights_": np.array(mixture.weights),
+        "means_": np.array(mixture.means),
+        "covariances_": np.array(mixture.covariances),
+        "precisions_cholesky_": mixture.precisions_cholesky,
+        "precisions_": mixture.precisions,
+    }
 
 
 def last_of(estimator: Any) -> Given:

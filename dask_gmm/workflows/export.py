@@ -106,5 +106,5 @@ def with_fitted(made: Any, model: Any) -> Any:
     """Give an estimator what another was given and has fitted, as far as it has it, in copies."""
     for name in FITTED:
         if hasattr(model, name):
-            setattr(made, name, copy.copy(getattr(model, name)))
+            setattr(made, name, copy.deepcopy(getattr(model, name)))
     return made

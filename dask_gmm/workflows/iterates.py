@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
 
 import numpy as np
 
-from dask_gmm.data.source import Source
 from dask_gmm.fitting.believing import Believing
 from dask_gmm.fitting.candidate import Climbing, candidate
 from dask_gmm.fitting.cohort import best, carried_out, initialize, search
@@ -15,44 +15,36 @@ from dask_gmm.fitting.spec import Spec
 from dask_gmm.fitting.starts import Draws, State
 from dask_gmm.mixture.model import Mixture
 from dask_gmm.mixture.variational import Inference
-from dask_gmm.passes.progress import Progress
-from dask_gmm.passes.runner import Runner
 from dask_gmm.passes.threads import ONE_THREAD
 from dask_gmm.workflows.fit_rows import cohort_of
-from dask_gmm.workflows.left_out import NOTHING, Allowed
 from dask_gmm.workflows.trip import Trip
+
+Found = TypeVar("Found", Mixture, Inference)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Iterates:
+class Iterates(Generic[Found]):
     """Where the iterations of the best start ended.
 
     Parameters
     ----------
-    mixture : Mixture
-        After the last M-step, which nothing has measured; of the faster way, the last measured.
+    found : Mixture or Inference
+        After the last step, which nothing has measured; of `ascend`, the last measured.
     lower_bounds : tuple of float
-        Mean log-likelihood per row in nats of each pass, and log prior where one is given.
+        Of each pass, the mean log-likelihood per row in nats, and the log prior where one is given;
+        of `believe`, the lower bound of the log evidence of all rows after each step.
     converged : bool
     state : tuple, optional
         Of the random state, after all starts were drawn; None if none was used.
     """
 
-    mixture: Mixture
+    found: Found
     lower_bounds: tuple[float, ...]
     converged: bool
     state: State
 
 
-def iterate(
-    source: Source,
-    spec: Spec,
-    draws: Draws,
-    runner: Runner,
-    progress: Progress,
-    before: float = -np.inf,
-    allowed: Allowed = NOTHING,
-) -> Iterates:
+def iterate(trip: Trip, spec: Spec, draws: Draws, before: float = -np.inf) -> Iterates[Mixture]:
     """Make at most ``spec.max_iter`` EM iterations from each start, each of one pass.
 
     In scikit-learn an iteration measures the parameters and moves on, and so does the last one.
@@ -60,26 +52,20 @@ def iterate(
 
     Parameters
     ----------
-    source : Source
+    trip : Trip
+        Carries questions to the rows.
     spec : Spec
         What every start is asked to be; `Spec.max_iter` may be 0.
     draws : Draws
         The random state that starts are drawn from, and how many.
-    runner : Runner
-        Where the passes run.
-    progress : Progress
-        Who hears of the passes.
     before : float
         Log-likelihood per row that led to `Spec.start`, if an earlier fit is continued.
-    allowed : Allowed
-        Which rows may be left out, and whether values may be missing.
 
     Raises
     ------
     InputError, DataError
         See `Trip.survey`.
     """
-    trip = Trip(source, runner, progress, lambda record: None, allowed)
     with ONE_THREAD:
         (known,) = trip.known([spec])
         # The last pass of a candidate leads to one more M-step.
@@ -94,36 +80,23 @@ def iterate(
     return Iterates(chosen.after, bounds, chosen.why.converged, state or draws.state)
 
 
-def ascend(
-    source: Source,
-    spec: Spec,
-    n_init: int,
-    runner: Runner,
-    progress: Progress,
-    allowed: Allowed = NOTHING,
-) -> Iterates:
+def ascend(trip: Trip, spec: Spec, n_init: int) -> Iterates[Mixture]:
     """Climb from samples to all rows, and end at parameters that the last pass measured.
 
     Parameters
     ----------
-    source : Source
+    trip : Trip
+        Carries questions to the rows.
     spec : Spec
         Of the solver ``fast``.
     n_init : int
         Number of starts that are asked for; each is the best of several that race.
-    runner : Runner
-        Where the passes run.
-    progress : Progress
-        Who hears of the passes.
-    allowed : Allowed
-        See `iterate`.
 
     Raises
     ------
     InputError, DataError
         See `Trip.survey`.
     """
-    trip = Trip(source, runner, progress, lambda record: None, allowed)
     with ONE_THREAD:
         cohort = cohort_of(trip, [spec], n_init)
         chosen = best(search(cohort, trip.run_pass, trip.keep))
@@ -131,59 +104,23 @@ def ascend(
     return Iterates(chosen.mixture, bounds, chosen.why.converged, None)
 
 
-def _bound(measured: Evaluation, spec: Spec) -> float:
-    return measured.log_likelihood if spec.prior is None else measured.maximized
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Believed:
-    """Where the variational iterations of the best start ended.
-
-    Parameters
-    ----------
-    inference : Inference
-        After the last step.
-    lower_bounds : tuple of float
-        Of the log evidence of all rows in nats, after each step.
-    converged : bool
-    state : tuple, optional
-        Of the random state, after all starts were drawn; None if none was used.
-    """
-
-    inference: Inference
-    lower_bounds: tuple[float, ...]
-    converged: bool
-    state: State
-
-
-def believe(
-    source: Source,
-    spec: Spec,
-    draws: Draws,
-    runner: Runner,
-    progress: Progress,
-    before: float = -np.inf,
-    allowed: Allowed = NOTHING,
-) -> Believed:
+def believe(trip: Trip, spec: Spec, draws: Draws, before: float = -np.inf) -> Iterates[Inference]:
     """Make at most ``spec.max_iter`` variational iterations from each start, each of one pass.
 
     Parameters
     ----------
-    source, draws, runner, progress
+    trip, draws
         See `iterate`.
     spec : Spec
         With beliefs; `Spec.tol`, if there is one, is about the lower bound of all rows together.
     before : float
         Lower bound that led to `Spec.posterior`, if an earlier fit is continued.
-    allowed : Allowed
-        See `iterate`.
 
     Raises
     ------
     InputError, DataError
         See `Trip.survey`.
     """
-    trip = Trip(source, runner, progress, lambda record: None, allowed)
     with ONE_THREAD:
         (known,) = trip.known([spec])
         mass = known.summary.mass
@@ -198,8 +135,12 @@ def believe(
     chosen = best(finished) if spec.max_iter else finished[-1]
     bounds = tuple(mass * each.maximized for each in chosen.history if each.kept)
     state = finished[-1].state or draws.state
-    assert chosen.inference is not None
-    return Believed(chosen.inference, bounds, chosen.why.converged, state)
+    assert chosen.inference is not None  # of a candidate with beliefs
+    return Iterates(chosen.inference, bounds, chosen.why.converged, state)
+
+
+def _bound(measured: Evaluation, spec: Spec) -> float:
+    return measured.log_likelihood if spec.prior is None else measured.maximized
 
 
 def _measured_no_more(members: Sequence[Member]) -> list[Member]:
@@ -210,6 +151,6 @@ def _unmeasured(member: Member) -> Member:
     return member.unmeasured() if isinstance(member, Believing | Measuring) else member
 
 
-def _not_begun(member: object, draws: Draws) -> Iterates:
+def _not_begun(member: object, draws: Draws) -> Iterates[Mixture]:
     assert isinstance(member, Climbing)
     return Iterates(member.mixture, (), False, member.state or draws.state)

@@ -57,7 +57,7 @@ class Trip:
         source: Source,
         runner: Runner,
         progress: Progress,
-        on_pass: Callable[[PassRecord], None],
+        on_pass: Callable[[PassRecord], None] = lambda record: None,
         allowed: Allowed = NOTHING,
     ) -> None:
         self._source = source

@@ -15,9 +15,10 @@ import sklearn.mixture
 import zarr
 from distributed import Client
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import InvalidParameterError
 
-from dask_gmm import BayesianGaussianMixture
+from dask_gmm import BayesianGaussianMixture, GaussianMixture
 from dask_gmm.data.array_source import ArraySource
 from dask_gmm.data.source import Layout
 from dask_gmm.errors import DataError, InputError
@@ -27,6 +28,7 @@ from dask_gmm.mixture.beliefs import Beliefs
 from dask_gmm.passes.progress import Silent
 from dask_gmm.passes.runner import ThreadRunner
 from dask_gmm.workflows.iterates import believe
+from dask_gmm.workflows.trip import Trip
 from tests.estimator.rows import FAMILIES, groups
 
 ROWS = groups(900)
@@ -107,11 +109,11 @@ def test_threads_do_not_change_a_byte(family: str) -> None:
     source = ArraySource.of(ROWS, layout=Layout(edges))
     spec = Spec(5, family, max_iter=15, beliefs=Beliefs())
     found = [
-        believe(source, spec, Draws(seeded(0), 2), ThreadRunner(threads), Silent())
+        believe(Trip(source, ThreadRunner(threads), Silent()), spec, Draws(seeded(0), 2))
         for threads in (1, 3)
     ]
     for name in ("concentration", "mean_precision", "means", "degrees_of_freedom", "covariances"):
-        first, second = (getattr(each.inference.posterior, name).tobytes() for each in found)
+        first, second = (getattr(each.found.posterior, name).tobytes() for each in found)
         assert first == second
     assert found[0].lower_bounds == found[1].lower_bounds
 
@@ -132,6 +134,7 @@ def test_the_way_to_scikit_learn_and_back(family: str, prior: str) -> None:
     again = BayesianGaussianMixture.from_sklearn(theirs)
     np.testing.assert_array_equal(again.score_samples(frame), ours.score_samples(frame))
     assert set(vars(again)) == set(vars(ours))
+    assert not np.shares_memory(again.weight_concentration_[0], theirs.weight_concentration_[0])
     with pytest.raises(InputError, match="found int"):
         BayesianGaussianMixture.from_sklearn(5)
 
@@ -198,6 +201,13 @@ def test_a_warm_start_with_another_number_of_components_is_refused() -> None:
     estimator = BayesianGaussianMixture(**PARAMS, warm_start=True).fit(ROWS)
     with pytest.raises(InputError, match="found 4"):
         estimator.set_params(n_components=5).fit(ROWS)
+
+
+def test_that_it_has_not_converged_is_told_where_the_fit_was_asked_for() -> None:
+    for estimator in (BayesianGaussianMixture, GaussianMixture):
+        with pytest.warns(ConvergenceWarning, match="did not converge") as told:
+            estimator(n_components=3, max_iter=1, random_state=0).fit(ROWS)
+        assert [each.filename for each in told] == [__file__]
 
 
 def test_verbose_prints_iterations(capsys: pytest.CaptureFixture[str]) -> None:

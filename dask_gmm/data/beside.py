@@ -13,7 +13,7 @@ from dask_gmm.data.row_data import (
     checked_labels,
     checked_weights,
 )
-from dask_gmm.data.source import BadChunk, Block, Layout, Reader
+from dask_gmm.data.source import Around, BadChunk, Block, Reader
 from dask_gmm.data.zarr_source import ZarrSource
 from dask_gmm.errors import DataError
 from dask_gmm.objects.location import Location
@@ -24,7 +24,7 @@ LEAVES_HELD: Final = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class RowsBeside:
+class RowsBeside(Around):
     """Stored rows, and columns of as many numbers, of which each leaf holds the same rows.
 
     Parameters
@@ -45,29 +45,9 @@ class RowsBeside:
     n_labels: int
 
     @property
-    def name(self) -> str:
-        """How messages call the rows."""
-        return self.source.name
-
-    @property
     def home(self) -> Location | None:
         """Where other calls find the rows; None if only this process does."""
         return self.source.home
-
-    @property
-    def n_features(self) -> int:
-        """Number of columns of the rows."""
-        return self.source.n_features
-
-    @property
-    def dtype(self) -> np.dtype[np.floating]:
-        """Type of the rows of a block."""
-        return self.source.dtype
-
-    @property
-    def layout(self) -> Layout:
-        """The leaves."""
-        return self.source.layout
 
     @property
     def first_row(self) -> int:
@@ -96,14 +76,6 @@ class RowsBeside:
     def skipping(self) -> "RowsBeside":
         """Give the source that leaves out rows of which a chunk is bad; beside them none may be."""
         return replace(self, source=self.source.skipping())
-
-    def where(self, row: int, column: int) -> str:
-        """Name a row and a column as the array numbers them, and the chunk that they lie in."""
-        return self.source.where(row, column)
-
-    def number(self, column: int) -> int:
-        """Give the number that the array has for a column."""
-        return self.source.number(column)
 
     def task_bytes(self) -> int:
         """Projected bytes that reading holds at most, per thread, the leaf read ahead included.

@@ -222,3 +222,27 @@ def put_array(
 def open_written(group: Location, name: str) -> StoredArray:
     """Open an array of a group that was written here, to be read."""
     return zarr.open_array(zarr_store(group / name), mode="r")
+
+
+def read_written(group: Location, name: str, *, gaps: bool = False) -> npt.NDArray[np.float64]:
+    """Read all of an array of a group that was written here.
+
+    Parameters
+    ----------
+    group : Path or Address
+    name : str
+    gaps : bool
+        Whether NaN may be in it.
+
+    Raises
+    ------
+    ValueError
+        If a chunk is missing, or a number is not finite. Whatever zarr raises, if one is damaged.
+    """
+    stored = open_written(group, name)
+    if stored.nchunks != stored.nchunks_initialized:
+        raise ValueError(f"a chunk of {name} is missing")
+    values = np.asarray(stored[...], dtype=np.float64)
+    if not (np.isfinite(values) | (gaps & np.isnan(values))).all():
+        raise ValueError(f"{name} is not finite")
+    return values

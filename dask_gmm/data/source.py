@@ -161,3 +161,38 @@ class Source(Protocol):
     def task_bytes(self) -> int:
         """Projected bytes that reading holds at most, per thread, the leaf read ahead included."""
         ...
+
+
+class Around:
+    """What a source around another one says of the rows: what that one says."""
+
+    __slots__ = ()
+    source: Source
+
+    @property
+    def name(self) -> str:
+        """How messages call the rows."""
+        return self.source.name
+
+    @property
+    def n_features(self) -> int:
+        """Number of columns of a block."""
+        return self.source.n_features
+
+    @property
+    def dtype(self) -> np.dtype[np.floating]:
+        """Type of the rows of a block."""
+        return self.source.dtype
+
+    @property
+    def layout(self) -> Layout:
+        """The leaves."""
+        return self.source.layout
+
+    def where(self, row: int, column: int) -> str:
+        """Name a row and a column as the array numbers them; see `Source.where`."""
+        return self.source.where(row, column)
+
+    def number(self, column: int) -> int:
+        """Give the number that the array has for a column."""
+        return self.source.number(column)

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from dask_gmm.data.source import BadChunk, Block, Layout, Reader
+from dask_gmm.data.source import Around, BadChunk, Block, Reader
 from dask_gmm.data.stored import StoredSource
 from dask_gmm.errors import DataError
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Held:
+class Held(Around):
     """Stored rows that are held once they have been read, somewhere.
 
     Parameters
@@ -22,34 +22,6 @@ class Held:
     """
 
     source: StoredSource
-
-    @property
-    def name(self) -> str:
-        """How messages call it."""
-        return self.source.name
-
-    @property
-    def n_features(self) -> int:
-        """Number of columns of a block."""
-        return self.source.n_features
-
-    @property
-    def dtype(self) -> np.dtype[np.floating]:
-        """Type of the rows of a block."""
-        return self.source.dtype
-
-    @property
-    def layout(self) -> Layout:
-        """The leaves."""
-        return self.source.layout
-
-    def where(self, row: int, column: int) -> str:
-        """See `StoredSource.where`."""
-        return self.source.where(row, column)
-
-    def number(self, column: int) -> int:
-        """See `StoredSource.number`."""
-        return self.source.number(column)
 
     def check_present(self) -> int:
         """See `StoredSource.check_present`."""

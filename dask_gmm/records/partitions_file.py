@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from dask_gmm.data.groups import ArraySpec, documents, open_written, put_documents
+from dask_gmm.data.groups import ArraySpec, documents, put_documents, read_written
 from dask_gmm.data.plain import write_plain
 from dask_gmm.errors import DataError, InputError
 from dask_gmm.fitting.increment import unbounded
@@ -113,23 +113,13 @@ def read_partitions(folder: Location, model: Mixture) -> KeptPartitions:
         raise _unusable(path, "another kind of group, or of another version")
     try:
         named = [(str(e["name"]), int(e["rows"]), e["identity"]) for e in facts["partitions"]]
-        arrays = {name: _read(path, name) for name in (*STATISTICS, *SUMMARY, *SHARED)}
+        arrays = {name: read_written(path, name) for name in (*STATISTICS, *SUMMARY, *SHARED)}
         _check(arrays, len(named), model)
     except Exception as error:
         raise _unusable(path, f"none that can be read ({error})") from error
     frame = unbounded(Frame(arrays["shift"], arrays["scale"], arrays["shift"]))
     parts = tuple(_part(arrays, i, frame, *each) for i, each in enumerate(named))
     return KeptPartitions(parts, frame, arrays["typical"])
-
-
-def _read(path: Location, name: str) -> Array:
-    stored = open_written(path, name)
-    if stored.nchunks != stored.nchunks_initialized:
-        raise ValueError(f"a chunk of {name} is missing")
-    values = np.asarray(stored[...], dtype=np.float64)
-    if not np.isfinite(values).all():
-        raise ValueError(f"{name} is not finite")
-    return values
 
 
 def _check(arrays: Mapping[str, Array], count: int, model: Mixture) -> None:

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from dask_gmm.data.groups import ArraySpec, documents, open_written, put_documents
+from dask_gmm.data.groups import ArraySpec, documents, put_documents, read_written
 from dask_gmm.data.plain import write_plain
 from dask_gmm.errors import DataError
 from dask_gmm.mixture.beliefs import Hyperparameters
@@ -81,7 +81,7 @@ def read_posterior(folder: Location) -> Inference | None:
     if facts is None or facts.get("version") != VERSION:
         raise _unusable(path, "another kind of group, or of another version")
     try:
-        arrays = {name: _read(path, name) for name in (*OF_POSTERIOR, *OF_PRIOR)}
+        arrays = {name: read_written(path, name) for name in (*OF_POSTERIOR, *OF_PRIOR)}
         return _inference(arrays, facts)
     except Exception as error:
         raise _unusable(path, f"none that can be read ({error})") from error
@@ -115,16 +115,6 @@ def _shapes(
         "mean_prior": (n_features,),
         "covariance_prior": family.seen(np.eye(n_features)).shape,
     }
-
-
-def _read(path: Location, name: str) -> Array:
-    stored = open_written(path, name)
-    if stored.nchunks != stored.nchunks_initialized:
-        raise ValueError(f"a chunk of {name} is missing")
-    values = np.asarray(stored[...], dtype=np.float64)
-    if not np.isfinite(values).all():
-        raise ValueError(f"{name} is not finite")
-    return values
 
 
 def _unusable(path: Location, found: str) -> DataError:

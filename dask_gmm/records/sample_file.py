@@ -5,7 +5,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from dask_gmm.data.groups import ArraySpec, documents, open_written, put_documents
+from dask_gmm.data.groups import ArraySpec, documents, put_documents, read_written
 from dask_gmm.data.plain import write_plain
 from dask_gmm.errors import DataError
 from dask_gmm.fitting.sample import Sample
@@ -67,13 +67,11 @@ def read_sample(folder: Location, n_features: int) -> Array | None:
     if facts is None or facts.get("version") != VERSION:
         raise _unusable(path, n_features, "another kind of group, or of another version")
     try:
-        stored = open_written(path, ROWS)
-        whole = stored.nchunks == stored.nchunks_initialized
-        rows = np.asarray(stored[...], dtype=np.float64)
+        rows = read_written(path, ROWS, gaps=True)
     except Exception as error:
         raise _unusable(path, n_features, f"none that can be read ({error})") from error
-    if not whole or rows.ndim != 2 or rows.shape[1] != n_features or np.isinf(rows).any():
-        raise _unusable(path, n_features, f"an array of {rows.shape}, or its chunk missing")
+    if rows.ndim != 2 or rows.shape[1] != n_features:
+        raise _unusable(path, n_features, f"an array of shape {rows.shape}")
     return rows
 
 

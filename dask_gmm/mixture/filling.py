@@ -74,12 +74,12 @@ class Filling(ABC):
 
     def correct(self, logits: Floats) -> None:
         """Make of log joint densities (K, B) of rows with 0 in their gaps those without them."""
-        gaps = self.gaps
-        for k, line in enumerate(logits):
-            before = 0.0 if k in self._doubtful else np.take(line, gaps.rows)
-            line[gaps.rows] = before + self._gained[k]
-        nothing = gaps.rows[gaps.missing.all(axis=0)]
-        logits[:, nothing] = self._at_nothing[:, None]
+        rows, doubtful = self.gaps.rows, set(self._doubtful.tolist())
+        for k, (line, gained) in enumerate(zip(logits, self._gained, strict=True)):
+            line[rows] = gained if k in doubtful else np.take(line, rows) + gained
+        if self.gaps.missing[:, -1].all():
+            nothing = rows[self.gaps.missing.all(axis=0)]
+            logits[:, nothing] = self._at_nothing[:, None]
 
     @abstractmethod
     def expected(self, component: int) -> Array:

@@ -75,27 +75,28 @@ class Alike(Filling):
         precision, self._centers = factor @ factor.T, self._offsets @ factor.T
         what = precision, self._centers, self._log_scale
         self._parts = [_Part.of(group, *what) for group in gaps.groups()]
+        self._at = gaps.columns * len(gaps.rows) + gaps.owners
         slopes = -precision @ self._z
         self._common = self._following(slopes)
         self._whole = np.add(self._z, self._common, out=self._z)
         self._gained = self._centers @ self._common
         self._gained += 0.5 * np.einsum("dg,dg->g", slopes, self._whole)
         for part in self._parts:
-            own = np.take(part.gained, part.group.which, axis=1)
-            self._gained[:, part.group.rows] += own
+            of_rows = self._gained[:, part.group.rows]
+            of_rows += np.take(part.gained, part.group.which, axis=1)
 
     def _following(self, slopes: Array) -> Array:
         """What follows from slopes (D, G) in the missing values; 0 for the others."""
-        at = self.gaps.columns, self.gaps.owners
-        here, found = slopes[at], np.empty(len(self.gaps.owners))
+        here = np.take(slopes, self._at)
+        found = np.empty_like(here)
         for part in self._parts:
             found[part.group.values] = part.following(here)
-        following = np.zeros(slopes.shape)
-        following[at] = found
-        return following
+        following = np.zeros(slopes.size)
+        following[self._at] = found
+        return following.reshape(slopes.shape)
 
     def expected(self, component: int) -> Array:
-        expected = self._common[self.gaps.columns, self.gaps.owners]
+        expected = np.take(self._common, self._at)
         for part in self._parts:
             expected[part.group.values] += part.own[component][:, part.group.which]
         return expected

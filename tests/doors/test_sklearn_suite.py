@@ -26,6 +26,7 @@ THEIR_SETTINGS = {
 }
 OUR_SETTINGS = ("PYTEST_ADDOPTS", "SCIPY_ARRAY_API")
 FEWEST_TESTS = 80
+pytestmark = pytest.mark.slow
 
 Outcomes: TypeAlias = dict[str, tuple[str, str]]
 
@@ -80,7 +81,6 @@ def ours(tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
     return run_suite(tmp_path_factory.mktemp("suite"), *SWAP)
 
 
-@pytest.mark.slow
 def test_what_fails_is_in_the_table(ours: Outcomes) -> None:
     known = exceptions()
     found = failures(ours).items()
@@ -100,6 +100,5 @@ def test_what_is_skipped_needs_other_arrays_than_those_of_numpy(ours: Outcomes) 
     assert len(ours) - len(skipped) >= FEWEST_TESTS
 
 
-@pytest.mark.slow
 def test_their_class_passes_all(tmp_path: Path) -> None:
     assert failures(run_suite(tmp_path)) == {}

@@ -15,6 +15,12 @@ ROWS = groups(900)
 GIVEN: dict[str, Any] = {"random_state": 0, "tol": 1e-9, "max_iter": 2000}
 
 
+@pytest.fixture(scope="module")
+def world() -> GaussianMixture:
+    """A fit of all rows of which nothing is known before."""
+    return GaussianMixture(3, **GIVEN).fit(ROWS)
+
+
 def inits(model: GaussianMixture) -> dict[str, Any]:
     return {
         "weights_init": model.weights_,
@@ -72,9 +78,10 @@ def test_reg_covar_is_not_added_where_a_prior_says_something_of_covariances() ->
 
 
 @pytest.mark.parametrize("solver", ["em", "fast"])
-def test_fixed_parameters_are_the_bytes_that_were_given(solver: str) -> None:
-    start = GaussianMixture(3, **GIVEN).fit(ROWS)
-    given = inits(start)
+def test_fixed_parameters_are_the_bytes_that_were_given(
+    world: GaussianMixture, solver: str
+) -> None:
+    given = inits(world)
     fixed = {"weights": [1], "means": [0, 2], "covariances": [1]}
     model = GaussianMixture(3, fixed=fixed, solver=solver, **given).fit(ROWS)
     assert model.weights_[1] == given["weights_init"][1]
@@ -84,8 +91,8 @@ def test_fixed_parameters_are_the_bytes_that_were_given(solver: str) -> None:
     assert not np.array_equal(model.means_[1], given["means_init"][1])
 
 
-def test_only_what_is_fixed_has_to_be_given() -> None:
-    means = GaussianMixture(3, **GIVEN).fit(ROWS).means_
+def test_only_what_is_fixed_has_to_be_given(world: GaussianMixture) -> None:
+    means = world.means_
     model = GaussianMixture(3, fixed={"means": "all"}, means_init=means, **GIVEN).fit(ROWS)
     np.testing.assert_array_equal(model.means_, means)
     with pytest.raises(InputError, match="Wanted weights to be kept as they are given"):
@@ -94,8 +101,8 @@ def test_only_what_is_fixed_has_to_be_given() -> None:
         GaussianMixture(3, fixed={"means": "all"}, solver="fast").fit(ROWS)
 
 
-def test_criteria_count_what_is_free() -> None:
-    means = GaussianMixture(3, **GIVEN).fit(ROWS).means_
+def test_criteria_count_what_is_free(world: GaussianMixture) -> None:
+    means = world.means_
     model = GaussianMixture(3, fixed={"means": "all"}, means_init=means, **GIVEN).fit(ROWS)
     free = GaussianMixture(3, means_init=means, **GIVEN).fit(ROWS)
     assert model._n_parameters() == free._n_parameters() - means.size
@@ -104,8 +111,7 @@ def test_criteria_count_what_is_free() -> None:
 
 
 @pytest.mark.parametrize("solver", ["em", "fast"])
-def test_a_background_is_start_and_prior(solver: str) -> None:
-    world = GaussianMixture(3, **GIVEN).fit(ROWS)
+def test_a_background_is_start_and_prior(world: GaussianMixture, solver: str) -> None:
     rows = ROWS[:90] + 0.5
     model = GaussianMixture(3, prior=Background(world), solver=solver).fit(rows)
     np.testing.assert_array_equal(model.weights_, world.weights_)
@@ -116,8 +122,7 @@ def test_a_background_is_start_and_prior(solver: str) -> None:
     assert held < 0.01 * moved
 
 
-def test_a_background_may_be_any_model() -> None:
-    world = GaussianMixture(3, **GIVEN).fit(ROWS)
+def test_a_background_may_be_any_model(world: GaussianMixture) -> None:
     mixture = checked_mixture(world.weights_, world.means_, world.covariances_)
     models = (world, world.to_sklearn(), mixture)
     fits = [GaussianMixture(3, prior=Background(each)).fit(ROWS[:90]) for each in models]
@@ -125,8 +130,7 @@ def test_a_background_may_be_any_model() -> None:
         np.testing.assert_array_equal(each.means_, fits[0].means_)
 
 
-def test_the_weights_of_a_background_are_adapted_by_plain_em_alone() -> None:
-    world = GaussianMixture(3, **GIVEN).fit(ROWS)
+def test_the_weights_of_a_background_are_adapted_by_plain_em_alone(world: GaussianMixture) -> None:
     asked = Background(world, 16, ("weights",))
     model = GaussianMixture(3, prior=asked, max_iter=300).fit(ROWS[:90])
     np.testing.assert_array_equal(model.means_, world.means_)
@@ -135,8 +139,9 @@ def test_the_weights_of_a_background_are_adapted_by_plain_em_alone() -> None:
         GaussianMixture(3, prior=asked, solver="fast").fit(ROWS[:90])
 
 
-def test_a_background_of_another_size_or_beside_another_start_is_refused() -> None:
-    world = GaussianMixture(3, **GIVEN).fit(ROWS)
+def test_a_background_of_another_size_or_beside_another_start_is_refused(
+    world: GaussianMixture,
+) -> None:
     with pytest.raises(InputError, match="Wanted a background of 2 components"):
         GaussianMixture(2, prior=Background(world)).fit(ROWS)
     with pytest.raises(InputError, match="with diag covariances"):
@@ -145,8 +150,7 @@ def test_a_background_of_another_size_or_beside_another_start_is_refused() -> No
         GaussianMixture(3, prior=Background(world), means_init=world.means_).fit(ROWS)
 
 
-def test_a_warm_start_keeps_what_is_fixed_and_what_is_known() -> None:
-    world = GaussianMixture(3, **GIVEN).fit(ROWS)
+def test_a_warm_start_keeps_what_is_fixed_and_what_is_known(world: GaussianMixture) -> None:
     model = GaussianMixture(3, prior=Background(world), warm_start=True).fit(ROWS[:90])
     again = clone(model)
     model.fit(ROWS[:90])

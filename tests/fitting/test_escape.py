@@ -208,6 +208,7 @@ def test_two_go_on_as_they_are() -> None:
     assert [type(each) for each in members] == [Lost, Escaping]
 
 
+@pytest.mark.usefixtures("small_leaves")
 def test_threads_and_company_change_no_byte() -> None:
     home = after(ended(trapped()))
     alone = bytes_of(followed(home))

@@ -148,6 +148,7 @@ def test_what_leads_nowhere_better_leads_back() -> None:
     assert tried.notes == ()
 
 
+@pytest.mark.usefixtures("small_leaves")
 @pytest.mark.parametrize("covariance_type", FAMILIES)
 def test_threads_change_no_byte(covariance_type: str) -> None:
     there = home(SADDLE, covariance_type)

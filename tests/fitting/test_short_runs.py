@@ -61,6 +61,7 @@ def test_a_short_run_gains() -> None:
     assert further.base.value > tried[0].value
 
 
+@pytest.mark.usefixtures("small_leaves")
 def test_it_changes_the_answer_and_threads_do_not() -> None:
     found = fitted(SPEC)
     same = fitted(SPEC, threads=2)

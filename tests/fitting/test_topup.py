@@ -183,7 +183,7 @@ def test_a_rare_component_gets_more_rows_and_the_end_is_the_same(
     assert len(outcome.passes) <= len(without.passes) + 1
 
 
-@pytest.mark.usefixtures("levels")
+@pytest.mark.usefixtures("levels", "small_leaves")
 @pytest.mark.parametrize("precision", ["float64", "float32"])
 def test_threads_change_no_byte_of_the_end(precision: str) -> None:
     spec = replace(SPEC, precision=precision)

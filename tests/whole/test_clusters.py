@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +18,9 @@ from dask_gmm import load_model
 from dask_gmm.passes.cluster_spec import TLSFiles
 from tests.passes.certificates import certified
 from tests.whole.refusals import command
-from tests.whole.test_stopped_commands import FIT, ROWS, told
+from tests.whole.test_stopped_commands import FIT, told
+from tests.whole.test_stopped_commands import folder as folder
+from tests.whole.test_stopped_commands import rows as rows
 
 # A cluster in the process of the command, which notes how it was closed.
 NOTED = """
@@ -38,26 +39,8 @@ class Noted(LocalCluster):
         self.note.write_text(f"closed within {timeout}")
         return super().close(timeout)
 """
-STEP = {"data": "d.zarr", "components": 2, "tol": 1e-9, "out": "out"}
-
-
-@pytest.fixture(scope="module")
-def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Rows, and what threads make of them."""
-    folder = tmp_path_factory.mktemp("rows") / "rows"
-    folder.mkdir()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        assert command("generate", "d.zarr", *ROWS).exit_code == 0
-        assert command(*FIT, "whole").exit_code == 0
-    return folder
-
-
-@pytest.fixture
-def folder(rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    shutil.copytree(rows, tmp_path, dirs_exist_ok=True)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+EM = {"solver": "em", "max_iter": 6, "tol": 1e-9}
+STEP = {"data": "d.zarr", "components": 2, "out": "out", **EM}
 
 
 def write(folder: Path, **cluster: Any) -> None:

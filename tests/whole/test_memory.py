@@ -92,15 +92,15 @@ def few(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, int]:
     return fitted(tmp_path_factory.mktemp("few"), FEW)
 
 
-def test_the_peak_is_under_the_projection(few: tuple[int, int]) -> None:
-    peak, projected = few
+def test_the_peak_is_under_the_projection(tmp_path: Path) -> None:
+    peak, projected = fitted(tmp_path, FEW // 4)
     assert peak <= projected
 
 
 @pytest.mark.slow
 def test_more_rows_take_no_more_memory(few: tuple[int, int], tmp_path: Path) -> None:
     peak, projected = fitted(tmp_path, MANY)
-    assert projected == few[1]
+    assert few[0] <= projected == few[1]
     added = (MANY - FEW) * CHUNK_ROWS * FEATURES * 8
     assert peak - few[0] < 0.1 * added
 

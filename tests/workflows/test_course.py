@@ -26,9 +26,11 @@ from dask_gmm.workflows.select import SelectResult, select
 from dask_gmm.workflows.select_request import SelectRequest
 
 CENTERS = [[0.0, 0.0], [2.0, 0.5], [0.0, 3.0]]
-# Leaves of one mebibyte.
-ROWS, CHUNK_ROWS = 300_000, 65_536
+# A leaf for each chunk.
+ROWS, CHUNK_ROWS = 5_000, 1_024
 LEAVES = 5
+EM: dict[str, Any] = {"solver": "em", "max_iter": 4, "tol": 1e-9}
+pytestmark = pytest.mark.usefixtures("small_leaves")
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +42,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def fitted(data: str, out: Path, runner: Runner) -> FitResult:
-    return fit(FitRequest(data, 3, out, tol=1e-9), runner, Silent())
+    return fit(FitRequest(data, 3, out, **EM), runner, Silent())
 
 
 class Stopped(Exception):
@@ -121,12 +123,12 @@ def test_the_manifest_adds_up_what_the_passes_took(data: str, tmp_path: Path) ->
     assert cost["worker_peak_bytes"] is None
 
 
-@pytest.mark.parametrize("verb", ["fit", pytest.param("select", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("verb", ["fit", "select"])
 def test_a_run_that_went_on_names_all_its_parts(data: str, tmp_path: Path, verb: str) -> None:
     def make(runner: Runner, out: str = "out") -> FitResult | SelectResult:
         if verb == "fit":
             return fitted(data, tmp_path / out, runner)
-        return select(SelectRequest(data, (2, 3), tmp_path / out), runner, Silent())
+        return select(SelectRequest(data, (2, 3), tmp_path / out, **EM), runner, Silent())
 
     whole = make(ThreadRunner(2), "whole")
     interrupted(make, 0, "none, since nothing was kept")

@@ -31,6 +31,7 @@ from dask_gmm.workflows.select_request import SelectRequest
 
 LEASE = ".wip-lease"
 CENTERS = [[0.0, 0.0], [2.0, 0.5], [0.0, 3.0]]
+EM: dict[str, Any] = {"solver": "em", "max_iter": 6, "tol": 1e-9}
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def data(tmp_path: Path) -> Path:
 
 def draw(path: Path, seed: int) -> None:
     covariances = [np.eye(2)] * 3
-    generate_gmm_data(30_000, [0.5, 0.3, 0.2], CENTERS, covariances, seed=seed, store=path)
+    generate_gmm_data(6_000, [0.5, 0.3, 0.2], CENTERS, covariances, seed=seed, store=path)
 
 
 class Unreadable(ThreadRunner):
@@ -52,12 +53,12 @@ class Unreadable(ThreadRunner):
 
 
 def fitted(data: object, out: Path, runner: ThreadRunner | None = None, **asked: Any) -> FitResult:
-    request = FitRequest(data, out=out, **{"components": 3, "tol": 1e-9, **asked})
+    request = FitRequest(data, out=out, **{"components": 3, **EM, **asked})
     return fit(request, runner or ThreadRunner(2), Silent())
 
 
 def selected(data: Path, out: Path, runner: ThreadRunner | None = None) -> SelectResult:
-    return select(SelectRequest(str(data), (2, 3), out), runner or ThreadRunner(2), Silent())
+    return select(SelectRequest(str(data), (2, 3), out, **EM), runner or ThreadRunner(2), Silent())
 
 
 def interrupted(monkeypatch: pytest.MonkeyPatch, at: int, make: Callable[[], object]) -> bool:
@@ -89,13 +90,14 @@ def test_a_fit_interrupted_at_each_operation_on_its_records_has_the_same_bytes(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(going_on, "SECONDS", 0.02)
-    whole = fitted(data, tmp_path / "whole")
+    fast: dict[str, Any] = {"solver": "fast", "max_iter": 100, "tol": 1e-4}
+    whole = fitted(data, tmp_path / "whole", **fast)
     out, at, stopped = tmp_path / "out", 1, 0
-    while interrupted(monkeypatch, at, lambda: fitted(data, out)):
+    while interrupted(monkeypatch, at, lambda: fitted(data, out, **fast)):
         assert not out.exists()
         at, stopped = at + 3, stopped + 1
     assert stopped > 10
-    ours, theirs = fitted(data, out, Unreadable()), whole
+    ours, theirs = fitted(data, out, Unreadable(), **fast), whole
     assert ours.model.means.tobytes() == theirs.model.means.tobytes()
     assert ours.model.log_likelihoods == theirs.model.log_likelihoods
     ways = (tmp_path / "whole", out)
@@ -167,7 +169,7 @@ def test_what_an_interrupted_run_has_left_is_found_before_the_first_step(
         plan([first, other], ThreadRunner(1))
     assert not first.out.exists()
     plan([first, replace(other, overwrite=True)], ThreadRunner(1))
-    plan([first, replace(other, components=3, tol=1e-9)], ThreadRunner(1))
+    plan([first, replace(other, components=3, **EM)], ThreadRunner(1))
 
 
 def test_overwriting_makes_the_same_again(data: Path, tmp_path: Path) -> None:

@@ -136,6 +136,7 @@ def test_where_nothing_is_missing_all_bytes_are_those_of_the_default(
     assert files_of(tmp_path / "usual") == files_of(tmp_path / "missing")
 
 
+@pytest.mark.usefixtures("small_leaves")
 def test_threads_change_no_byte_and_what_is_done_is_kept(
     run: Path, lacking: Path, tmp_path: Path
 ) -> None:

@@ -58,6 +58,7 @@ def test_rows_held_out_are_not_among_them(tmp_path: Path) -> None:
     assert manifest["log_density_rows"] == manifest["levels"][-1]["rows"] < len(ROWS)
 
 
+@pytest.mark.usefixtures("small_leaves")
 def test_threads_change_no_byte_of_them(tmp_path: Path) -> None:
     found = []
     for threads in (1, 2):

@@ -41,6 +41,7 @@ def test_it_is_what_scikit_learn_says(run: Path, fresh: Path, tmp_path: Path) ->
     assert (result.rows, result.below) == (len(FRESH), below)
 
 
+@pytest.mark.usefixtures("small_leaves")
 def test_threads_change_no_byte(run: Path, fresh: Path, tmp_path: Path) -> None:
     for threads in (1, 2):
         predicted(fresh, run, tmp_path / str(threads), threads, **EVERYTHING)

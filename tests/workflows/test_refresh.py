@@ -180,6 +180,7 @@ def test_steps_lead_where_a_fit_of_all_rows_does(folder: Path, tmp_path: Path) -
     np.testing.assert_allclose(model_of(start).means, whole.model.means, atol=1e-3)
 
 
+@pytest.mark.usefixtures("small_leaves")
 def test_the_bytes_are_those_of_any_runner(folder: Path, tmp_path: Path, client: Client) -> None:
     runners: dict[str, Runner] = {
         "one": ThreadRunner(1),

@@ -51,6 +51,7 @@ def test_the_rows_of_the_fit_differ_by_rounding(run: Path) -> None:
     assert abs(scored(FITTED, run).examined.mean) < 1e-12
 
 
+@pytest.mark.usefixtures("small_leaves")
 def test_all_is_the_same_from_any_threads_and_workers(
     run: Path, fresh: Path, client: Client
 ) -> None:

@@ -86,6 +86,20 @@ class Beliefs:
             _check_shape("covariance_prior", self.covariance_prior, shape)
             _check_covariance(self.covariance_prior, family, n_features)
 
+    def check_mass(self, mass: float) -> None:
+        """Refuse rows that weigh so little that they have no covariance, where none is given.
+
+        Raises
+        ------
+        InputError
+        """
+        if self.covariance_prior is None and not mass > 1:
+            raise InputError(
+                "Wanted rows that weigh more than 1 together, or a covariance_prior, found rows "
+                f"that weigh {mass:.6g}. Give weights that say how often each row counts, or a "
+                "covariance_prior."
+            )
+
     def known(
         self, summary: DataSummary, shift: Array, family: CovarianceFamily, n_components: int
     ) -> "Hyperparameters":
@@ -115,12 +129,7 @@ class Beliefs:
     def _covariance(self, summary: DataSummary, family: CovarianceFamily) -> Array:
         if self.covariance_prior is not None:
             return self.covariance_prior
-        if not summary.mass > 1:
-            raise InputError(
-                "Wanted rows that weigh more than 1 together, or a covariance_prior, found rows "
-                f"that weigh {summary.mass:.6g}. Give weights that say how often each row counts, "
-                "or a covariance_prior."
-            )
+        self.check_mass(summary.mass)
         about = summary.mean + summary.remainder / summary.mass
         return family.seen(summary.scatter_about(about) / (summary.mass - 1))
 

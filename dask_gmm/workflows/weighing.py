@@ -83,6 +83,8 @@ def weighed(
     ------
     DataError
         If one is no weight, too few are above zero, or their sum is no number to compute with.
+    InputError
+        If their sum is too small for priors that the rows are to suggest.
     """
     alone = weights_alone(source)
     if alone is None:
@@ -92,6 +94,8 @@ def weighed(
     assert isinstance(found, Weighing)
     progress.end_pass(f"{found.rows:,} rows of weight {found.mass:g} together")
     _refuse(found, max(map(least_rows, specs)), least_mass(specs), source.name)
+    for beliefs in (each.beliefs for each in specs if each.beliefs is not None):
+        beliefs.check_mass(found.mass)
     return replace(fold, weighing=found)
 
 

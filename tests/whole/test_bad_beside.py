@@ -85,6 +85,14 @@ def test_numbers_beside_rows_are_refused_with_the_place(case: str, tmp_path: Pat
     nothing_at(out)
 
 
+def test_weights_too_small_for_priors_are_refused_before_rows_are_read(tmp_path: Path) -> None:
+    asked: dict[str, Any] = {"solver": "em", "sample_weight": np.full(N, 0.5 / N)}
+    request = FitRequest(X, 2, tmp_path / "run", bayesian="dirichlet_process", **asked)
+    code, message = raised(lambda: fit(request, NoRows(1), Silent()))
+    assert code == 2
+    says(message, "weigh more than 1 together, or a covariance_prior", "rows that weigh 0.5")
+
+
 PRIORS: dict[str, tuple[dict[str, Any], str]] = {
     "alpha": ({"prior": {"alpha": 0.5}}, "alpha as finite numbers of at least 1, found 0.5"),
     "kappa": ({"prior": {"kappa": -1.0}}, "at least 0, found -1.0 as kappa"),

@@ -121,7 +121,7 @@ def test_the_commands_of_the_readme_run_as_they_stand(folder: Path) -> None:
     (folder / "configs").symlink_to(ROOT / "configs")
     write_sources(folder)
     commands = ["dask-gmm demo", *commands_of_readme()]
-    assert len(commands) == 33
+    assert len(commands) == 38
     for command in commands:
         _, *args = shlex.split(command)
         subprocess.run([sys.executable, "-m", "dask_gmm", *args], check=True)

@@ -12,6 +12,7 @@ from dask_gmm import GaussianMixture
 from tests.estimator.rows import DATA_SETS, FAMILIES, both, groups
 
 CASES = [(name, init) for name, (_, _, inits) in DATA_SETS.items() for init in inits]
+LARGEST = (("digits", "k-means++"), ("digits", "random"))
 FITTED = ("weights_", "means_", "covariances_", "precisions_", "precisions_cholesky_")
 
 
@@ -28,7 +29,10 @@ def assert_same_answers(ours: Any, theirs: Any, rows: Any, digits: float = 1e-8)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize(("name", "init"), CASES)
+@pytest.mark.parametrize(
+    ("name", "init"),
+    [pytest.param(*each, marks=[pytest.mark.slow] * (each in LARGEST)) for each in CASES],
+)
 def test_fits_from_a_random_state_agree(name: str, init: str, family: str) -> None:
     load, n_components, _ = DATA_SETS[name]
     rows = load()

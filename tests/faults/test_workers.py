@@ -13,6 +13,7 @@ pytestmark = pytest.mark.timeout(300)
 WORKERS = ("--workers", 2)
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_in_a_pass_costs_no_byte(place: Place, oracle: str) -> None:
     """It is at the first attempt of a block in the third reading."""
     place.armed.arm("chunk-7", "pass", "pass", "kill")

@@ -74,7 +74,7 @@ def stored(folder: Path, name: str) -> npt.NDArray[Any]:
 
 
 @given(st.integers(1, 4 * BLOCK), st.integers(1, 3 * BLOCK), st.integers(50, 2 * BLOCK))
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=10)
 def test_rows_are_the_same_in_any_leaves_and_chunks_in_memory_and_in_a_store(
     n_rows: int, leaf_rows: int, chunk_rows: int
 ) -> None:

@@ -42,7 +42,7 @@ def rows() -> RowsInMemory:
     return RowsInMemory.of(values, leaf_rows=50)
 
 
-@pytest.mark.parametrize("deaths", [1, 3])
+@pytest.mark.parametrize("deaths", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_a_pass_survives_deaths_with_the_same_bytes(
     rows: RowsInMemory, deaths: int, tmp_path: Path
 ) -> None:

@@ -125,8 +125,8 @@ def test_a_fit_interrupted_after_every_pass_has_the_same_bytes(case: str) -> Non
 
 @pytest.mark.parametrize("case", ["em, kmeans, full", "fast, merge, full"])
 def test_a_fit_interrupted_once_has_the_same_outcome(case: str) -> None:
-    whole = fit_rows(SOURCE, SPECS[case], 1, ONE, Silent())
-    for checkpoint in checkpoints(SPECS[case]):
+    whole, kept = fit_rows(SOURCE, SPECS[case], 1, ONE, Silent()), checkpoints(SPECS[case])
+    for checkpoint in (*kept[:-1:6], kept[-1]):
         outcome = resumed(checkpoint)
         assert list(differences(outcome.model, whole.model)) == []
         assert list(differences(outcome.survey, whole.survey)) == []

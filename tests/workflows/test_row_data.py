@@ -68,8 +68,16 @@ def test_fits_go_on_with_the_same_bytes(solver: str, beside: RowData) -> None:
     assert list(differences(resumed(undisturbed[1], source).model, whole)) == []
 
 
-@pytest.mark.parametrize("asked", [EM, FAST], ids=["em", "fast"])
-@pytest.mark.parametrize("name", ["sample_weight", "labels"])
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [
+        ("sample_weight", FAST),
+        pytest.param("sample_weight", EM, marks=pytest.mark.slow),
+        pytest.param("labels", FAST, marks=pytest.mark.slow),
+        ("labels", EM),
+    ],
+    ids=["weights, fast", "weights, em", "labels, fast", "labels, em"],
+)
 def test_it_is_the_same_wherever_passes_run(
     data: Path, tmp_path: Path, client: Client, asked: dict[str, Any], name: str
 ) -> None:

@@ -64,8 +64,16 @@ def test_a_fit_without_a_bad_chunk_is_that_of_the_other_rows(
     assert outcome.survey.summary.bad_rows == 0
 
 
-@pytest.mark.parametrize("spec", [GIVEN, FAST], ids=["given", "fast"])
-@pytest.mark.parametrize("damage", ["absent", "flipped"])
+@pytest.mark.parametrize(
+    ("spec", "damage"),
+    [
+        (GIVEN, "absent"),
+        pytest.param(GIVEN, "flipped", marks=pytest.mark.slow),
+        pytest.param(FAST, "absent", marks=pytest.mark.slow),
+        (FAST, "flipped"),
+    ],
+    ids=["given, absent", "given, flipped", "fast, absent", "fast, flipped"],
+)
 def test_the_bytes_depend_on_neither_runner_nor_tasks(
     runners: Sequence[Runner],
     spec: Spec,

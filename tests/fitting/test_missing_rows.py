@@ -11,7 +11,7 @@ from dask_gmm.fitting.gaussian import correlation_of, filled, gaussian_of
 from dask_gmm.fitting.held_out import HeldOut
 from dask_gmm.fitting.incomplete import Incomplete
 from dask_gmm.fitting.questions import EStep
-from dask_gmm.fitting.tiles import row_log_densities
+from dask_gmm.fitting.tiles import fillings_of, row_log_densities
 from dask_gmm.fitting.worst import WorstRows
 from dask_gmm.mixture import fillings
 from dask_gmm.mixture.model import Mixture
@@ -72,16 +72,31 @@ def test_float32_is_off_by_its_rounding_alone(name: str) -> None:
     np.testing.assert_allclose(single.sums, double.sums, atol=1e-4 * size)
 
 
-@pytest.mark.parametrize("name", ["full", "tied", "diag"])
+@pytest.mark.parametrize(
+    ("name", "limit", "kept"),
+    [
+        ("full", 40, False),
+        ("full", 300, True),
+        ("tied", 40, False),
+        ("tied", 200, True),
+        ("diag", 10, False),
+        ("diag", 40, True),
+    ],
+)
 def test_what_is_done_in_portions_is_the_same_but_for_rounding(
-    name: str, monkeypatch: pytest.MonkeyPatch
+    name: str, limit: int, kept: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Portions are kept if there are few, and found again otherwise."""
     mixture, rows = example(name, 5, 0.4)
     _, frame = known(rows)
     fold = EStep.at(mixture.moved(-frame.shift), frame, "float64")
     whole = answer_of(fold, rows)
-    monkeypatch.setattr(fillings, "LARGEST_PORTION", 40)
+    monkeypatch.setattr(fillings, "LARGEST_PORTION", limit)
     parts = answer_of(fold, rows)
+    tile = Tile(rows[:20], 0, Workspace(), incomplete=True)
+    found = fillings_of(tile, fold.density)
+    assert (next(iter(found)) is next(iter(found))) == kept
+    assert len(list(found)) > 1
     assert parts.sums.tobytes() != whole.sums.tobytes()
     np.testing.assert_allclose(parts.sums, whole.sums, rtol=1e-12, atol=1e-11)
     assert parts.log_likelihood == pytest.approx(whole.log_likelihood, rel=1e-14)

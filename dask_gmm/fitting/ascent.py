@@ -84,6 +84,8 @@ class Ascending:
         Passes over all rows.
     notes : tuple of str
         Better optima that were found on the way, and why they were looked for.
+    strict : float
+        The share of what may be left to gain that is little enough.
     """
 
     spec: Spec
@@ -101,6 +103,7 @@ class Ascending:
     climbs: tuple[Climb, ...] = ()
     history: tuple[Evaluation, ...] = ()
     notes: tuple[str, ...] = ()
+    strict: float = 1.0
 
     @property
     def summary(self) -> DataSummary:
@@ -147,7 +150,7 @@ class Ascending:
         if self.base is None or self.reached is not Reached.TRIAL or not self._may_solve():
             return self._retreat()
         radius = after_loss(self.radius, self.base, self.step.mixture, value)
-        return replace(self, radius=radius, quiet=0)._solving(self.base)
+        return replace(self, radius=radius, quiet=0).solving(self.base)
 
     def _may_solve(self) -> bool:
         return self.on_all_rows and self.level > 0 and self.climb.rejected <= MOST_REJECTED
@@ -177,11 +180,12 @@ class Ascending:
             radius = after_gain(radius, before, self.step.mixture, value)
         here = replace(self, base=base, memory=memory, radius=radius)
         if self._may_solve():
-            return here._solving(base)
+            return here.solving(base)
         step_of = partial(precondition, self.step.mixture, prior=prior, rows=self.summary.mass)
         return here.turned(memory.direction(base.gradient, step_of))
 
-    def _solving(self, base: Base) -> Solving:
+    def solving(self, base: Base) -> Solving:
+        """Look for Newton's step from a base, with the curvature of the level below."""
         survey, sample = self.survey, self.survey.levels[self.level - 1]
         prior = prior_of(self.spec, survey, sample.summary)
         about = (sample, survey.frame, prior, self.radius, self._enough())
@@ -216,7 +220,8 @@ class Ascending:
 
     def _has_come_far_enough(self) -> bool:
         if self.on_all_rows:
-            return len(self.history) > self.spec.max_iter
+            climbs = (each for each in (*self.climbs, self.climb) if each.rows == self.summary.rows)
+            return sum(each.passes for each in climbs) > self.spec.max_iter
         return self.climb.passes >= MOST_PASSES
 
     def _try(self, trial: Trial) -> "Ascending":
@@ -226,7 +231,7 @@ class Ascending:
         mixture, rows = self.step.mixture, self.summary.mass
         if self.on_all_rows and self.base is not None:
             likelihood = self.base.evaluation.log_likelihood
-            return enough(self.spec, mixture, rows, likelihood)
+            return self.strict * enough(self.spec, mixture, rows, likelihood)
         return statistical_share(mixture, rows)
 
 
@@ -273,13 +278,14 @@ class Ascended:
         return self.at.summary.rows
 
     def stopped(self, why: Why) -> Finished | None:
-        """Finish for the reason that it has ended; None before the last level."""
-        ended = self.go_on()
+        """Finish before a race is over, or as it has ended; None before the last level."""
+        ended = replace(self, why=why if self.at.racing else self.why).go_on()
         return ended if isinstance(ended, Finished) else None
 
     def go_on(self) -> Ascending | Finished:
         """Begin the next level where this one ended; finish after the last."""
-        at, climbs = self.at, (*self.at.climbs, self.at.climb)
+        at = self.at
+        climbs = tuple(each for each in (*at.climbs, at.climb) if each.passes)
         if at.level < len(at.survey.levels) - 1:
             return Ascending(
                 at.spec, at.survey, at.level + 1, self.base.step, climbs=climbs, notes=at.notes
@@ -287,13 +293,6 @@ class Ascended:
         shift = at.survey.frame.shift
         mixture = at.spec.kept(self.base.step.mixture.moved(shift))
         after = at.spec.kept(self.base.em.mixture.moved(shift))
-        return Finished(
-            at.spec,
-            mixture,
-            after,
-            at.history,
-            self.why,
-            climbs=climbs,
-            left=self.base.left if np.isfinite(self.base.left) else None,
-            notes=at.notes,
-        )
+        left = self.base.left if np.isfinite(self.base.left) else None
+        ended = (at.spec, mixture, after, at.history, self.why)
+        return Finished(*ended, climbs=climbs, left=left, notes=at.notes)

@@ -6,11 +6,13 @@ rows of a sample tell it from what was there, so that all rows are read for noth
 """
 
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from dask_gmm.fitting.ascent import Ascended, Ascending
+from dask_gmm.fitting.closing import closing
 from dask_gmm.fitting.faults import Faults
-from dask_gmm.fitting.members import Asking, Evaluation, Finished, Why, is_asking
+from dask_gmm.fitting.members import Asking, Evaluation, Finished, Why, back_to, is_asking
+from dask_gmm.fitting.newton import Solving
 from dask_gmm.fitting.overfit import ITERATIONS, Loosening
 from dask_gmm.fitting.probe import Following, Probing
 from dask_gmm.fitting.questions import Question
@@ -28,6 +30,8 @@ PROBES: Final = 2
 SPLIT: Final = "split and merged again"
 RESEEDED: Final = "set on the worst-explained rows"
 FOLLOWED: Final = "was followed"
+CLOSED: Final = "taken up by Newton's steps"
+Onward: TypeAlias = "Escaping | Drawing | Ascending | Finished"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,13 +41,13 @@ class Escaping:
     Spare components are set on the worst-explained rows, and climb the level that it had ended.
     Then all are split, climb some EM iterations on the smallest level, are merged until as many are
     left as before, and climb that level again. Last it looks for a direction in which the objective
-    is not concave there.
+    is not concave there. Where all rows are few, Newton's steps come before that.
 
     Parameters
     ----------
     home : Ascended
         Where it goes on if nothing better is found.
-    path : Reseeding, Loosening, Probing, Following or Ascending
+    path : Reseeding, Loosening, Probing, Following, Solving or Ascending
         What asks in its place.
     way : str
         What was done to the components.
@@ -78,6 +82,12 @@ class Escaping:
         """Look for a direction of negative curvature."""
         return cls(home, Probing.of(home), FOLLOWED, escapes, probes - 1)
 
+    @classmethod
+    def by_closing(cls, home: Ascended, escapes: int, probes: int) -> "Escaping | None":
+        """Take few rows up once more by Newton's steps, if they have not been."""
+        path = closing(home)
+        return None if path is None else cls(home, path, CLOSED, escapes, probes)
+
     @property
     def spec(self) -> Spec:
         """What it is asked to be."""
@@ -95,23 +105,27 @@ class Escaping:
 
     def stopped(self, why: Why) -> Finished | None:
         """Finish where it came from, if all rows have measured that."""
+        if isinstance(self.path, Solving | Ascending) and self.way == CLOSED:
+            return self.path.stopped(why)
         return self.home.at.stopped(why)
 
     def ask(self) -> Question:
         """Ask what the path asks."""
         return self.path.ask()
 
-    def tell(self, answer: Any) -> "tuple[Escaping | Drawing | Ascending | Finished]":
+    def tell(self, answer: Any) -> "tuple[Onward]":
         """Follow the path; at its end, go on from there or from home, whichever is better."""
         (told,) = self.path.tell(answer)
         if isinstance(told, Ascended):
             return (self._judged(told),)
         assert is_asking(told)  # a path ends nowhere else
-        if isinstance(told, Ascending) and not isinstance(self.path, Ascending):
+        if isinstance(told, Ascending) and isinstance(self.path, Loosening):
             told = replace(told, level=self.home.at.level)
         return (replace(self, path=told),)
 
-    def _judged(self, found: Ascended) -> "Escaping | Drawing | Ascending | Finished":
+    def _judged(self, found: Ascended) -> "Onward":
+        if self.way == CLOSED:
+            return after_closing(found, self.escapes, self.probes)
         home = self.home
         mixture, rows = home.base.step.mixture, home.at.summary.mass
         gain = found.base.value - home.base.value
@@ -120,19 +134,21 @@ class Escaping:
         share = gain / statistical_error(mixture.n_parameters, rows)
         found_there = f"{share:.2g} statistical errors of {home.at.summary.rows:,} rows better"
         note = f"{self._reason()}{self.way}: {found_there}"
-        history = (*home.history, *found.history)
+        history = (*back_to(home.history, -1), *found.history)
         notes = (*home.at.notes, note)
         at = replace(found.at, climbs=home.at.climbs, history=history, notes=notes)
         better = replace(found, at=at)
+        if self.way == FOLLOWED and home.at.on_all_rows:
+            return after_closing(better, self.escapes, self.probes)
         return after(better, self.escapes, self.probes, moved=self.way == RESEEDED)
 
-    def _back(self) -> "Escaping | Drawing | Ascending | Finished":
+    def _back(self) -> "Onward":
         """Go on from home: by the next way out, or without."""
         if self.way == RESEEDED:
             return after(self.home, self.escapes, self.probes, moved=True)
         if self.way == SPLIT:
             return last_way_out(self.home, self.escapes, self.probes)
-        return onward(self.home)
+        return finally_left(self.home)
 
     def _reason(self) -> str:
         if isinstance(self.path, Following):
@@ -143,7 +159,7 @@ class Escaping:
 
 def after(
     ended: Ascended, escapes: int = ESCAPES, probes: int = PROBES, *, moved: bool = False
-) -> "Escaping | Drawing | Ascending | Finished":
+) -> "Onward":
     """Give what follows a level: a way out of what the last sample led to, or the next level.
 
     Spare components that have just been ``moved`` are not moved again.
@@ -156,16 +172,27 @@ def after(
     return reseeded or Escaping.by_splitting(ended, escapes, probes)
 
 
-def last_way_out(
-    ended: Ascended, escapes: int, probes: int
-) -> "Escaping | Drawing | Ascending | Finished":
+def last_way_out(ended: Ascended, escapes: int, probes: int) -> "Onward":
     """Give the last way out, where that is looked for on a sample, or the next level."""
     if ended.at.on_all_rows or not probes:
-        return onward(ended)
+        return onward(ended, escapes, probes)
     return Escaping.by_probing(ended, escapes, probes)
 
 
-def onward(ended: Ascended) -> Drawing | Ascending | Finished:
+def after_closing(ended: Ascended, escapes: int, probes: int) -> Onward:
+    """Give what follows Newton's steps on few rows: a look at the curvature, or the end."""
+    if not probes or not ended.why.converged:
+        return finally_left(ended)
+    return Escaping.by_probing(ended, escapes, probes)
+
+
+def onward(ended: Ascended, escapes: int = 0, probes: int = 0) -> Onward:
+    """Begin the next level; of few rows, ask for Newton's word before the end."""
+    closed = None if dropped(ended) else Escaping.by_closing(ended, escapes, probes)
+    return closed or finally_left(ended)
+
+
+def finally_left(ended: Ascended) -> Drawing | Ascending | Finished:
     """Begin the next level; after the last, finish, or measure what is left without the spare."""
     return dropped(ended) or topped(ended.go_on())
 

@@ -62,6 +62,8 @@ class Newton:
         slope = gradient(answer, mixture, self.sample.summary, self.prior, self.base.fixed)
         if self.slope is None or self.search is None:
             search = ConjugateGradients.begin(self.base.gradient, self._region())
+            if not search.direction.any():
+                return Solution(search.found)
             return replace(self, slope=slope, search=search)
         found = self.search.grown((self.slope - slope) / share, self._region())
         return found if isinstance(found, Solution) else replace(self, search=found)

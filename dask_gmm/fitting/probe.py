@@ -10,7 +10,9 @@ from typing import Final
 
 from dask_gmm.fitting.ascent import Ascended, Ascending
 from dask_gmm.fitting.known import prior_of
+from dask_gmm.fitting.levels import Level
 from dask_gmm.fitting.members import Evaluation
+from dask_gmm.fitting.newton import Solving
 from dask_gmm.fitting.questions import EStep, Question
 from dask_gmm.fitting.spec import Spec
 from dask_gmm.fitting.trial import BOLDEST, Trial
@@ -29,6 +31,8 @@ from dask_gmm.mixture.statistics import SufficientStatistics
 from dask_gmm.passes.seeds import generator
 
 MOST_PRODUCTS: Final = 12
+# With few rows, of which each costs less.
+MOST_OF_FEW: Final = 40
 # What a curvature, in units of the metric, must be below: products of differences are not exact.
 NEGATIVE: Final = -1e-3
 # The chance at most that a negative curvature is overlooked where fewer products are made.
@@ -56,9 +60,15 @@ class Probing:
         """Begin with a direction at random, a function of the seed."""
         mixture = home.base.step.mixture
         drawn = random_gradient(mixture, generator(home.spec.seed, "directions of curvature"))
-        known = home.spec.precision == "float64"
+        known = home.spec.precision == "float64" and not home.at.on_all_rows
         krylov = Krylov.begin(drawn, _metric(mixture))
         return cls(home, krylov, home.base.gradient if known else None)
+
+    @staticmethod
+    def sample_of(home: Ascended) -> Level:
+        """Give the rows that show the curvature: those that it ended, in this process."""
+        at = home.at
+        return at.survey.loose if at.on_all_rows else at.survey.levels[at.level]
 
     @property
     def spec(self) -> Spec:
@@ -77,15 +87,14 @@ class Probing:
 
     def ask(self) -> Question:
         """Ask for the E-step near home."""
-        survey, (mixture, _) = self.home.at.survey, self._near()
-        question = EStep.at(mixture, survey.frame, "float64")
-        return Question(survey.levels[self.home.at.level].rows, question)
+        question = EStep.at(self._near()[0], self.home.at.survey.frame, "float64")
+        return Question(Probing.sample_of(self.home).rows, question)
 
     def tell(self, answer: SufficientStatistics) -> "tuple[Probing | Following | Ascended]":
         """Take in a gradient; follow a direction of negative curvature, or go back home."""
-        at, (mixture, share) = self.home.at, self._near()
-        prior = prior_of(self.spec, at.survey, at.summary)
-        slope = gradient(answer, mixture, at.summary, prior)
+        summary, (mixture, share) = Probing.sample_of(self.home).summary, self._near()
+        prior = prior_of(self.spec, self.home.at.survey, summary)
+        slope = gradient(answer, mixture, summary, prior)
         if self.slope is None:
             return (replace(self, slope=slope),)
         metric = _metric(self.home.base.step.mixture)
@@ -102,7 +111,8 @@ class Probing:
         return base.near(self.krylov.directions[-1])
 
     def _knows_enough(self, krylov: Krylov) -> bool:
-        if krylov.exhausted or len(krylov.changes) == MOST_PRODUCTS:
+        most = MOST_OF_FEW if self.home.at.on_all_rows else MOST_PRODUCTS
+        if krylov.exhausted or len(krylov.changes) == most:
             return True
         n_directions = self.home.base.step.mixture.n_parameters
         return krylov.chance_below(0.0, n_directions) < OVERLOOKED
@@ -118,7 +128,7 @@ class Following:
         The saddle.
     curvature : float
         Of the direction that is followed, in units of the metric.
-    path : Ascending
+    path : Ascending or Solving
         What asks in its place.
     found : Ascended
         The best so far.
@@ -128,7 +138,7 @@ class Following:
 
     home: Ascended
     curvature: float
-    path: Ascending
+    path: Ascending | Solving
     found: Ascended
     other: MStep | None
 
@@ -154,9 +164,9 @@ class Following:
     def tell(self, answer: SufficientStatistics) -> "tuple[Following | Ascended]":
         """Climb on; at the end of both sides, give the better one, or home if neither is."""
         (told,) = self.path.tell(answer)
-        if isinstance(told, Ascending):
+        if isinstance(told, Ascending | Solving):
             return (replace(self, path=told),)
-        assert isinstance(told, Ascended)  # a sample is climbed by L-BFGS alone
+        assert isinstance(told, Ascended)  # nothing else follows
         found = told if told.value > self.found.value else self.found
         if self.other is None:
             return (found,)
@@ -172,7 +182,8 @@ def follow(home: Ascended, bend: Bend) -> Following:
 
 
 def _from(home: Ascended, step: MStep) -> Ascending:
-    return Ascending(home.spec, home.at.survey, home.at.level, step)
+    at = home.at
+    return Ascending(home.spec, at.survey, at.level, step, strict=at.strict)
 
 
 def _metric(mixture: Mixture) -> Metric:

@@ -90,7 +90,7 @@ VERSIONS: Final[Mapping[type, int]] = MappingProxyType(
         Why: 1,
         # Members of a cohort
         Ascended: 1,
-        Ascending: 3,
+        Ascending: 4,
         Believing: 1,
         Climbing: 2,
         Drawing: 1,

@@ -1,6 +1,7 @@
 """A better optimum is looked for on the sample: never for a worse one, never in all rows."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,9 @@ def clusters(rows: int, centers: Array, seed: int = 3) -> Array:
 X = clusters(6000, CENTERS)
 SAMPLED = Survey.of(summarize(X), below=(Level(SAMPLE, summarize(X[:2000])),))
 WHOLE = Survey.of(summarize(X))
+# All rows are few, and held in this process.
+HERE = Rows(len(X))
+FEW = replace(WHOLE, few=Level(HERE, WHOLE.summary))
 SPEC = Spec(3, solver="fast", init=MERGE, tol=None)
 
 

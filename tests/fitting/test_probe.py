@@ -8,7 +8,7 @@ import pytest
 
 from dask_gmm.fitting.ascent import Ascended, Ascending
 from dask_gmm.fitting.escape import FOLLOWED, Escaping, last_way_out
-from dask_gmm.fitting.members import Why
+from dask_gmm.fitting.members import Finished, Why
 from dask_gmm.fitting.probe import MOST_PRODUCTS, Following, Probing, follow
 from dask_gmm.fitting.questions import ALL_ROWS
 from dask_gmm.fitting.spec import MERGE, Spec
@@ -19,6 +19,8 @@ from dask_gmm.mixture.krylov import Bend
 from dask_gmm.mixture.mstep import MStep
 from tests.fitting.test_escape import (
     CENTERS,
+    FEW,
+    HERE,
     SAMPLE,
     SAMPLED,
     SPEC,
@@ -71,6 +73,16 @@ def test_all_rows_are_not_read_for_it() -> None:
     left = probed(home(SADDLE), trip)
     assert set(trip.asked[: trip.asked.index(ALL_ROWS)]) == {SAMPLE}
     assert trip.asked.count(ALL_ROWS) == len(left.history) < 8
+
+
+@pytest.mark.parametrize("covariance_type", FAMILIES)
+def test_a_saddle_of_few_rows_is_left_too(covariance_type: str) -> None:
+    there, trip = home(SADDLE, covariance_type, FEW), Trip()
+    left, stayed = probed(there, trip), there.go_on()
+    assert isinstance(stayed, Finished)
+    assert set(trip.asked[: trip.asked.index(ALL_ROWS)]) == {HERE}
+    assert left.log_likelihood > stayed.log_likelihood + 1e-4
+    assert len(left.notes) == 1
 
 
 def products(there: Ascended) -> int:

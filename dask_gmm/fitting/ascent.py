@@ -85,7 +85,7 @@ class Ascending:
     notes : tuple of str
         Better optima that were found on the way, and why they were looked for.
     strict : float
-        The share of what may be left to gain that is little enough.
+        The share of what may be left to gain that is little enough, unless that is little anyway.
     """
 
     spec: Spec
@@ -231,7 +231,9 @@ class Ascending:
         mixture, rows = self.step.mixture, self.summary.mass
         if self.on_all_rows and self.base is not None:
             likelihood = self.base.evaluation.log_likelihood
-            return self.strict * enough(self.spec, mixture, rows, likelihood)
+            wanted = enough(self.spec, mixture, rows, likelihood)
+            usual = self.strict * statistical_share(mixture, rows)
+            return max(self.strict * wanted, min(wanted, usual))
         return statistical_share(mixture, rows)
 
 

@@ -289,9 +289,8 @@ class Ascended:
         at = self.at
         climbs = tuple(each for each in (*at.climbs, at.climb) if each.passes)
         if at.level < len(at.survey.levels) - 1:
-            return Ascending(
-                at.spec, at.survey, at.level + 1, self.base.step, climbs=climbs, notes=at.notes
-            )
+            begun = (at.spec, at.survey, at.level + 1, self.base.step)
+            return Ascending(*begun, climbs=climbs, notes=at.notes)
         shift = at.survey.frame.shift
         mixture = at.spec.kept(self.base.step.mixture.moved(shift))
         after = at.spec.kept(self.base.em.mixture.moved(shift))

@@ -1,6 +1,7 @@
 """Candidates that cannot become the one that is chosen end early, and are not chosen."""
 
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,8 +30,17 @@ def selected(out: Path, **options: Any) -> SelectResult:
     return select(SelectRequest(X, out=out, **asked), ThreadRunner(2), Silent())
 
 
-@pytest.mark.parametrize("solver", ["fast", "em"])
-@pytest.mark.parametrize("criterion", BOUNDED)
+# Each criterion with a solver; the others with the slow tests.
+USUAL: Final = (("aic", "em"), ("bic", "fast"), ("icl", "fast"))
+
+
+@pytest.mark.parametrize(
+    ("criterion", "solver"),
+    [
+        pytest.param(*each, marks=[pytest.mark.slow] * (each not in USUAL))
+        for each in product(BOUNDED, ("fast", "em"))
+    ],
+)
 def test_the_same_is_chosen_and_the_hopeless_stop_early(
     tmp_path: Path, criterion: str, solver: str
 ) -> None:

@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import Enum
+from functools import cache
 from types import NoneType
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -23,6 +24,8 @@ T = TypeVar("T")
 # What `json` reads and writes.
 Json: TypeAlias = Any
 Values: TypeAlias = npt.NDArray[Any]
+# A type and a field of it, for messages.
+Where: TypeAlias = tuple[str, ...]
 
 FORMAT: Final = "values"
 VERSION: Final = 1
@@ -63,7 +66,7 @@ def encode(value: object) -> Encoded:
     document = {
         "format": FORMAT,
         "version": VERSION,
-        "value": writer.json_of(value, "the value itself"),
+        "value": writer.json_of(value, ("the value itself",)),
         "objects": writer.objects,
         "types": writer.versions,
     }
@@ -92,6 +95,12 @@ def decode(encoded: Encoded, kind: type[T]) -> T:
     return value
 
 
+@cache
+def _names(kind: Any) -> tuple[str, ...]:
+    """Names of the fields of a type: a checkpoint has objects of a few types by the thousand."""
+    return tuple(each.name for each in fields(kind))
+
+
 class _Writer:
     """Numbers what it meets, so that what is met again is written once."""
 
@@ -101,7 +110,7 @@ class _Writer:
         self.arrays: dict[str, Values] = {}
         self._written: dict[int, Json] = {}
 
-    def json_of(self, value: object, where: str) -> Json:
+    def json_of(self, value: object, where: Where) -> Json:
         if type(value) in PLAIN:
             return value
         if isinstance(value, np.generic):
@@ -119,29 +128,29 @@ class _Writer:
             self._written[id(value)] = write(value, where)
         return self._written[id(value)]
 
-    def _object(self, value: Any, where: str) -> Json:
-        name = self._type(value, where)
-        held = {
-            each.name: self.json_of(getattr(value, each.name), f"{name}.{each.name}")
-            for each in fields(value)
-        }
+    def _object(self, value: Any, where: Where) -> Json:
+        name, held = self._type(value, where), {}
+        for field in _names(type(value)):
+            of = getattr(value, field)
+            held[field] = of if type(of) in PLAIN else self.json_of(of, (name, field))
         self.objects.append([name, held])
         return {"object": len(self.objects) - 1}
 
-    def _type(self, value: object, where: str) -> str:
+    def _type(self, value: object, where: Where) -> str:
         kind = type(value)
         if kind not in VERSIONS:
             raise TypeError(
-                f"Wanted a type that can be written down, found {kind.__name__} in {where}. Enter "
-                "it in dask_gmm/records/registry.py."
+                f"Wanted a type that can be written down, found {kind.__name__} in "
+                f"{'.'.join(where)}. Enter it in dask_gmm/records/registry.py."
             )
         self.versions[kind.__name__] = VERSIONS[kind]
         return kind.__name__
 
-    def _array(self, array: Any, where: str) -> Json:
+    def _array(self, array: Any, where: Where) -> Json:
         if array.dtype.kind not in NUMBERS:
             raise TypeError(
-                f"Wanted arrays of numbers, found one of type {array.dtype} in {where}. Convert it."
+                f"Wanted arrays of numbers, found one of type {array.dtype} in {'.'.join(where)}. "
+                "Convert it."
             )
         name = f"a{len(self.arrays)}"
         self.arrays[name] = array
@@ -168,8 +177,7 @@ class _Reader:
         return self._of(self._document["value"])
 
     def _object(self, kind: Any, held: Mapping[str, Json]) -> object:
-        wanted = {each.name for each in fields(kind)}
-        if wanted != set(held):
+        if set(_names(kind)) != set(held):
             raise _damaged(f"fields of {kind.__name__} that are missing or others")
         return kind(**{name: self._of(json) for name, json in held.items()})
 

@@ -129,8 +129,9 @@ class _Writer:
         return self._written[id(value)]
 
     def _object(self, value: Any, where: Where) -> Json:
+        kind: Any = type(value)
         name, held = self._type(value, where), {}
-        for field in _names(type(value)):
+        for field in _names(kind):
             of = getattr(value, field)
             held[field] = of if type(of) in PLAIN else self.json_of(of, (name, field))
         self.objects.append([name, held])
